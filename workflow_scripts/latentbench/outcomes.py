@@ -1,0 +1,15 @@
+"""How a training, a clustering or a score can end: every cell of every table carries one of these."""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """Typed outcome; anything but ``OK`` comes with a reason and never with a number."""
+
+    OK = "ok"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    OOM = "oom"
+    TIMEOUT = "timeout"
+    DEGENERATE = "degenerate"
+    NOT_APPLICABLE = "not_applicable"
