@@ -1,0 +1,43 @@
+"""The registry of model kinds. A kind's module is imported on first use, so that reading a study costs nothing and an edit of one model touches no other."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+DATA_MODALITIES = ("counts", "images", "real")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Where a kind lives and what it needs: ``"likelihood"``, ``"n_clusters"``, ``"labels"`` (to make, not only to score)."""
+
+    module: str
+    name: str
+    needs: frozenset[str] = frozenset()
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the kind is trained by ``fit``; the others are references, functions of the whole data set."""
+        return "likelihood" in self.needs
+
+    def load(self) -> Any:
+        """Return the model class or the reference function."""
+        return getattr(import_module(f"{__name__}.{self.module}"), self.name)
+
+
+def _network(module: str, name: str, *needs: str) -> Kind:
+    return Kind(module, name, frozenset({"likelihood", *needs}))
+
+
+MODELS: dict[str, Kind] = {
+    "pca": Kind("references", "pca"),
+    "leiden_pca": Kind("references", "leiden_pca"),
+    "random_projection": Kind("references", "random_projection"),
+    "shuffled_labels": Kind("references", "shuffled_labels", frozenset({"labels"})),
+    "true_labels": Kind("references", "true_labels", frozenset({"labels"})),
+    "embedding": Kind("references", "embedding"),
+    "ae": _network("ae", "Autoencoder"),
+    "vae": _network("vae", "VariationalAutoencoder"),
+    "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
+    "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
+}

@@ -1,0 +1,102 @@
+# Read and check the study before anything runs, and the few functions that the rules of every stage share.
+import sys
+from pathlib import Path
+
+WORKFLOW = Path(workflow.basedir)
+sys.path.insert(0, str(WORKFLOW / "workflow_scripts"))
+
+from latentbench.code_dependencies import library_files
+from latentbench.models import MODELS
+from latentbench.study import load_study
+from snakemake.exceptions import WorkflowError
+
+
+def read_study():
+    """The study of config, with a mistake shown as a sentence and not as a traceback."""
+    named = ", ".join(str(path) for path in workflow.configfiles) or "config"
+    try:
+        return load_study(
+            config,
+            named=named,
+            schemas=WORKFLOW / "config" / "schemas",
+            folders=[Path.cwd(), WORKFLOW],
+        )
+    except ValueError as mistake:
+        raise WorkflowError(str(mistake)) from None
+
+
+study = read_study()
+
+
+wildcard_constraints:
+    dataset="|".join(study.datasets),
+    model="|".join(study.models),
+
+
+def library(script, *also):
+    """The library files that a script runs: named as inputs, so that an edit reruns what it touches."""
+    scripts = WORKFLOW / "workflow_scripts"
+    return library_files(
+        scripts / f"{script}.py", *also, library=scripts / "latentbench"
+    )
+
+
+def library_of_model(wildcards):
+    """The library files of training one variant: the engine and the file of its own kind."""
+    kind = MODELS[study.variants[wildcards.model]["kind"]]
+    return library("train", f"models.{kind.module}")
+
+
+def dataset_row(wildcards):
+    return study.row(wildcards.dataset)
+
+
+def dataset_preset(wildcards):
+    return study.row(wildcards.dataset)["preset"]
+
+
+def preset_options(wildcards):
+    return study.config["preprocessing"][dataset_preset(wildcards)]
+
+
+def model_variant(wildcards):
+    return study.variant(wildcards.model, wildcards.dataset)
+
+
+def models_of(wildcards):
+    """The models that run on a data set."""
+    return [model for dataset, model in study.cells if dataset == wildcards.dataset]
+
+
+def embeddings_of(wildcards):
+    return expand(
+        "results/models/{dataset}/{model}/embedding.h5ad",
+        dataset=wildcards.dataset,
+        model=models_of(wildcards),
+    )
+
+
+def clusters_of(wildcards):
+    return expand(
+        "results/clusters/{dataset}/{model}.parquet",
+        dataset=wildcards.dataset,
+        model=models_of(wildcards),
+    )
+
+
+def scores_of_study():
+    return [f"results/scores/{dataset}/{model}.tsv" for dataset, model in study.cells]
+
+
+def histories_of_study():
+    return [
+        f"results/models/{dataset}/{model}/history.parquet"
+        for dataset, model in study.cells
+    ]
+
+
+def statuses_of_study():
+    return [
+        f"results/models/{dataset}/{model}/status.json"
+        for dataset, model in study.cells
+    ]

@@ -1,0 +1,27 @@
+# One job a (data set, model): all seeds of the variant are trained in it, side by side on the rule's threads.
+
+
+rule train:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        code=library_of_model,
+    output:
+        weights="results/models/{dataset}/{model}/weights.safetensors",
+        history="results/models/{dataset}/{model}/history.parquet",
+        embedding="results/models/{dataset}/{model}/embedding.h5ad",
+        status="results/models/{dataset}/{model}/status.json",
+    params:
+        variant=model_variant,
+        seeds=study.seeds,
+        device=config["device"],
+    log:
+        "results/logs/train/{dataset}/{model}.log",
+    benchmark:
+        "results/benchmarks/train/{dataset}/{model}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    message:
+        "train {wildcards.model} on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/train.py"

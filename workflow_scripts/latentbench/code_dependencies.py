@@ -1,0 +1,48 @@
+"""Which library files a script runs, read from its imports, so that a workflow can name them as inputs: an edit then reruns what it touches and nothing else."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "latentbench"
+
+
+def library_files(script: Path, *also: str, library: Path) -> list[str]:
+    """Return the sorted paths of the library files that ``script`` imports, directly or through others.
+
+    ``also`` names further modules (``"models.vae"``) that are imported by name at run time; ``library`` is the folder of the package.
+    """
+    found: set[Path] = set()
+    waiting = [*_imports(script, library), *(_module_file(module.split("."), library) for module in also)]
+    while waiting:
+        path = waiting.pop()
+        if path is not None and path not in found:
+            found.add(path)
+            waiting.extend(_imports(path, library))
+    return sorted(str(path) for path in found)
+
+
+@cache
+def _imports(path: Path, library: Path) -> list[Path]:
+    files: list[Path | None] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for module in modules:
+            package, *parts = module.split(".")
+            if package == PACKAGE:
+                # Importing a.b.c runs the __init__ of a and of a.b as well.
+                files.extend(_module_file(parts[:depth], library) for depth in range(len(parts) + 1))
+    return [file for file in files if file is not None]
+
+
+def _module_file(parts: list[str], library: Path) -> Path | None:
+    base = library.joinpath(*parts)
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None

@@ -1,0 +1,224 @@
+"""A study: which data sets times which model variants, read from the config and its two sheets and checked before anything runs.
+
+Only light imports: Snakemake reads this at every start. Every mistake is a ``ValueError`` that names the file, the key and the nearest valid key.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+from referencing import Registry, Resource
+
+from latentbench.models import DATA_MODALITIES, MODELS
+
+FITTING_MODALITIES: dict[str, tuple[str, ...]] = {
+    "gaussian": DATA_MODALITIES,
+    "gaussian_shared": DATA_MODALITIES,
+    "bernoulli": ("images",),
+    "continuous_bernoulli": ("images",),
+    "poisson": ("counts",),
+    "nb": ("counts",),
+    "zinb": ("counts",),
+}
+"""Which kinds of data a likelihood is a distribution of."""
+
+TASKS_WITH_LABELS = ("supervised", "semi_supervised")
+LISTS_IN_SHEET = ("sources", "sha256")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study: rows and variants by name, and what runs.
+
+    ``cells`` are the (dataset, model) pairs that are trained; ``not_applicable`` the pairs that the config asks for and that cannot be, each with its reason.
+    """
+
+    config: dict[str, Any]
+    rows: dict[str, dict[str, Any]]
+    variants: dict[str, dict[str, Any]]
+    cells: list[tuple[str, str]] = field(default_factory=list)
+    not_applicable: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the data sets of the study, in the config's order."""
+        return list(self.config["datasets"])
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the model variants of the study, in the config's order."""
+        return list(self.config["models"])
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds, one replica each."""
+        return list(self.config["seeds"])
+
+    def row(self, dataset: str) -> dict[str, Any]:
+        """Return the sheet's row of a data set."""
+        return self.rows[dataset]
+
+    def variant(self, model: str, dataset: str) -> dict[str, Any]:
+        """Return a variant as it is trained on a data set: likelihood resolved by modality, number of clusters filled in from the sheet."""
+        entry, row = self.variants[model], self.rows[dataset]
+        kind = MODELS[entry["kind"]]
+        hyperparameters = dict(entry.get("hyperparameters", {}))
+        if "n_clusters" in kind.needs:
+            hyperparameters.setdefault("n_clusters", row["n_clusters"])
+        return {
+            "kind": entry["kind"],
+            "likelihood": _likelihood(entry, row["modality"]) if kind.is_network else None,
+            "hyperparameters": hyperparameters,
+            "task": dict(entry.get("task", {})),
+            "training": dict(entry.get("training", {})),
+        }
+
+
+def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders: list[Path]) -> Study:
+    """Check ``config`` and the sheets that it names and return the study.
+
+    ``named`` is how messages call the config (its files), ``schemas`` the folder of JSON schemas, ``folders`` where relative paths are looked for, in order.
+
+    Raises:
+        ValueError: the first file with mistakes, all of its mistakes listed.
+    """
+    check(config, schemas / "config.schema.json", named)
+    sheets = {name: find_file(path, folders, named) for name, path in config["sheets"].items()}
+    rows = read_sheet(sheets["datasets"], schemas)
+    variants = yaml.safe_load(sheets["models"].read_text(encoding="utf-8")) or {}
+    check(variants, schemas / "models.schema.json", str(sheets["models"]))
+    study = Study(dict(config), rows, variants)
+    _check_names(study.datasets, rows, named, "datasets", sheets["datasets"])
+    _check_names(study.models, variants, named, "models", sheets["models"])
+    for dataset in study.datasets:
+        for model in study.models:
+            reason = _obstacle(variants[model], rows[dataset])
+            if reason is None:
+                study.cells.append((dataset, model))
+            else:
+                study.not_applicable.append({"dataset": dataset, "model": model, "reason": reason})
+    if not study.cells:
+        raise ValueError(f"{named}: none of the models fits any of the data sets: {study.not_applicable[0]['reason']}")
+    return study
+
+
+def find_file(path: str, folders: list[Path], named: str) -> Path:
+    """Return the first of ``folders`` that holds ``path``; the working directory comes before the workflow's own folder."""
+    for folder in folders:
+        if (folder / path).is_file():
+            return folder / path
+    raise ValueError(f"{named}: sheets: no file '{path}' in {' or '.join(str(folder) for folder in folders)}")
+
+
+def read_sheet(path: Path, schemas: Path) -> dict[str, dict[str, Any]]:
+    """Read the data sheet: blank cells become None, ``sources`` and ``sha256`` lists, ``n_clusters`` an integer; rows by data set name."""
+    with open(path, encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file, delimiter="\t"))
+    schema = json.loads((schemas / "datasets.schema.json").read_text(encoding="utf-8"))
+    rows: dict[str, dict[str, Any]] = {}
+    for line, cells in enumerate(table, start=2):
+        where = f"{path}, line {line}"
+        if None in cells or None in cells.values():
+            raise ValueError(f"{where}: {'more' if None in cells else 'fewer'} cells than the header's {len(schema['properties'])} columns; are all separators tabs?")
+        _refuse_misspelt_columns(cells, schema, where)
+        row = {key: _parse_cell(key, cells.get(key, "").strip()) for key in schema["properties"]}
+        check(row, schemas / "datasets.schema.json", where)
+        if row["dataset"] in rows:
+            raise ValueError(f"{where}: data set '{row['dataset']}' is named twice; give each row its own name")
+        rows[row["dataset"]] = row
+    return rows
+
+
+def check(instance: Any, schema_path: Path, named: str) -> None:
+    """Raise a ValueError that lists every violation of the schema, each with its place, the value and the nearest valid key."""
+    schemas = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(schema_path.parent.glob("*.schema.json"))}
+    registry = Registry().with_resources([(name, Resource.from_contents(schema)) for name, schema in schemas.items()])
+    validator = jsonschema.Draft202012Validator(schemas[schema_path.name], registry=registry)
+    mistakes = [f"{named}: {_place(error)}{_sentence(error)}" for error in _leaves(validator.iter_errors(instance))]
+    if mistakes:
+        raise ValueError("\n".join(dict.fromkeys(mistakes)))
+
+
+def nearest(word: str, words: list[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the most similar word, or nothing."""
+    close = get_close_matches(str(word), [str(known) for known in words], n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _leaves(errors) -> Iterator[jsonschema.ValidationError]:
+    for error in sorted(errors, key=lambda error: [str(part) for part in error.absolute_path]):
+        if error.validator in ("anyOf", "oneOf") and error.context:
+            # The branch of the value's own type says more than "fits none of these".
+            same_type = [leaf for leaf in error.context if leaf.validator != "type"]
+            yield from same_type or [error]
+        else:
+            yield error
+
+
+def _place(error: jsonschema.ValidationError) -> str:
+    return "".join(f"{part}: " for part in error.absolute_path)
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    described = f" ({error.schema['description']})" if isinstance(error.schema, dict) and "description" in error.schema else ""
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        unknown = sorted(str(key) for key in error.instance if key not in known)
+        valid = f"; valid keys: {', '.join(known)}" if known else "; no keys are allowed here"
+        return "\n  ".join(f"unknown key '{key}'{nearest(key, known)}{valid}" for key in unknown)
+    if error.validator == "enum":
+        return f"'{error.instance}' is not one of {', '.join(map(str, error.validator_value))}{nearest(error.instance, error.validator_value)}{described}"
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return f"missing key{'s' if len(missing) > 1 else ''} {', '.join(repr(key) for key in missing)}"
+    return f"{error.message}{described}"
+
+
+def _check_names(names: list[str], known: Mapping[str, Any], named: str, key: str, sheet: Path) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{named}: {key}: '{name}' is not in {sheet}{nearest(name, list(known))}; known: {', '.join(known)}")
+
+
+def _refuse_misspelt_columns(cells: Mapping[str, str], schema: Mapping[str, Any], where: str) -> None:
+    known = list(schema["properties"])
+    for column in cells:
+        absent = [name for name in known if name not in cells]
+        if column not in known and (hint := nearest(column, absent)):
+            raise ValueError(f"{where}: unknown column '{column}'{hint}")
+
+
+def _parse_cell(key: str, text: str) -> Any:
+    if key in LISTS_IN_SHEET:
+        return text.split()
+    if not text:
+        return None
+    return int(text) if key == "n_clusters" and text.isdigit() else text
+
+
+def _likelihood(entry: Mapping[str, Any], modality: str) -> str | None:
+    likelihood = entry["likelihood"]
+    return likelihood if isinstance(likelihood, str) else likelihood.get(modality)
+
+
+def _obstacle(entry: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
+    """Return why a variant cannot be trained on a data set, as a sentence, or None."""
+    kind, dataset, modality = MODELS[entry["kind"]], row["dataset"], row["modality"]
+    if kind.is_network:
+        likelihood = _likelihood(entry, modality)
+        if likelihood is None:
+            return f"the variant names no likelihood for {modality} data"
+        if modality not in FITTING_MODALITIES[likelihood]:
+            return f"likelihood '{likelihood}' is a distribution of {' or '.join(FITTING_MODALITIES[likelihood])}, and {dataset} holds {modality} data"
+    if "n_clusters" in kind.needs and row["n_clusters"] is None and "n_clusters" not in entry.get("hyperparameters", {}):
+        return f"kind '{entry['kind']}' needs a number of clusters: fill n_clusters in the sheet's row of {dataset} or in the variant's hyperparameters"
+    needs_labels = "labels" in kind.needs or entry.get("task", {}).get("mode") in TASKS_WITH_LABELS
+    if needs_labels and row["label"] is None:
+        return f"it needs labels, and the sheet's row of {dataset} names no label column"
+    return None
