@@ -1,0 +1,18 @@
+"""Rule download: a row of the data sheet to raw.h5ad."""
+
+from pathlib import Path
+from typing import Any
+
+from latentbench.artefacts import write_h5ad
+from latentbench.data.sources import fetch
+from latentbench.logs import log_to
+
+
+def main(raw_path: str, *, row: dict[str, Any], mirror: str | None, cache: str) -> None:
+    """Fetch the data set that ``row`` describes, from the mirror folder or its sources, and write it."""
+    write_h5ad(fetch(row, mirror=mirror, cache=Path(cache)), raw_path)
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    main(snakemake.output.raw, row=snakemake.params.row, mirror=snakemake.params.mirror, cache=snakemake.params.cache)

@@ -1,0 +1,128 @@
+"""One file or folder to AnnData, by its suffix; every format that a row of the data sheet may name."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from scipy import sparse
+
+from latentbench.data.images import idx_paths, read_idx_folder, read_npz
+from latentbench.data.raw import CANONICAL_COLUMNS
+from latentbench.data.tenx import ARCHIVE_SUFFIXES, read_10x_h5, read_10x_mtx
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+ORIENTATIONS = ("cells_by_genes", "genes_by_cells")
+SUFFIXES = (".h5ad", ".h5", ".loom", ".zarr", ".npz", *TABLE_SUFFIXES, *ARCHIVE_SUFFIXES)
+LOOM_GENES_PER_READ = 256
+# The types that the paper gives its clusters 1 to 19 (as scanpy names them).
+PAUL15_CELL_TYPES = "Ery Ery Ery Ery Ery Ery MEP Mk GMP GMP DC Baso Baso Mo Mo Neu Neu Eos Lymph".split()
+
+
+def read_file(path: Path, row: dict[str, Any]) -> AnnData:
+    """Return what ``path`` holds, as it is there; ``row`` gives the orientation and the obs columns of csv and tsv tables.
+
+    Raises ``ValueError`` for a suffix that is not read and for a file that its format does not fit, ``OSError`` for one that cannot be read.
+    """
+    name = path.name.lower()
+    if not path.exists():
+        raise ValueError(f"{path}: does not exist (a relative path starts at the folder the pipeline runs in)")
+    if name.endswith(TABLE_SUFFIXES):
+        return read_table(path, row.get("orientation"), [row[column] for column in CANONICAL_COLUMNS if row.get(column)])
+    if name.endswith(ARCHIVE_SUFFIXES):
+        return read_10x_mtx(path)
+    by_suffix = {".h5ad": ad.read_h5ad, ".h5": read_h5, ".loom": read_loom, ".npz": read_npz, ".zarr": ad.read_zarr}
+    if path.suffix.lower() in by_suffix:
+        return by_suffix[path.suffix.lower()](path)
+    if path.is_dir():
+        return read_10x_mtx(path) if any(path.glob("matrix.mtx*")) else read_idx_folder(path)
+    raise ValueError(f"{path}: this suffix is not read; give one of {' '.join(SUFFIXES)}, or a folder with 10x mtx or IDX files")
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files whose checksums stand for ``path``: itself, or the IDX files of a folder; nothing for other folders."""
+    if path.is_file():
+        return [path]
+    return idx_paths(path) if path.is_dir() and any(path.glob("*-ubyte*")) else []
+
+
+def read_table(path: Path, orientation: str | None, obs_columns: Iterable[str]) -> AnnData:
+    """Return a csv or tsv table with a header line and names in its first column.
+
+    In a cells_by_genes table the text columns, and those in ``obs_columns``, become obs. Raises ``ValueError`` without an orientation,
+    which cannot be told from the numbers.
+    """
+    if orientation not in ORIENTATIONS:
+        raise ValueError(f"{path}: the data sheet's orientation is {orientation!r}; say {' or '.join(ORIENTATIONS)}")
+    frame = pd.read_csv(path, sep="\t" if ".tsv" in path.name.lower() else ",", index_col=0)
+    if orientation == "genes_by_cells":
+        frame = frame.T
+    is_obs = [column in obs_columns or not pd.api.types.is_numeric_dtype(frame[column]) for column in frame.columns] if frame.columns.is_unique else None
+    if is_obs is None or not frame.size:
+        raise ValueError(f"{path}: no values, or repeated column names; each variable needs a column and a name of its own")
+    obs, values = frame.loc[:, is_obs], frame.loc[:, [not other for other in is_obs]]
+    if values.empty:
+        raise ValueError(f"{path}: no numeric column; is the separator that of its suffix, and the orientation right?")
+    names = pd.Index(frame.index.astype(str))
+    return AnnData(sparse.csr_matrix(values.to_numpy()), obs=obs.set_index(names), var=pd.DataFrame(index=values.columns.astype(str)))
+
+
+def read_h5(path: Path) -> AnnData:
+    """Return a 10x .h5, or the .h5 in which Paul et al. 2015 (paul15) is published."""
+    with h5py.File(path) as file:
+        if "data.debatched" not in file:
+            return read_10x_h5(path)
+        counts = sparse.csr_matrix(file["data.debatched"][()].T)
+        genes, cells, clusters = (_decoded(file[name]).ravel() for name in ("data.debatched_rownames", "data.debatched_colnames", "cluster.id"))
+    obs = pd.DataFrame({"paul15_clusters": [f"{k}{PAUL15_CELL_TYPES[k - 1]}" for k in clusters.astype(int)]}, index=cells.astype(str))
+    return AnnData(counts, obs=obs, var=pd.DataFrame(index=genes.astype(str)))
+
+
+def read_loom(path: Path) -> AnnData:
+    """Return a loom file: ``matrix`` (genes x cells), names from row_attrs/Gene and col_attrs/CellID, the other one-dimensional attributes kept."""
+    with h5py.File(path) as file:
+        if "matrix" not in file:
+            raise ValueError(f"{path}: no dataset 'matrix'; this is not a loom file")
+        genes, cells = _loom_attributes(file["row_attrs"], ("Gene", "var_names", "Accession")), _loom_attributes(file["col_attrs"], ("CellID", "obs_names"))
+        matrix = file["matrix"]
+        # Read in slices of genes: the whole matrix is stored dense and may be larger than memory.
+        slices = [sparse.csr_matrix(matrix[start : start + LOOM_GENES_PER_READ]) for start in range(0, matrix.shape[0], LOOM_GENES_PER_READ)]
+    found = AnnData(sparse.vstack(slices).T.tocsr(), obs=cells, var=genes)
+    found.var_names_make_unique()
+    return found
+
+
+def read_annotation(path: Path) -> pd.DataFrame:
+    """Return a csv or tsv of per-cell columns, indexed by its column ``barcodes`` or ``barcode``, or else by its first column."""
+    frame = pd.read_csv(path, sep="\t" if ".tsv" in path.name.lower() else ",")
+    key = next((name for name in ("barcodes", "barcode") if name in frame), frame.columns[0])
+    return frame.set_index(frame[key].astype(str)).drop(columns=key)
+
+
+def annotate(found: AnnData, annotation: pd.DataFrame, where: Path) -> AnnData:
+    """Return ``found`` with the columns of ``annotation`` joined to obs by cell name; cells it does not name get missing values.
+
+    Raises ``ValueError`` when a cell is named twice or no cell is named at all.
+    """
+    if annotation.index.has_duplicates:
+        raise ValueError(f"{where}: cell {annotation.index[annotation.index.duplicated()][0]} has two lines")
+    if not found.obs_names.isin(annotation.index).any():
+        raise ValueError(f"{where}: none of its cell names (first: {annotation.index[0]}) is in the data (first: {found.obs_names[0]})")
+    found.obs = found.obs.drop(columns=annotation.columns, errors="ignore").join(annotation)
+    return found
+
+
+def _loom_attributes(group: h5py.Group, names: tuple[str, ...]) -> pd.DataFrame:
+    columns = {name: _decoded(item) for name, item in group.items() if isinstance(item, h5py.Dataset) and item.ndim == 1}
+    key = next((name for name in names if name in columns), None)
+    if key is None:
+        raise ValueError(f"{group.file.filename}: {group.name} has none of {', '.join(names)}; it has {', '.join(columns) or 'nothing'}")
+    return pd.DataFrame(columns, index=pd.Index(columns.pop(key).astype(str)))
+
+
+def _decoded(item: h5py.Dataset) -> np.ndarray:
+    return item.asstr()[()] if h5py.check_string_dtype(item.dtype) else item[()]

@@ -1,0 +1,97 @@
+"""The raw.h5ad contract: checked values, canonical obs columns, where the data came from."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from latentbench.data.values import BY_MODALITY
+from latentbench.logs import logger
+
+CANONICAL_COLUMNS = ("label", "batch", "condition", "donor")
+
+
+def to_raw(found: AnnData, row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]) -> AnnData:
+    """Return ``found`` in the form of raw.h5ad (docs/architecture.md), as a row of the data sheet describes it.
+
+    The values are ``layers['counts']`` for counts where there is such a layer, otherwise X; the sheet's ``layer`` column names another
+    (``X``, ``raw`` or a layer). Raises ``ValueError`` for a missing column or layer, duplicated names, and values that the modality forbids.
+    """
+    matrix, var = _values_and_variables(found, row, source)
+    obs_names, var_names = found.obs_names.astype(str), var.index.astype(str)
+    refuse_duplicates(obs_names, "cell names (obs_names)", source)
+    refuse_duplicates(var_names, "variable names (var_names)", source)
+    values = BY_MODALITY[row["modality"]](matrix, obs_names, var_names, where=source)
+    obs = _storable(canonical_obs(found.obs, row, source))
+    raw = AnnData(values, obs=obs.set_index(obs_names), var=_storable(var).set_index(var_names))
+    for name in found.obsm:
+        # X_pca is the name that prepared.h5ad uses for its own.
+        raw.obsm["X_pca_source" if name == "X_pca" else name] = found.obsm[name]
+    raw.uns["latentbench"] = provenance(row, source=source, sha256=sha256, tried=tried)
+    return raw
+
+
+def canonical_obs(obs: pd.DataFrame, row: dict[str, Any], source: str) -> pd.DataFrame:
+    """Return ``obs`` with the columns that the sheet names under their canonical names, as categories of strings.
+
+    A column of the source that has a canonical name without being named in the sheet is kept as ``source_<name>``, so that nothing
+    downstream takes it for what it may not be. Raises ``ValueError`` for a column that is not there.
+    """
+    canonical = {name: _as_category(_column(obs, row[name], name, source)) for name in CANONICAL_COLUMNS if row.get(name)}
+    others = obs.rename(columns={name: f"source_{name}" for name in CANONICAL_COLUMNS if row.get(name) != name})
+    others = others.drop(columns=[name for name in CANONICAL_COLUMNS if row.get(name) == name])
+    return others.assign(**canonical)
+
+
+def provenance(row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]) -> dict[str, Any]:
+    """Return what raw.h5ad says about itself in ``uns['latentbench']``; what is not known is an empty string, n_clusters is then absent."""
+    known = {name: row.get(name) or "" for name in ("dataset", "modality", "licence", "citation")}
+    if row.get("n_clusters"):
+        known["n_clusters"] = int(row["n_clusters"])
+    return {**known, "source": source, "sha256": sha256, "tried": np.array(tried, dtype=object)}
+
+
+def refuse_duplicates(names: pd.Index, what: str, where: str) -> None:
+    """Raise ``ValueError`` naming the first name that occurs twice."""
+    if names.has_duplicates:
+        repeated = names[names.duplicated()]
+        raise ValueError(f"{where}: {len(repeated)} duplicated {what} (first: {repeated[0]}); make them unique, as anndata's *_names_make_unique does")
+
+
+def _values_and_variables(found: AnnData, row: dict[str, Any], source: str) -> tuple[Any, pd.DataFrame]:
+    layer = row.get("layer") or ("counts" if row["modality"] == "counts" and "counts" in found.layers else "X")
+    if layer == "X":
+        return found.X, found.var
+    if layer == "raw" and found.raw is not None:
+        return found.raw.X, found.raw.var
+    if layer not in found.layers:
+        present = ["X", *(["raw"] if found.raw is not None else []), *found.layers]
+        raise ValueError(f"{source}: no layer '{layer}'; there is {', '.join(present)}. Correct the 'layer' column of the data sheet")
+    logger.info("%s: values are taken from layer '%s'", source, layer)
+    return found.layers[layer], found.var
+
+
+def _column(obs: pd.DataFrame, column: str, name: str, source: str) -> pd.Series:
+    if column in obs:
+        return obs[column]
+    nearest = difflib.get_close_matches(column, [str(known) for known in obs.columns], n=1, cutoff=0.4)
+    hint = f" (did you mean '{nearest[0]}'?)" if nearest else ""
+    there = ", ".join(map(str, obs.columns)) or "none"
+    raise ValueError(f"{source}: no obs column '{column}' for {name}{hint}; the columns are: {there}. Correct the '{name}' column of the data sheet")
+
+
+def _as_category(values: pd.Series) -> pd.Series:
+    missing = values.isna() | (values.astype(str).str.strip() == "")
+    text = values.astype(object).where(missing, values.astype(str)).mask(missing, np.nan)
+    return text.astype(pd.CategoricalDtype(sorted(text.dropna().unique())))
+
+
+def _storable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns in forms that h5ad can hold: text where a column mixes types, and no name that it reserves."""
+    frame = frame.rename(columns=lambda name: str(name).replace("/", "_")).drop(columns="_index", errors="ignore")
+    frame = frame.loc[:, ~frame.columns.duplicated()]
+    mixed = [name for name in frame if frame[name].dtype == object and pd.api.types.infer_dtype(frame[name]) != "string"]
+    return frame.assign(**{name: frame[name].astype(str).astype("category") for name in mixed})

@@ -1,0 +1,128 @@
+"""A row of the data sheet to raw data: its sources tried in order, each checked, and an account of what failed before one worked."""
+
+import pickle
+import subprocess
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+from anndata import AnnData
+
+from latentbench.data.checksums import require_accepted
+from latentbench.data.downloads import cache_path, download
+from latentbench.data.files import SUFFIXES, annotate, files_of, read_annotation, read_file
+from latentbench.data.images import IDX_FILES
+from latentbench.data.packages import read_package
+from latentbench.data.raw import to_raw
+from latentbench.logs import logger
+
+# What reading a missing, refused, cut-off or foreign file can raise; anything else is a mistake of this program and is not caught.
+FAILURES = (ValueError, OSError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, pickle.UnpicklingError, subprocess.TimeoutExpired)
+
+
+def fetch(row: dict[str, Any], *, mirror: str | None = None, cache: Path) -> AnnData:
+    """Return the data set of a sheet row in the form of raw.h5ad, from the mirror folder or else the first source that works.
+
+    Downloads are kept in ``cache``. A source that fails is logged as a warning and recorded in ``uns['latentbench']['tried']``. Raises one
+    ``ValueError`` naming every source and its failure when none works, and at once when a source's content does not fit the row (a missing
+    column, values that the modality forbids).
+    """
+    tried: list[str] = []
+    for source in candidates(row, mirror):
+        try:
+            found, sha256 = read_source(source, row, Path(cache))
+        except FAILURES as reason:
+            tried.append(f"{source}: {_one_line(reason, source)}")
+            logger.warning("%s: source failed, trying the next: %s", row["dataset"], tried[-1])
+            continue
+        logger.info("%s: read %d x %d from %s", row["dataset"], found.n_obs, found.n_vars, source)
+        return to_raw(found, row, source=source, sha256=sha256, tried=tried)
+    raise ValueError(_nothing_worked(row, mirror, tried))
+
+
+def candidates(row: dict[str, Any], mirror: str | None) -> list[str]:
+    """Return the sources of a row in the order they are tried: the mirror's file or folder where there is one, then the sheet's."""
+    sources = list(row.get("sources") or [])
+    if not mirror:
+        return sources
+    if not Path(mirror).is_dir():
+        raise ValueError(f"mirror: {mirror} is not a folder; give one that holds <dataset>{SUFFIXES[0]} or <dataset>/, or leave mirror empty")
+    names = [*(f"{row['dataset']}{suffix}" for suffix in SUFFIXES), row["dataset"]]
+    return [str(Path(mirror) / name) for name in names if (Path(mirror) / name).exists()][:1] + sources
+
+
+def read_source(source: str, row: dict[str, Any], cache: Path) -> tuple[AnnData, str]:
+    """Return what one source holds and the sha256 of its files (empty where there are none).
+
+    Raises ``ValueError`` or another of ``FAILURES`` when it cannot be read or its checksum is not one of the row's.
+    """
+    kind, _, rest = source.partition(":")
+    if kind == "builtin":
+        return _made_by("builtin", rest, row)
+    if kind == "simulate":
+        return _made_by("simulate", rest, row)
+    if kind == "package":
+        return read_package(rest, cache / "packages", _required_digests(row, source))
+    if kind == "mirror":
+        raise ValueError(_mirror_only(row, rest))
+    path = _local(source, row, cache)
+    digests = [require_accepted(file, row.get("sha256") or []) for file in files_of(path)]
+    found = read_file(path, row)
+    if row.get("annotation"):
+        table = _local(row["annotation"], row, cache)
+        digests.append(require_accepted(table, row.get("sha256") or []))
+        found = annotate(found, read_annotation(table), table)
+    return found, " ".join(digests)
+
+
+def _local(source: str, row: dict[str, Any], cache: Path) -> Path:
+    if source.startswith(("http://", "ftp://", "file://")):
+        raise ValueError("only https addresses and local paths are read")
+    if not source.startswith("https://"):
+        return Path(source).expanduser()
+    digests = _required_digests(row, source)
+    if not source.endswith("/"):
+        return download(source, cache / "downloads", digests)
+    for name in IDX_FILES:
+        download(source + name, cache / "downloads", digests)
+    return cache_path(source, cache / "downloads")
+
+
+def _made_by(kind: str, name: str, row: dict[str, Any]) -> tuple[AnnData, str]:
+    # Each kind's module is imported only for its own rows: scikit-learn's data sets take a second to import.
+    if kind == "builtin":
+        from latentbench.data.bundled import BUNDLED as known
+    else:
+        from latentbench.data.simulation import SIMULATED as known
+    if name not in known:
+        raise ValueError(f"there is no {kind}:{name}; there is {', '.join(f'{kind}:{other}' for other in known)}")
+    return known[name](), ""
+
+
+def _required_digests(row: dict[str, Any], source: str) -> list[str]:
+    digests = row.get("sha256") or []
+    if not digests:
+        raise ValueError(f"{source} needs a checksum: give the file's sha256 (or md5:<hex>) in the data sheet's sha256 column")
+    return digests
+
+
+def _mirror_only(row: dict[str, Any], name: str) -> str:
+    origin = f" (made from {row['origin']})" if row.get("origin") else ""
+    return f"no public file holds this data set ready for use{origin}; put {name or row['dataset'] + '.h5ad'} into a folder and give that as mirror"
+
+
+def _nothing_worked(row: dict[str, Any], mirror: str | None, tried: list[str]) -> str:
+    listed = "".join(f"\n  {number}. {line}" for number, line in enumerate(tried, 1)) or "\n  (the row names no source)"
+    looked = f"; the mirror folder {mirror} was looked into first" if mirror else ""
+    return (
+        f"data set {row['dataset']}: none of its sources works{looked}:{listed}\n"
+        f"Remedy: get the file by hand, put it as {row['dataset']}.h5ad (or another format's suffix) into a folder and run with --config mirror=<folder>, "
+        f"or correct sources and sha256 in its row of the data sheet."
+    )
+
+
+def _one_line(reason: BaseException, source: str) -> str:
+    text = " ".join(str(reason).split()).removeprefix(f"{source}: ")
+    return text if isinstance(reason, ValueError) else f"{type(reason).__name__}: {text}"
