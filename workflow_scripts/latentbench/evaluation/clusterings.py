@@ -1,0 +1,105 @@
+"""Clusterings of an embedding: fitted on the training cells, test cells assigned, and no label within reach.
+
+A clustering is a function of a ``Replica``, which holds no label; a new one is a function and a line in ``CLUSTERINGS``. Everything random is seeded by the
+replica's seed. Clusters are numbered by falling size among the training cells, except ``own``, which keeps the model's numbering of its components.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from sklearn.cluster import KMeans
+
+from latentbench.evaluation.leiden import leiden_matching, leiden_stable
+from latentbench.evaluation.neighbours import NeighbourGraph
+from latentbench.evaluation.unavailable import Unavailable
+from latentbench.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class Replica:
+    """What a clustering may look at of one trained replica; ``n_clusters`` is the number the data sheet declares, if any."""
+
+    z: Float[np.ndarray, "obs latent"]
+    is_train: Bool[np.ndarray, " obs"]
+    graph: NeighbourGraph
+    n_clusters: int | None
+    seed: int
+    cluster_probs: Float[np.ndarray, "obs clusters"] | None = None
+
+    @property
+    def n_train(self) -> int:
+        return int(self.is_train.sum())
+
+
+Clusters = Int[np.ndarray, " obs"]
+
+
+def own(replica: Replica) -> Clusters | Unavailable:
+    """Return the model's most probable component of every cell."""
+    if replica.cluster_probs is None:
+        return Unavailable(Outcome.NOT_APPLICABLE, "the model does not cluster by itself")
+    return replica.cluster_probs.argmax(axis=1).astype(np.int64)
+
+
+def kmeans(replica: Replica) -> Clusters | Unavailable:
+    """Return k-means' clusters (k-means++, best of 10 starts) with the declared number of clusters."""
+    if problem := _problem_with_declared(replica):
+        return problem
+    fitted = KMeans(replica.n_clusters, n_init=10, random_state=replica.seed).fit(replica.z[replica.is_train])
+    return _numbered_by_size(fitted.predict(replica.z), replica.is_train)
+
+
+def gaussian_mixture(replica: Replica) -> Clusters | Unavailable:
+    """Return the most probable component of a mixture of the declared number of full-covariance Gaussians (EM from k-means)."""
+    from sklearn.mixture import GaussianMixture  # imported here: most studies do without, and every job would pay for it
+
+    if problem := _problem_with_declared(replica):
+        return problem
+    z = replica.z.astype(np.float64)
+    fitted = GaussianMixture(replica.n_clusters, random_state=replica.seed).fit(z[replica.is_train])
+    return _numbered_by_size(fitted.predict(z), replica.is_train)
+
+
+def leiden(replica: Replica) -> Clusters | Unavailable:
+    """Return Leiden's clusters at the resolution that gives the declared number, or, where none is declared, at the most stable one."""
+    if replica.n_train < 3:
+        return Unavailable(Outcome.DEGENERATE, f"{replica.n_train} training cells are too few for a neighbour graph")
+    graph = replica.graph.train
+    found = leiden_stable(graph, replica.seed) if replica.n_clusters is None else leiden_matching(graph, replica.n_clusters, replica.seed)
+    clusters = np.empty(len(replica.z), dtype=np.int64)
+    clusters[replica.is_train] = found
+    clusters[~replica.is_train] = replica.graph.vote(found)
+    return _numbered_by_size(clusters, replica.is_train)
+
+
+CLUSTERINGS: dict[str, Callable[[Replica], Clusters | Unavailable]] = {
+    "own": own,
+    "kmeans": kmeans,
+    "leiden": leiden,
+    "gaussian_mixture": gaussian_mixture,
+}
+
+
+def headline_clustering(*, clusters_by_itself: bool, n_clusters: int | None) -> str:
+    """Return the clustering that speaks for a variant, fixed before any score is known."""
+    if clusters_by_itself:
+        return "own"
+    return "leiden" if n_clusters is None else "kmeans"
+
+
+def _problem_with_declared(replica: Replica) -> Unavailable | None:
+    if replica.n_clusters is None:
+        return Unavailable(Outcome.NOT_APPLICABLE, "the data sheet declares no number of clusters")
+    if replica.n_clusters > replica.n_train:
+        return Unavailable(Outcome.DEGENERATE, f"{replica.n_clusters} clusters declared for {replica.n_train} training cells")
+    return None
+
+
+def _numbered_by_size(clusters: np.ndarray, is_train: np.ndarray) -> Clusters:
+    """Return the clusters renumbered 0, 1, ... by falling number of training cells (equal sizes keep their order)."""
+    sizes = np.bincount(clusters[is_train], minlength=int(clusters.max()) + 1)
+    new_number = np.empty(len(sizes), dtype=np.int64)
+    new_number[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    return new_number[clusters]

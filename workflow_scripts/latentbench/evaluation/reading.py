@@ -1,0 +1,47 @@
+"""Reading what evaluation needs of other stages' files; their contracts are checked here, once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from jaxtyping import Int
+
+from latentbench.evaluation.metrics import label_codes
+
+
+def read_truth(prepared_path: str | Path, cells: pd.Index) -> tuple[Int[np.ndarray, " obs"], int | None]:
+    """Return the label codes (-1: none) of a prepared.h5ad's cells and its declared number of clusters, without reading its matrices.
+
+    Raises ValueError if its cells are not ``cells`` (those of the embedding), in that order.
+    """
+    with h5py.File(prepared_path) as file:
+        obs = anndata.io.read_elem(file["obs"])
+        declared = file["uns/latentbench"].get("n_clusters")
+        n_clusters = None if declared is None else int(declared[()])
+    if not obs.index.equals(cells):
+        raise ValueError(f"{prepared_path}: its cells are not those of the embedding, in the same order; train this data set's variants again")
+    labels = label_codes(obs["label"]) if "label" in obs else np.full(len(obs), -1, dtype=np.int64)
+    return labels, n_clusters
+
+
+def read_embedding(path: str | Path) -> AnnData:
+    """Return an embedding.h5ad."""
+    return anndata.read_h5ad(path)
+
+
+def read_status(path: str | Path) -> dict[str, Any]:
+    """Return a status.json."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """Return a scores table; an empty reason is "", a row of a variant that never ran has no seed."""
+    text = {column: str for column in ("dataset", "model", "split", "clustering", "metric", "status", "reason")}
+    types = {**text, "seed": "Int64", "value": np.float64, "saw_labels": bool, "headline": bool}
+    # Only the empty string is missing: a data set may well be called NA. Round trip: the default parser may be off by one unit in the last place.
+    return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values={"value": [""], "seed": [""]}, float_precision="round_trip")
