@@ -1,0 +1,154 @@
+"""A made-up study with the shape of a real one: three data sets, ten models, five seeds, one replica that diverged."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+SEEDS = (0, 1, 2, 3, 4)
+DATASETS = {"blobs": 5, "digits": 10, "pbmc68k_reduced": 10}
+LABELS = {
+    "blobs": [f"class {i}" for i in range(5)],
+    "digits": [str(i) for i in range(10)],
+    "pbmc68k_reduced": [
+        *("CD14+ Monocyte", "CD19+ B", "CD34+", "CD4+/CD25 T Reg", "CD4+/CD45RA+/CD25- Naive T", "CD4+/CD45RO+ Memory"),
+        *("CD56+ NK", "CD8+ Cytotoxic T", "CD8+/CD45RA+ Naive Cytotoxic", "Dendritic"),
+    ],
+}
+QUALITY = {
+    "pca": 0.60,
+    "leiden_pca": 0.66,
+    "ae": 0.58,
+    "vae": 0.62,
+    "vae_nb": 0.68,
+    "gmvae": 0.74,
+    "gmvae_dirichlet": 0.75,
+    "random_projection": 0.35,
+    "shuffled_labels": 0.0,
+    "true_labels": 1.0,
+}
+OWN = ("leiden_pca", "gmvae", "gmvae_dirichlet", "shuffled_labels", "true_labels")
+SAW = ("shuffled_labels", "true_labels")
+TERMS = {"ae": ["reconstruction"], "vae": ["reconstruction", "kl_z"], "vae_nb": ["reconstruction", "kl_z"]}
+TERMS["gmvae"] = TERMS["gmvae_dirichlet"] = ["reconstruction", "kl_z", "kl_y"]
+DIVERGED = ("digits", "gmvae", 3)
+REASON = "loss term 'kl_z' is not finite at epoch 12"
+
+
+def pairs() -> list[tuple[str, str]]:
+    return [(dataset, model) for dataset in DATASETS for model in QUALITY if model != "vae_nb" or dataset == "pbmc68k_reduced"]
+
+
+def make_scores(random: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for dataset, model in pairs():
+        clusterings = (["own"] if model in OWN else []) + ["kmeans", "leiden"]
+        for seed in SEEDS:
+            for clustering in clusterings:
+                for split in ("test", "train"):
+                    rows += _scores_of(random, dataset, model, seed, clustering, split)
+    for dataset in ("blobs", "digits"):
+        rows.append([dataset, "vae_nb", np.nan, "test", "none", "all", np.nan, "not_applicable", "likelihood nb is for counts, the data are not", False])
+    return pd.DataFrame(rows, columns="dataset model seed split clustering metric value status reason saw_labels".split())
+
+
+def _scores_of(random, dataset, model, seed, clustering, split) -> list[list]:
+    failed = (dataset, model, seed) == DIVERGED
+    status, reason = ("diverged", REASON) if failed else ("ok", "")
+    exact = model in SAW
+    ari = QUALITY[model] + (0 if exact else random.normal(0, 0.03) + 0.1 * (dataset == "blobs"))
+    values = {"ari": ari, "nmi": min(1.0, ari + 0.06), "acc": min(1.0, ari + 0.09), "n_clusters_found": DATASETS[dataset]}
+    saw = model in SAW
+    return [[dataset, model, seed, split, clustering, metric, np.nan if failed else value, status, reason, saw] for metric, value in values.items()]
+
+
+def make_summary(scores: pd.DataFrame) -> pd.DataFrame:
+    keys = ["dataset", "model", "clustering", "split", "metric", "saw_labels"]
+    ran = scores[scores["status"] != "not_applicable"]
+    grouped = ran.groupby(keys)
+    frame = grouped["value"].agg(n_ok="count", mean="mean", sd="std").reset_index()
+    frame["n_failed"] = len(SEEDS) - frame["n_ok"]
+    half = 1.96 * frame["sd"] / np.sqrt(frame["n_ok"])
+    return frame.assign(low=frame["mean"] - half, high=frame["mean"] + half)
+
+
+def make_status(random: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for dataset, model in pairs():
+        for seed in SEEDS:
+            status, reason = ("diverged", REASON) if (dataset, model, seed) == DIVERGED else ("ok", "")
+            seconds = (6.0 if model in TERMS else 0.2) * random.lognormal(0, 0.2)
+            rows.append([dataset, model, model, model in SAW, "cpu", seed, status, reason, seconds, 300 + 40 * random.random(), 60 if model in TERMS else 0])
+    return pd.DataFrame(rows, columns="dataset model kind saw_labels device seed status reason seconds peak_memory_mb epochs".split())
+
+
+def make_history(random: np.random.Generator) -> pd.DataFrame:
+    frames = []
+    for dataset, model in pairs():
+        for seed in SEEDS if model in TERMS else ():
+            for split, gap in (("train", 0.0), ("test", 0.6)):
+                epoch = np.arange(1, 41)
+                terms = {
+                    term: (40.0 if term == "reconstruction" else 4.0) * (1 + 2 * np.exp(-epoch / 8)) + gap + random.normal(0, 0.1, epoch.size)
+                    for term in TERMS[model]
+                }
+                terms["loss"] = sum(terms.values())
+                frames += [
+                    pd.DataFrame({"dataset": dataset, "model": model, "replica": seed, "epoch": epoch, "term": term, "split": split, "value": value})
+                    for term, value in terms.items()
+                ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def make_maps(random: np.random.Generator, dataset: str, n_obs: int = 400) -> pd.DataFrame:
+    labels = np.array(LABELS[dataset])
+    codes = random.integers(len(labels), size=n_obs)
+    condition = np.where(random.random(n_obs) < 0.5, "control", "stimulated") if dataset == "blobs" else np.full(n_obs, None)
+    frames = []
+    for model in [model for name, model in pairs() if name == dataset and model not in SAW]:
+        centre = random.normal(0, 10, (len(labels), 2))
+        point = centre[codes] + random.normal(0, 2.2 - QUALITY[model], (n_obs, 2))
+        cluster = np.where(random.random(n_obs) < QUALITY[model] + 0.15, codes, random.integers(len(labels), size=n_obs))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "cell": [f"cell{i}" for i in range(n_obs)],
+                    "model": model,
+                    "seed": 0,
+                    "x": point[:, 0].astype("float32"),
+                    "y": point[:, 1].astype("float32"),
+                    "label": labels[codes],
+                    "cluster": cluster.astype(str),
+                    "batch": None,
+                    "condition": condition,
+                    "split": np.where(np.arange(n_obs) % 5 == 0, "test", "train"),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def write_study(folder: Path) -> Path:
+    """Write the tables, maps, statuses and counts of the made-up study under ``folder`` and return it."""
+    random = np.random.default_rng(0)
+    scores = make_scores(random)
+    tables = {"scores": scores, "summary": make_summary(scores), "status": make_status(random), "history": make_history(random)}
+    (folder / "tables").mkdir(parents=True)
+    (folder / "maps").mkdir()
+    for name, frame in tables.items():
+        frame.to_csv(folder / "tables" / f"{name}.tsv", sep="\t", index=False)
+    tables["history"].to_parquet(folder / "tables" / "history.parquet", index=False)
+    for dataset in DATASETS:
+        make_maps(random, dataset).to_parquet(folder / "maps" / f"{dataset}.parquet", index=False)
+    for dataset, model in pairs():
+        path = folder / "models" / dataset / model / "status.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"dataset": dataset, "model": model, "kind": model, "versions": {"python": "3.11.9", "torch": "2.13.0"}, "device": "cpu"}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def study_folder(tmp_path_factory) -> Path:
+    return write_study(tmp_path_factory.mktemp("study") / "results")

@@ -1,0 +1,172 @@
+"""Figures of what a model found on one data set: maps, confusion matrix, sizes of the clusters."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy.optimize import linear_sum_assignment
+
+from latentbench.reporting.figures import WIDTH
+from latentbench.reporting.style import INK, UNLABELLED, label_colours, lighten
+
+COLUMNS_OF_MAPS = 4
+MANY_POINTS = 5000
+COLOURED_BY = {"label": "truth", "cluster": "clusters", "batch": "batch", "condition": "condition"}
+SHARES = LinearSegmentedColormap.from_list("shares", [lighten("#0072b2", 0.9), "#56b4e9", "#0072b2", "#08304f"])
+"""Light to dark in one hue: lightness falls steadily."""
+
+
+def plot_map(ax: Axes, points: pd.DataFrame, column: str, colours: Mapping[str, str], *, rasterized: bool) -> Axes:
+    """Draw one map: columns x and y, coloured by the texts of ``column``; cells without one are grey and lie behind."""
+    texts = points[column].astype("object").where(points[column].notna(), None)
+    # A fixed shuffle of the drawing order: no group is hidden behind the one that happens to come last in the table.
+    order = np.random.default_rng(0).permutation(len(points))
+    order = order[np.argsort([texts.iloc[i] in colours for i in order], kind="stable")]
+    shades = [colours.get(texts.iloc[i], UNLABELLED) for i in order]
+    size = float(np.clip(2600 / max(len(points), 1), 0.8, 7))
+    ax.scatter(points["x"].to_numpy()[order], points["y"].to_numpy()[order], s=size, c=shades, linewidths=0, rasterized=rasterized)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    ax.set_box_aspect(1)
+    return ax
+
+
+def maps_figure(maps: pd.DataFrame, models: Sequence[str]) -> Figure:
+    """Draw the maps of all models of one data set: one row coloured by truth, one by clusters, and by batch and condition where the data has them."""
+    columns = [column for column in COLOURED_BY if maps[column].notna().any()]
+    blocks = [list(models[i : i + COLUMNS_OF_MAPS]) for i in range(0, len(models), COLUMNS_OF_MAPS)]
+    colours = {column: label_colours(natural_order(maps[column].dropna())) for column in columns}
+    size = (
+        WIDTH,
+        len(blocks) * len(columns) * (WIDTH / COLUMNS_OF_MAPS) + 0.22 * sum(-(-len(colours[column]) // 4) + 1 for column in columns if column != "cluster"),
+    )
+    figure, axes = plt.subplots(len(blocks) * len(columns), COLUMNS_OF_MAPS, figsize=size, squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for b, block in enumerate(blocks):
+        for c, column in enumerate(columns):
+            for ax, model in zip(axes[b * len(columns) + c], block, strict=False):
+                points = maps[maps["model"] == model]
+                shades = cluster_colours(points, colours["label"]) if column == "cluster" and "label" in columns else colours[column]
+                ax.set_axis_on()
+                plot_map(ax, points, column, shades, rasterized=len(maps) > MANY_POINTS)
+                if c == 0:
+                    ax.set_title(model, weight="bold")
+            axes[b * len(columns) + c, 0].set_ylabel(COLOURED_BY[column])
+    _legends(figure, {COLOURED_BY[column]: colours[column] for column in columns if column != "cluster"})
+    return figure
+
+
+def cluster_colours(points: pd.DataFrame, of_labels: Mapping[str, str]) -> dict[str, str]:
+    """Return a colour for every cluster: its label's where the one-to-one matching gives it one, otherwise a shade of its commonest label's."""
+    labelled = points.dropna(subset=["label", "cluster"])
+    table = pd.crosstab(labelled["cluster"], labelled["label"])
+    matched = match_clusters(table.to_numpy())
+    colours = {}
+    for i, cluster in enumerate(table.index):
+        commonest = of_labels[table.columns[int(table.iloc[i].to_numpy().argmax())]]
+        colours[cluster] = of_labels[table.columns[matched[i]]] if i in matched else lighten(commonest, 0.45)
+    return colours
+
+
+def match_clusters(table: Int[np.ndarray, "clusters labels"]) -> dict[int, int]:
+    """Return the one-to-one matching of clusters (rows) to labels (columns) that covers most cells (Kuhn 1955)."""
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return dict(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def plot_confusion(ax: Axes, labels: pd.Series, clusters: pd.Series) -> Axes:
+    """Draw cells of each label (row, sums to 100 %) in each cluster (column); matched pairs lie on the diagonal, unmatched clusters to its right."""
+    table = pd.crosstab(labels, clusters)
+    table = table.loc[natural_order(table.index)]
+    label_of = match_clusters(table.to_numpy().T)
+    order = sorted(range(table.shape[1]), key=lambda cluster: (label_of.get(cluster, table.shape[0]), -int(table.iloc[:, cluster].sum())))
+    counts = table.to_numpy()[:, order]
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    ax.imshow(shares, cmap=SHARES, vmin=0, vmax=1, aspect="auto")
+    _write_counts(ax, counts, shares)
+    ax.set_yticks(range(len(table)), [f"{label} ({total})" for label, total in zip(table.index, counts.sum(axis=1), strict=True)])
+    ax.set_xticks(range(len(order)), [str(table.columns[cluster]) for cluster in order])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set(xlabel="cluster", ylabel="label (test cells)")
+    return ax
+
+
+def confusion_figure(clusters: pd.DataFrame, model: str) -> Figure:
+    """Draw the confusion matrix of one replica; ``clusters`` has columns label and cluster, a row for every test cell."""
+    labelled = clusters.dropna(subset=["label", "cluster"])
+    n_labels, n_clusters = labelled["label"].nunique(), labelled["cluster"].nunique()
+    figure, ax = plt.subplots(figsize=(min(WIDTH, 2.6 + 0.36 * n_clusters), 0.9 + 0.27 * max(n_labels, 3)))
+    if labelled.empty:
+        ax.set_axis_off()
+        ax.text(0, 0.5, "no labelled test cell, so no confusion matrix", transform=ax.transAxes)
+        return figure
+    plot_confusion(ax, labelled["label"], labelled["cluster"])
+    ax.set_title(model, weight="bold")
+    return figure
+
+
+def plot_usage(ax: Axes, shares: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -> Axes:
+    """Draw one bar for every entry of ``shares`` (replica -> share of the cells in each cluster), largest cluster first, from left."""
+    for y, (name, parts) in enumerate(shares.items()):
+        left = 0.0
+        for i, part in enumerate(sorted(parts, reverse=True)):
+            ax.barh(y, part, left=left, height=0.86, color=lighten(colours[name], 0.0 if i % 2 == 0 else 0.5), linewidth=0)
+            left += part
+    ax.set(xlim=(0, 1), ylim=(len(shares) - 0.4, -0.6))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def usage_figure(clusters: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
+    """Draw how the cells spread over the clusters: a bar for every replica, grouped by model, above them the labels themselves.
+
+    ``clusters``: columns model, seed, cluster, a row for every cell; the truth comes as model ``label``.
+    """
+    shares, shades, ticks = {}, {}, {}
+    for model in [name for name in ("label", *colours) if name in set(clusters["model"])]:
+        replicas = clusters[clusters["model"] == model].groupby("seed")["cluster"]
+        ticks[len(shares) + (replicas.ngroups - 1) / 2] = "labels (truth)" if model == "label" else model
+        for replica, names in replicas:
+            shares[f"{model} {replica}"] = names.value_counts(normalize=True).tolist()
+            shades[f"{model} {replica}"] = colours.get(model, INK)
+        shares[f"{model} gap"] = []
+    figure, ax = plt.subplots(figsize=(WIDTH, 0.7 + 0.085 * len(shares)))
+    plot_usage(ax, shares, shades)
+    ax.set_yticks(list(ticks), list(ticks.values()))
+    ax.set_xlabel("share of the cells, a bar for every seed, its clusters from the largest to the smallest")
+    return figure
+
+
+def natural_order(texts: Sequence[str]) -> list[str]:
+    """Return the distinct texts sorted, numbers by their value."""
+    return sorted({str(text) for text in texts}, key=lambda text: (0, float(text), text) if _is_number(text) else (1, 0.0, text))
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").replace(".", "", 1).isdigit()
+
+
+def _write_counts(ax: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
+    if max(counts.shape) > 20:
+        return
+    for i, j in zip(*np.nonzero(counts), strict=True):
+        ax.text(j, i, str(counts[i, j]), ha="center", va="center", size=6.5, color="white" if shares[i, j] > 0.45 else "#1f2328")
+
+
+def _legends(figure: Figure, groups: Mapping[str, Mapping[str, str]]) -> None:
+    handles = []
+    for name, colours in groups.items():
+        handles += [Line2D([], [], ls="", marker="o", ms=5, mew=0, color=colour, label=text) for text, colour in colours.items()]
+    if handles:
+        longest = max(len(handle.get_label()) for handle in handles)
+        figure.legend(handles=handles, loc="outside lower center", ncols=max(1, min(len(handles), 96 // (longest + 5), 6)))
