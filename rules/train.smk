@@ -13,7 +13,6 @@ rule train:
     params:
         variant=model_variant,
         seeds=study.seeds,
-        device=config["device"],
     log:
         "results/logs/train/{dataset}/{model}.log",
     benchmark:
@@ -21,6 +20,8 @@ rule train:
     conda:
         "../envs/train.yaml"
     threads: 1
+    resources:
+        gpu=0,
     message:
         "train {wildcards.model} on {wildcards.dataset}"
     script:

@@ -177,6 +177,8 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         return f"missing key{'s' if len(missing) > 1 else ''} {', '.join(repr(key) for key in missing)}"
+    if error.validator is None:
+        return "this key does not apply to this kind; leave it out"
     return f"{error.message}{described}"
 
 

@@ -1,0 +1,177 @@
+"""Distribution objects whose event is the last axis: ``log_prob`` sums over it, every axis before it (replicas first) is kept.
+
+Work is done in logs throughout. NB and ZINB are parametrised by mean and inverse dispersion (Lopez 2018, doi:10.1038/s41592-018-0229-2, eq. 1-4 of its
+supplement); the mean is ``library_size * softmax(scale_logits)``, kept as logits because gradients and limits are best taken there.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from latentbench.random_streams import standard_normal_like
+
+
+class Distribution(Protocol):
+    """What a likelihood returns: p(x | z) of a minibatch."""
+
+    @property
+    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+        """The expectation of x."""
+        ...
+
+    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+        """Return log p(x | z), summed over vars."""
+        ...
+
+
+@dataclass(frozen=True)
+class Normal:
+    """N(mean, exp(log_variance)), diagonal."""
+
+    mean: Float[Tensor, "*any dims"]
+    log_variance: Float[Tensor, "*any dims"]
+
+    def log_prob(self, x: Float[Tensor, "*any dims"]) -> Float[Tensor, "*any"]:
+        """Return the log density of ``x``, its constant included."""
+        squares = (x - self.mean).square() * torch.exp(-self.log_variance)
+        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(-1)
+
+    def rsample(self) -> Float[Tensor, "*any dims"]:
+        """Return one reparameterised sample, its noise drawn from the active random streams."""
+        return self.mean + torch.exp(0.5 * self.log_variance) * standard_normal_like(self.mean)
+
+
+def standard_normal(like: Normal) -> Normal:
+    """Return N(0, I) of the shape of ``like``."""
+    return Normal(torch.zeros_like(like.mean), torch.zeros_like(like.mean))
+
+
+def kl_divergence(q: Normal, p: Normal) -> Float[Tensor, "*any"]:
+    """Return KL(q || p) of diagonal Gaussians, summed over the last axis; shapes broadcast."""
+    log_ratio = q.log_variance - p.log_variance
+    scaled = (q.mean - p.mean).square() * torch.exp(-p.log_variance)
+    return 0.5 * (torch.exp(log_ratio) + scaled - 1 - log_ratio).sum(-1)
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Independent {0, 1} values with the given logits."""
+
+    logits: Float[Tensor, "replicas *samples obs vars"]
+
+    @property
+    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+        """The probability of 1."""
+        return torch.sigmoid(self.logits)
+
+    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+        """Return log p(x): x a - log(1 + exp a), summed over vars."""
+        return (x * self.logits - F.softplus(self.logits)).sum(-1)
+
+
+@dataclass(frozen=True)
+class ContinuousBernoulli:
+    """Independent values in [0, 1]: a Bernoulli form with its normaliser C(l) (Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845, eq. 7)."""
+
+    logits: Float[Tensor, "replicas *samples obs vars"]
+
+    @property
+    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+        """E[x] = l / (2 l - 1) + 1 / (2 artanh(1 - 2 l)) = 1 / (1 - exp(-a)) - 1 / a with a = logit(l); 1/2 + a / 12 near a = 0."""
+        near, a = self._split()
+        return torch.where(near, 0.5 + self.logits / 12, -1 / torch.expm1(-a) - 1 / a)
+
+    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+        """Return log p(x) = x a - softplus(a) + log C(l), summed over vars."""
+        return (x * self.logits - F.softplus(self.logits) + self.log_normaliser()).sum(-1)
+
+    def log_normaliser(self) -> Float[Tensor, "replicas *samples obs vars"]:
+        """Return log C(l) = log(a / tanh(a / 2)) with a = logit(l) (2 artanh(1 - 2 l) = -a); Taylor near a = 0, where it is log 2 + a^2 / 12."""
+        near, a = self._split()
+        size = a.abs()
+        # log tanh(s / 2) = log(1 - exp(-s)) - log(1 + exp(-s)), exact for large s as well.
+        exact = torch.log(size) - torch.log(-torch.expm1(-size)) + torch.log1p(torch.exp(-size))
+        return torch.where(near, math.log(2) + self.logits.square() / 12, exact)
+
+    def _split(self) -> tuple[Tensor, Tensor]:
+        """Where the Taylor form holds, and logits with those places replaced, so that no branch makes a NaN gradient."""
+        near = self.logits.abs() < 1e-2
+        return near, torch.where(near, torch.ones_like(self.logits), self.logits)
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Poisson counts with mean ``library_size * softmax(scale_logits)``."""
+
+    scale_logits: Float[Tensor, "replicas *samples obs vars"]
+    library_size: Float[Tensor, "#replicas *samples obs 1"]
+
+    @property
+    def log_mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+        """log mu."""
+        return torch.log(self.library_size) + F.log_softmax(self.scale_logits, dim=-1)
+
+    @property
+    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+        """mu."""
+        return torch.exp(self.log_mean)
+
+    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+        """Return log p(x) = x log mu - mu - lgamma(x + 1), summed over vars."""
+        return (x * self.log_mean - self.mean - torch.lgamma(x + 1)).sum(-1)
+
+
+@dataclass(frozen=True)
+class NegativeBinomial:
+    """NB counts with mean mu = ``library_size * softmax(scale_logits)`` and inverse dispersion theta: variance mu + mu^2 / theta."""
+
+    scale_logits: Float[Tensor, "replicas *samples obs vars"]
+    library_size: Float[Tensor, "#replicas *samples obs 1"]
+    log_theta: Float[Tensor, "replicas *samples #obs vars"]
+
+    @property
+    def log_mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+        """log mu."""
+        return torch.log(self.library_size) + F.log_softmax(self.scale_logits, dim=-1)
+
+    @property
+    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+        """mu."""
+        return torch.exp(self.log_mean)
+
+    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+        """Return log p(x), summed over vars."""
+        return self.log_prob_each(x).sum(-1)
+
+    def log_prob_each(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs vars"]:
+        """Return lgamma(x+t) - lgamma(t) - lgamma(x+1) + t log(t/(t+m)) + x log(m/(t+m)) of every value."""
+        log_mean = self.log_mean
+        log_total = torch.logaddexp(self.log_theta, log_mean)
+        theta = torch.exp(self.log_theta)
+        binomial = torch.lgamma(x + theta) - torch.lgamma(theta) - torch.lgamma(x + 1)
+        return binomial + theta * (self.log_theta - log_total) + x * (log_mean - log_total)
+
+
+@dataclass(frozen=True)
+class ZeroInflatedNegativeBinomial:
+    """NB counts that are set to zero with probability pi = sigmoid(``zi_logits``)."""
+
+    counts: NegativeBinomial
+    zi_logits: Float[Tensor, "replicas *samples obs vars"]
+
+    @property
+    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+        """(1 - pi) mu."""
+        return torch.sigmoid(-self.zi_logits) * self.counts.mean
+
+    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+        """Return log p(x): log(1 - pi) + NB(x) for x > 0, log(pi + (1 - pi) NB(0)) at 0, summed over vars."""
+        log_nb = self.counts.log_prob_each(x)
+        from_counts = F.logsigmoid(-self.zi_logits) + log_nb
+        at_zero = torch.logaddexp(F.logsigmoid(self.zi_logits), from_counts)
+        return torch.where(x == 0, at_zero, from_counts).sum(-1)

@@ -1,0 +1,153 @@
+"""p(x | z) by name: each turns a decoder's outputs into a distribution and says which values of the data it scores and what the encoder reads.
+
+Names and formulas: docs/models.md, section on likelihoods. Parameters of a likelihood (theta, sigma) carry the replicas axis like any other.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from latentbench.distributions import Bernoulli, ContinuousBernoulli, Distribution, NegativeBinomial, Normal, Poisson, ZeroInflatedNegativeBinomial
+from latentbench.random_streams import uniform_like
+
+
+class AbstractLikelihood(nn.Module, ABC):
+    """A family p(x | z) over ``n_vars`` values.
+
+    ``layer`` is the layer of the prepared data that it scores: ``"counts"`` or ``"X"``; ``outputs_per_var`` how many decoder outputs it reads for each value.
+    """
+
+    layer: ClassVar[str] = "X"
+    outputs_per_var: ClassVar[int] = 1
+
+    def __init__(self, n_vars: int) -> None:
+        super().__init__()
+        self.n_vars = n_vars
+
+    @property
+    def n_outputs(self) -> int:
+        """How many outputs the decoder needs."""
+        return self.outputs_per_var * self.n_vars
+
+    @abstractmethod
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Distribution:
+        """Return p(x | z) from the decoder's outputs."""
+
+    def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
+        """Return what the encoder reads of x."""
+        return x
+
+    def observe(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
+        """Return the values to be scored; where they are random (binarisation), the noise comes from the active random streams."""
+        return x
+
+
+class GaussianLikelihood(AbstractLikelihood):
+    """N(f(z), 1): 1/2 squared error + (n/2) log 2 pi."""
+
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Normal:
+        """Return N(f(z), 1)."""
+        return Normal(outputs, torch.zeros_like(outputs))
+
+
+class SharedGaussianLikelihood(AbstractLikelihood):
+    """N(f(z), sigma^2), one learned sigma for all values (the sigma-VAE of Rybkin 2021, arXiv:2006.13202)."""
+
+    def __init__(self, n_vars: int) -> None:
+        super().__init__(n_vars)
+        self.log_variance = nn.Parameter(torch.zeros(1, 1))
+
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Normal:
+        """Return N(f(z), sigma^2)."""
+        return Normal(outputs, along_vars(self.log_variance, outputs).expand_as(outputs))
+
+
+class BernoulliLikelihood(AbstractLikelihood):
+    """Bernoulli(sigmoid(f(z))) on dynamically binarised pixels: a grey value is the probability of 1, sampled anew in every minibatch (Burda 2016)."""
+
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Bernoulli:
+        """Return Bernoulli(sigmoid(f(z)))."""
+        return Bernoulli(outputs)
+
+    def observe(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
+        """Return a {0, 1} sample of the grey values in [0, 1]."""
+        return (uniform_like(x) < x).to(x.dtype)
+
+
+class ContinuousBernoulliLikelihood(AbstractLikelihood):
+    """Continuous Bernoulli on grey values in [0, 1] as they are."""
+
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> ContinuousBernoulli:
+        """Return CB(sigmoid(f(z)))."""
+        return ContinuousBernoulli(outputs)
+
+
+class PoissonLikelihood(AbstractLikelihood):
+    """Poisson(library_size * softmax(f(z))) on raw counts; the encoder reads log1p."""
+
+    layer = "counts"
+
+    def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
+        """Return log(1 + counts), as scVI does."""
+        return torch.log1p(x)
+
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Poisson:
+        """Return Poisson(library_size * softmax(f(z)))."""
+        return Poisson(outputs, library_size)
+
+
+class NegativeBinomialLikelihood(AbstractLikelihood):
+    """NB(library_size * softmax(f(z)), theta) on raw counts, theta learned per gene; the encoder reads log1p."""
+
+    layer = "counts"
+
+    def __init__(self, n_vars: int) -> None:
+        super().__init__(n_vars)
+        self.log_theta = nn.Parameter(torch.zeros(1, n_vars))
+
+    def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
+        """Return log(1 + counts), as scVI does."""
+        return torch.log1p(x)
+
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> NegativeBinomial:
+        """Return NB(library_size * softmax(f(z)), theta)."""
+        return NegativeBinomial(outputs, library_size, along_vars(self.log_theta, outputs))
+
+
+class ZeroInflatedNegativeBinomialLikelihood(AbstractLikelihood):
+    """ZINB on raw counts: the NB of the first half of the outputs, dropout logits from the second half."""
+
+    layer = "counts"
+    outputs_per_var = 2
+
+    def __init__(self, n_vars: int) -> None:
+        super().__init__(n_vars)
+        self.counts = NegativeBinomialLikelihood(n_vars)
+
+    def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
+        """Return log(1 + counts), as scVI does."""
+        return self.counts.encoder_input(x)
+
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> ZeroInflatedNegativeBinomial:
+        """Return ZINB(library_size * softmax(f(z)), theta, sigmoid(g(z)))."""
+        scale_logits, zi_logits = outputs.split(self.n_vars, dim=-1)
+        return ZeroInflatedNegativeBinomial(self.counts(scale_logits, library_size), zi_logits)
+
+
+def along_vars(parameter: Float[Tensor, "replicas vars"], outputs: Float[Tensor, "replicas *samples obs outputs"]) -> Float[Tensor, "replicas *ones vars"]:
+    """Return a per-replica parameter with axes of length one in the places of samples and obs, so that it broadcasts against ``outputs``."""
+    return parameter.reshape(parameter.shape[0], *([1] * (outputs.ndim - 2)), parameter.shape[-1])
+
+
+LIKELIHOODS: dict[str, type[AbstractLikelihood]] = {
+    "gaussian": GaussianLikelihood,
+    "gaussian_shared": SharedGaussianLikelihood,
+    "bernoulli": BernoulliLikelihood,
+    "continuous_bernoulli": ContinuousBernoulliLikelihood,
+    "poisson": PoissonLikelihood,
+    "nb": NegativeBinomialLikelihood,
+    "zinb": ZeroInflatedNegativeBinomialLikelihood,
+}

@@ -1,0 +1,101 @@
+"""Layers with a leading replicas axis on parameters and activations; everything a model file is built of.
+
+A parameter has shape (replicas, ...), an activation (replicas, *samples, obs, features). A layer is created for one replica; replicas are stacked afterwards.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from latentbench.random_streams import uniform_like
+
+ACTIVATIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "softplus": F.softplus, "tanh": torch.tanh}
+
+
+class Linear(nn.Module):
+    """x W + b for every replica with its own W and b; initialised U(-1/sqrt(n_in), 1/sqrt(n_in))."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(n_in)
+        self.weight = nn.Parameter(torch.empty(1, n_in, n_out).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(1, 1, n_out).uniform_(-bound, bound))
+
+    def forward(self, x: Float[Tensor, "replicas *samples obs n_in"]) -> Float[Tensor, "replicas *samples obs n_out"]:
+        """Return x W + b."""
+        rows = x.flatten(1, -2)
+        if len(self.weight) == 1:
+            y = torch.addmm(self.bias[0, 0], rows[0], self.weight[0]).unsqueeze(0)
+        else:
+            y = torch.baddbmm(self.bias, rows, self.weight)
+        return y.unflatten(1, x.shape[1:-1])
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation over every axis but replicas and features (Ioffe and Szegedy 2015); ``momentum`` and ``eps`` as in scVI."""
+
+    def __init__(self, n_features: int, *, momentum: float = 0.01, eps: float = 1e-3) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, n_features))
+        self.bias = nn.Parameter(torch.zeros(1, n_features))
+        self.register_buffer("running_mean", torch.zeros(1, n_features))
+        self.register_buffer("running_variance", torch.ones(1, n_features))
+        self.momentum, self.eps = momentum, eps
+
+    def forward(self, x: Float[Tensor, "replicas *samples obs features"]) -> Float[Tensor, "replicas *samples obs features"]:
+        """Normalise by the minibatch's statistics in training, by the running ones otherwise."""
+        rows = x.flatten(1, -2)
+        replicas, n_rows, features = rows.shape
+        # Replicas become features: each keeps its own statistics.
+        columns = rows.transpose(0, 1).reshape(n_rows, replicas * features)
+        state = [tensor.view(-1) for tensor in (self.running_mean, self.running_variance, self.weight, self.bias)]
+        normalised = F.batch_norm(columns, *state, training=self.training, momentum=self.momentum, eps=self.eps)
+        return normalised.view(n_rows, replicas, features).transpose(0, 1).reshape(x.shape)
+
+
+class Dropout(nn.Module):
+    """Dropout whose mask comes from the active random streams, so that a replica's mask does not depend on its neighbours."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Float[Tensor, "replicas *rest"]) -> Float[Tensor, "replicas *rest"]:
+        """Zero each value with probability p and scale the others by 1 / (1 - p), in training only."""
+        if not self.training or self.p == 0:
+            return x
+        return x * (uniform_like(x) >= self.p) / (1 - self.p)
+
+
+class Activation(nn.Module):
+    """An elementwise activation by name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.function = ACTIVATIONS[name]
+
+    def forward(self, x: Float[Tensor, "replicas *rest"]) -> Float[Tensor, "replicas *rest"]:
+        """Apply it."""
+        return self.function(x)
+
+
+class MLP(nn.Sequential):
+    """``n_layers`` hidden layers (Linear, BatchNorm, activation, Dropout), then a linear output layer."""
+
+    def __init__(self, n_in: int, n_out: int, *, n_hidden: int, n_layers: int = 1, activation: str = "relu", dropout: float = 0.0, batch_norm: bool = True) -> None:
+        widths = [n_in] + [n_hidden] * n_layers
+        hidden = [
+            layer
+            for width_in, width_out in zip(widths, widths[1:], strict=False)
+            for layer in (Linear(width_in, width_out), *([BatchNorm(width_out)] if batch_norm else []), Activation(activation), Dropout(dropout))
+        ]
+        super().__init__(*hidden, Linear(widths[-1], n_out))
+
+
+def soft_clip(x: Float[Tensor, "*any"], low: float, high: float) -> Float[Tensor, "*any"]:
+    """Return x squashed smoothly into (low, high); the identity to first order at the middle."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    return middle + half * torch.tanh((x - middle) / half)

@@ -1,0 +1,82 @@
+"""Gaussian-mixture VAE with a uniform prior over components (Shu 2016; the M2 family of Kingma 2014, arXiv:1406.5298).
+
+    p(y) = 1/K,  p(z | y) = N(m_y, diag v_y),  p(x | z) by the likelihood    (1)
+    q(y | x) = Cat(pi(x)),  q(z | x, y) = N(m(x, y), diag s(x, y)^2)         (2)
+    -ELBO(x) = sum_y q(y | x) { E_q[-log p(x | z)]
+                                + KL(q(z | x, y) || p(z | y)) } + KL(q(y | x) || p(y))   (3)
+
+Every y is enumerated, with one sample of z each; the inner KL is taken in closed form. Where y is observed only its component counts and -log q(y | x) is added.
+Symbols to code: pi is ``qy_head`` after ``trunk``; (m, log s^2) is ``qz_head`` after ``trunk``; (m_y, log v_y) are ``component_mean``,
+``component_log_variance``. Deviation from Shu: the two encoders share their first layers. ``likelihood: nb`` and the other count likelihoods make it scVAE
+(Gronbech 2020, doi:10.1093/bioinformatics/btaa293).
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from latentbench.distributions import Distribution, Normal, kl_divergence
+from latentbench.likelihoods import AbstractLikelihood
+from latentbench.models.blocks import MLP, Linear
+from latentbench.models.interface import AbstractClusteringModel, Minibatch, cluster_weights
+
+
+class GaussianMixtureVAE(AbstractClusteringModel):
+    """GMVAE with enumerated components and any likelihood."""
+
+    generative = "p(y) p(z|y) p(x|z)"
+    inference = "q(y|x) q(z|x,y)"
+
+    def __init__(
+        self, n_vars: int, *, likelihood: AbstractLikelihood, n_clusters: int, n_latent: int = 10, n_hidden: int = 128, n_layers: int = 1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.likelihood = likelihood
+        self.trunk = MLP(n_vars, n_hidden, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout)
+        self.qy_head = MLP(n_hidden, n_clusters, n_hidden=n_hidden)
+        self.qz_from_x = Linear(n_hidden, n_hidden)
+        self.qz_from_y = nn.Parameter(torch.randn(1, n_clusters, 1, n_hidden) / math.sqrt(n_hidden))
+        self.qz_head = Linear(n_hidden, 2 * n_latent)
+        self.component_mean = nn.Parameter(torch.randn(1, n_clusters, 1, n_latent))
+        self.component_log_variance = nn.Parameter(torch.zeros(1, n_clusters, 1, n_latent))
+        self.decoder = MLP(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
+
+    def posteriors(self, minibatch: Minibatch) -> tuple[Float[Tensor, "replicas obs clusters"], Normal]:
+        """Return q(y | x) and, for every y (axis 1), q(z | x, y): equation (2)."""
+        features = torch.relu(self.trunk(minibatch.inputs))
+        qy = torch.softmax(self.qy_head(features), dim=-1)
+        # The layer that reads (features, one-hot y): its part of y is a row of its own for every component.
+        joint = torch.relu(self.qz_from_x(features)[:, None] + self.qz_from_y)
+        return qy, Normal(*self.qz_head(joint).chunk(2, dim=-1))
+
+    def px(self, z: Float[Tensor, "replicas clusters obs latent"], minibatch: Minibatch) -> Distribution:
+        """Return p(x | z) for the z of every component."""
+        return self.likelihood(self.decoder(z), minibatch.library_size[:, None])
+
+    def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
+        """Return the terms of equation (3)."""
+        qy, qz = self.posteriors(minibatch)
+        weights, classification = cluster_weights(qy, minibatch.y)
+        pz = Normal(self.component_mean, self.component_log_variance)
+        reconstruction = -self.px(qz.rsample(), minibatch).log_prob(minibatch.x[:, None])
+        return {
+            "reconstruction": _expectation(weights, reconstruction),
+            "kl_z": _expectation(weights, kl_divergence(qz, pz)),
+            "kl_y": torch.xlogy(weights, weights).sum(-1) + math.log(weights.shape[-1]),
+            "classification": classification,
+        }
+
+    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return E[z] = sum_y q(y | x) m(x, y)."""
+        qy, qz = self.posteriors(minibatch)
+        return torch.einsum("rok,rkol->rol", qy, qz.mean)
+
+    def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
+        """Return q(y | x)."""
+        return self.posteriors(minibatch)[0]
+
+
+def _expectation(weights: Float[Tensor, "replicas obs clusters"], values: Float[Tensor, "replicas clusters obs"]) -> Float[Tensor, "replicas obs"]:
+    return torch.einsum("rok,rko->ro", weights, values)

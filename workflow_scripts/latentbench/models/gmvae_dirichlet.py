@@ -1,0 +1,114 @@
+"""The thesis's model: a Gaussian-mixture VAE whose class probabilities d are drawn from a Dirichlet for every cell.
+
+    p(x, y, z, w, d) = p(x | z) p(z | w, y) p(y | d) p(d) p(w)               (1)
+      w ~ N(0, I),  d ~ Dir(alpha),  y | d ~ Cat(d),  z | w, y ~ N(mu_y(w), diag s_y(w)^2)
+    q(y, z, w, d | x) = q(z | x) q(w | x) q(y | z) q(d | z),  q(d | z) = Dir(g(z))        (2)
+    -ELBO(x) = E[-log p(x | z)] + E sum_y q(y | z) KL(q(z | x) || p(z | w, y))
+               + KL(q(w | x) || p(w)) + E KL(q(y | z) || p(y | d)) + E KL(Dir(g(z)) || Dir(alpha))   (3)
+    collapsed: the optimal q(d | z) is Dir(alpha + q(y | z)), and the y and d terms sum to
+      C_alpha(q) = -H(q) - log[B(alpha + q) / B(alpha)],  B the multivariate beta                    (4)
+
+One sample of z and w, y enumerated, d integrated: E[log d_k] = digamma(g_k) - digamma(sum g) in place of a sample.
+p(y) is 1/K whatever alpha: the generative model is the uniform-prior mixture, alpha changes only the bound.
+Symbols to code: mu_y and s_y are ``components``; g is ``concentrations``; q(y | z) is ``qy``. mu is soft-clipped to [-5, 5] and log s^2 to [-9, 1].
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Dirichlet
+from torch.distributions import kl_divergence as torch_kl_divergence
+from torch.nn import functional as F
+
+from latentbench.distributions import Distribution, Normal, kl_divergence, standard_normal
+from latentbench.likelihoods import AbstractLikelihood
+from latentbench.models.blocks import MLP, soft_clip
+from latentbench.models.interface import AbstractClusteringModel, Minibatch, cluster_weights
+
+
+class DirichletMixtureVAE(AbstractClusteringModel):
+    """Dirichlet mixture VAE with any likelihood; ``dirichlet`` is ``"collapsed"`` (4) or ``"explicit"`` (3)."""
+
+    generative = "p(w) p(d) p(y|d) p(z|w,y) p(x|z)"
+    inference = "q(z|x) q(w|x) q(y|z) q(d|z)"
+
+    def __init__(
+        self,
+        n_vars: int,
+        *,
+        likelihood: AbstractLikelihood,
+        n_clusters: int,
+        n_latent: int = 10,
+        n_hidden: int = 128,
+        n_layers: int = 1,
+        dropout: float = 0.0,
+        alpha: float = 1.0,
+        dirichlet: str = "collapsed",
+    ) -> None:
+        super().__init__()
+        self.likelihood = likelihood
+        self.n_clusters, self.n_latent, self.alpha = n_clusters, n_latent, alpha
+        self.encoder = MLP(n_vars, 4 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout)
+        self.qy = MLP(n_latent, n_clusters, n_hidden=n_hidden)
+        self.concentrations = MLP(n_latent, n_clusters, n_hidden=n_hidden) if dirichlet == "explicit" else None
+        self.components = MLP(n_latent, 2 * n_clusters * n_latent, n_hidden=n_hidden)
+        self.decoder = MLP(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
+
+    def posteriors(self, minibatch: Minibatch) -> tuple[Normal, Normal]:
+        """Return q(z | x) and q(w | x)."""
+        z_mean, z_log_variance, w_mean, w_log_variance = self.encoder(minibatch.inputs).chunk(4, dim=-1)
+        return _clipped(z_mean, z_log_variance), _clipped(w_mean, w_log_variance)
+
+    def pz(self, w: Float[Tensor, "replicas obs latent"]) -> Normal:
+        """Return p(z | w, y) for every y: (replicas, clusters, obs, latent)."""
+        mean, log_variance = self.components(w).unflatten(-1, (2, self.n_clusters, self.n_latent)).unbind(-3)
+        return _clipped(mean.transpose(1, 2), log_variance.transpose(1, 2))
+
+    def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
+        """Return p(x | z)."""
+        return self.likelihood(self.decoder(z), minibatch.library_size)
+
+    def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
+        """Return the terms of equation (3), with (4) in place of the last two when collapsed."""
+        qz, qw = self.posteriors(minibatch)
+        z, w = qz.rsample(), qw.rsample()
+        weights, classification = cluster_weights(torch.softmax(self.qy(z), dim=-1), minibatch.y)
+        each_component = Normal(qz.mean[:, None], qz.log_variance[:, None])
+        return {
+            "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
+            "kl_z": torch.einsum("rok,rko->ro", weights, kl_divergence(each_component, self.pz(w))),
+            "kl_w": kl_divergence(qw, standard_normal(qw)),
+            **self.dirichlet_terms(weights, z),
+            "classification": classification,
+        }
+
+    def dirichlet_terms(self, weights: Float[Tensor, "replicas obs clusters"], z: Float[Tensor, "replicas obs latent"]) -> dict[str, Float[Tensor, "replicas obs"]]:
+        """Return KL(q(y | z) || p(y | d)) and KL(q(d | z) || p(d)), or their sum at the optimal q(d | z)."""
+        if self.concentrations is None:
+            return {"kl_y": collapsed_dirichlet(weights, self.alpha)}
+        g = F.softplus(self.concentrations(z)) + 1e-3  # a Dirichlet with a zero concentration has no density
+        expected_log_d = torch.digamma(g) - torch.digamma(g.sum(-1, keepdim=True))
+        return {
+            "kl_y": (torch.xlogy(weights, weights) - weights * expected_log_d).sum(-1),
+            "kl_d": torch_kl_divergence(Dirichlet(g), Dirichlet(torch.full_like(g, self.alpha))),
+        }
+
+    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return the mean of q(z | x)."""
+        return self.posteriors(minibatch)[0].mean
+
+    def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
+        """Return q(y | z) at the mean of q(z | x)."""
+        return torch.softmax(self.qy(self.embed(minibatch)), dim=-1)
+
+
+def collapsed_dirichlet(qy: Float[Tensor, "*any clusters"], alpha: float) -> Float[Tensor, "*any"]:
+    """Return C_alpha(q) = -H(q) - log[B(alpha + q) / B(alpha)], equation (4): the least value of the y and d terms over q(d | z)."""
+    n_clusters = qy.shape[-1]
+    prior = torch.full((n_clusters,), alpha, dtype=qy.dtype, device=qy.device)
+    log_beta_ratio = (torch.lgamma(prior + qy) - torch.lgamma(prior)).sum(-1) - (torch.lgamma(prior.sum() + 1) - torch.lgamma(prior.sum()))
+    return torch.xlogy(qy, qy).sum(-1) - log_beta_ratio
+
+
+def _clipped(mean: Tensor, log_variance: Tensor) -> Normal:
+    return Normal(soft_clip(mean, -5, 5), soft_clip(log_variance, -9, 1))

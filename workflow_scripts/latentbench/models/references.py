@@ -1,0 +1,77 @@
+"""References and controls: functions of the whole data set, without a network. They prove that the models are worth their time and that the metrics run the right way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from latentbench.evaluation.leiden import leiden_at
+from latentbench.evaluation.neighbours import NeighbourGraph
+from latentbench.random_streams import seed_of
+from latentbench.training.data import TrainingData
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An embedding, the cluster probabilities of a reference that clusters by itself, and what was drawn or fitted."""
+
+    embedding: Float[np.ndarray, "obs latent"]
+    cluster_probs: Float[np.ndarray, "obs clusters"] | None = None
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
+    """Return the first principal components, fitted on the training cells when the data were prepared (eq 2.2, 2.3 of the thesis)."""
+    return Reference(data.pca[:, :n_latent])
+
+
+def leiden_pca(data: TrainingData, *, seed: int, n_latent: int = 20, n_neighbors: int = 15, resolution: float = 1.0) -> Reference:
+    """Cluster the kNN graph of the principal components by Leiden: the standard scanpy recipe (Wolf 2018, Traag 2019), its default resolution, no number of clusters.
+
+    The graph is of the training cells; a test cell takes the label that its nearest training cells vote for.
+    """
+    codes = data.pca[:, :n_latent]
+    is_train = np.isin(np.arange(data.n_obs), data.train.cpu().numpy())
+    graph = NeighbourGraph(codes, is_train, n_neighbors=n_neighbors)
+    labels = np.empty(data.n_obs, dtype=np.int64)
+    labels[is_train] = leiden_at(graph.train, resolution, seed_of(seed, "leiden"))
+    labels[~is_train] = graph.vote(labels[is_train])
+    return Reference(codes, _onehot(labels))
+
+
+def random_projection(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
+    """Project the data onto random Gaussian directions: the trivial control."""
+    directions = np.random.default_rng(seed_of(seed, "projection")).standard_normal((data.n_vars, n_latent), dtype=np.float32)
+    return Reference(data.x.numpy() @ directions / np.sqrt(data.n_vars), weights={"directions": directions[None]})
+
+
+def shuffled_labels(data: TrainingData, *, seed: int) -> Reference:
+    """Give every cell the label of another cell: the control that must score zero."""
+    return _labels_as_codes(np.random.default_rng(seed_of(seed, "shuffle")).permutation(data.labels))
+
+
+def true_labels(data: TrainingData, *, seed: int) -> Reference:
+    """Give every cell its label: the control that must score one."""
+    return _labels_as_codes(data.labels)
+
+
+def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
+    """Take an embedding that the data set brings along in ``obsm``: scored like any other, with no training.
+
+    Raises:
+        ValueError: the data set has no such obsm; those that it has are listed.
+    """
+    if obsm not in data.obsm:
+        raise ValueError(f"no obsm '{obsm}' in the prepared data; there are: {', '.join(sorted(data.obsm))}. Name one of them in the variant's hyperparameters.obsm")
+    return Reference(np.asarray(data.obsm[obsm], dtype=np.float32))
+
+
+def _labels_as_codes(labels: Int[np.ndarray, " obs"]) -> Reference:
+    # An unlabelled cell (-1) gets a class of its own: it is never scored.
+    onehot = _onehot(labels - labels.min())
+    return Reference(onehot, onehot)
+
+
+def _onehot(labels: Int[np.ndarray, " obs"]) -> Float[np.ndarray, "obs clusters"]:
+    return np.eye(labels.max() + 1, dtype=np.float32)[labels]

@@ -1,0 +1,50 @@
+"""Variational autoencoder (Kingma and Welling 2014, arXiv:1312.6114).
+
+    p(z) = N(0, I),  p(x | z) by the likelihood                              (1)
+    q(z | x) = N(m(x), diag s(x)^2)                                          (2)
+    -ELBO(x) = E_q[-log p(x | z)] + KL(q(z | x) || p(z))                     (3)
+
+Symbols to code: (m, log s^2) is ``encoder``; the likelihood's parameters come from ``decoder``. With ``likelihood: nb`` this is scVI's model without
+covariates (Lopez 2018). beta (Higgins 2017) is the weight of ``kl_z``: ``training: {term_weights: {kl_z: beta}}``.
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from latentbench.distributions import Distribution, Normal, kl_divergence, standard_normal
+from latentbench.likelihoods import AbstractLikelihood
+from latentbench.models.blocks import MLP
+from latentbench.models.interface import AbstractModel, Minibatch
+
+
+class VariationalAutoencoder(AbstractModel):
+    """VAE with a standard normal prior and any likelihood."""
+
+    generative = "p(z) p(x|z)"
+    inference = "q(z|x)"
+
+    def __init__(
+        self, n_vars: int, *, likelihood: AbstractLikelihood, n_latent: int = 10, n_hidden: int = 128, n_layers: int = 1, dropout: float = 0.0, activation: str = "relu"
+    ) -> None:
+        super().__init__()
+        self.likelihood = likelihood
+        self.encoder = MLP(n_vars, 2 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout, activation=activation)
+        self.decoder = MLP(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, activation=activation)
+
+    def posterior(self, minibatch: Minibatch) -> Normal:
+        """Return q(z | x), equation (2)."""
+        return Normal(*self.encoder(minibatch.inputs).chunk(2, dim=-1))
+
+    def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
+        """Return p(x | z), equation (1)."""
+        return self.likelihood(self.decoder(z), minibatch.library_size)
+
+    def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
+        """Return the two terms of equation (3), the expectation from one sample of z."""
+        qz = self.posterior(minibatch)
+        px = self.px(qz.rsample(), minibatch)
+        return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": kl_divergence(qz, standard_normal(qz))}
+
+    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return m(x)."""
+        return self.posterior(minibatch).mean

@@ -1,0 +1,71 @@
+"""The one place where randomness starts: every replica draws from streams of its own, seeded by its seed alone, so its numbers do not depend on its neighbours.
+
+A model asks for noise without naming a generator (``qz.rsample()``, dropout); the training loop says whose streams are drawn from::
+
+    with drawing_from(streams):
+        terms = model.loss_terms(minibatch)
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+def seed_of(seed: int, purpose: str) -> int:
+    """Return a 63-bit seed for one purpose (``"initialisation"``, ``"order"``, ``"noise"`` ...) of one replica's seed."""
+    return int(np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]).generate_state(1, np.uint64)[0] >> 1)
+
+
+class RandomStreams:
+    """One generator a replica. Every drawn tensor has the replicas as its leading axis."""
+
+    def __init__(self, seeds: Sequence[int], purpose: str, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.generators = [torch.Generator(self.device).manual_seed(seed_of(seed, purpose)) for seed in seeds]
+
+    def normal(self, shape: Sequence[int]) -> Float[Tensor, "replicas *rest"]:
+        """Draw from N(0, 1)."""
+        drawn = torch.empty(tuple(shape), device=self.device)
+        for replica, generator in zip(drawn, self.generators, strict=True):
+            replica.normal_(generator=generator)
+        return drawn
+
+    def uniform(self, shape: Sequence[int]) -> Float[Tensor, "replicas *rest"]:
+        """Draw from U(0, 1)."""
+        drawn = torch.empty(tuple(shape), device=self.device)
+        for replica, generator in zip(drawn, self.generators, strict=True):
+            replica.uniform_(generator=generator)
+        return drawn
+
+    def permutations(self, n: int) -> Int[Tensor, "replicas n"]:
+        """Draw one order of ``range(n)`` a replica."""
+        return torch.stack([torch.randperm(n, generator=generator, device=self.device) for generator in self.generators])
+
+
+_active: ContextVar[RandomStreams] = ContextVar("active random streams")
+
+
+@contextmanager
+def drawing_from(streams: RandomStreams) -> Iterator[None]:
+    """Make ``streams`` the source of all noise drawn inside the block."""
+    token = _active.set(streams)
+    try:
+        yield
+    finally:
+        _active.reset(token)
+
+
+def standard_normal_like(tensor: Float[Tensor, "replicas *rest"]) -> Float[Tensor, "replicas *rest"]:
+    """Draw N(0, 1) noise of a tensor's shape from the active streams."""
+    return _active.get().normal(tensor.shape)
+
+
+def uniform_like(tensor: Float[Tensor, "replicas *rest"]) -> Float[Tensor, "replicas *rest"]:
+    """Draw U(0, 1) noise of a tensor's shape from the active streams."""
+    return _active.get().uniform(tensor.shape)

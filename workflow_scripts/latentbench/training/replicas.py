@@ -1,0 +1,75 @@
+"""Replicas: several seeds of one variant, stacked along the leading axis of every tensor, or laid side by side on the cores."""
+
+import copy
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from latentbench.likelihoods import LIKELIHOODS
+from latentbench.models import MODELS
+from latentbench.models.interface import AbstractModel
+from latentbench.random_streams import seed_of
+
+Result = TypeVar("Result")
+
+
+def build_replicas(kind: str, n_vars: int, *, likelihood: str, seeds: Sequence[int], **hyperparameters: Any) -> AbstractModel:
+    """Return the stacked model of a variant, every replica initialised from its own seed."""
+    return stack_replicas([_build_replica(kind, n_vars, likelihood, seed, hyperparameters) for seed in seeds])
+
+
+def _build_replica(kind: str, n_vars: int, likelihood: str, seed: int, hyperparameters: dict[str, Any]) -> AbstractModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(seed, "initialisation"))
+        return MODELS[kind].load()(n_vars, likelihood=LIKELIHOODS[likelihood](n_vars), **hyperparameters)
+
+
+def stack_replicas(models: Sequence[AbstractModel]) -> AbstractModel:
+    """Return one model that holds the replicas of all ``models`` (of the same shape), in order."""
+    states = [model.state_dict() for model in models]
+    return _with_state(models[0], {name: torch.cat([state[name] for state in states]) for name in states[0]})
+
+
+def unstack_replicas(model: AbstractModel) -> list[AbstractModel]:
+    """Return one single-replica model for each replica of ``model``."""
+    state = model.state_dict()
+    return [_with_state(model, {name: tensor[index : index + 1].clone() for name, tensor in state.items()}) for index in range(model.n_replicas)]
+
+
+def side_by_side(function: Callable[..., Result], calls: Sequence[tuple], *, n_workers: int) -> list[Result]:
+    """Call ``function`` once for each tuple of arguments, each call on one thread, at most ``n_workers`` at a time; results in order.
+
+    Workers are forked, so that they share the data read-only at no cost. The numbers are the same for any ``n_workers``, since every call has one thread.
+    """
+    torch.set_num_threads(1)
+    n_workers = min(n_workers, len(calls))
+    if n_workers <= 1 or "fork" not in multiprocessing.get_all_start_methods():
+        return [function(*call) for call in calls]
+    global _shared_calls
+    _shared_calls = (function, calls)
+    with ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("fork")) as pool:
+        return list(pool.map(_call, range(len(calls))))
+
+
+_shared_calls: tuple[Callable, Sequence[tuple]]
+
+
+def _call(index: int) -> Any:
+    """Run one call of those that the parent held when it forked: nothing large is pickled on the way in."""
+    function, calls = _shared_calls
+    return function(*calls[index])
+
+
+def _with_state(model: AbstractModel, state: dict[str, Tensor]) -> AbstractModel:
+    other = copy.deepcopy(model)
+    for module_name, module in other.named_modules():
+        prefix = f"{module_name}." if module_name else ""
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            setattr(module, name, torch.nn.Parameter(state[prefix + name].clone(), requires_grad=parameter.requires_grad))
+        for name, _ in list(module.named_buffers(recurse=False)):
+            module.register_buffer(name, state[prefix + name].clone())
+    return other

@@ -1,0 +1,132 @@
+"""Train one variant on one data set and write its four files: weights, history, embedding, status."""
+
+import importlib.metadata
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from safetensors.numpy import save
+
+from latentbench.artefacts import atomic_path, write_h5ad, write_json, write_table
+from latentbench.likelihoods import LIKELIHOODS
+from latentbench.logs import logger
+from latentbench.models import MODELS
+from latentbench.models.interface import AbstractClusteringModel, AbstractModel
+from latentbench.outcomes import Outcome
+from latentbench.training.data import TrainingData, read_training_data
+from latentbench.training.fit import Fitted, ReplicaReport, fit
+from latentbench.training.replicas import build_replicas
+from latentbench.training.tasks import observed_classes
+
+VERSIONED = ("torch", "numpy", "scipy", "scikit-learn", "anndata")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one variant made of one data set, a list entry a replica (None where it did not end ok)."""
+
+    reports: list[ReplicaReport]
+    embeddings: list[Float[np.ndarray, "obs latent"] | None]
+    cluster_probs: list[Float[np.ndarray, "obs clusters"] | None]
+    weights: dict[str, np.ndarray]
+    history: pd.DataFrame
+    saw_labels: bool
+
+
+def train_variant(
+    prepared: str | Path,
+    *,
+    kind: str,
+    likelihood: str | None,
+    hyperparameters: Mapping[str, Any],
+    task: Mapping[str, Any],
+    training: Mapping[str, Any],
+    seeds: Sequence[int],
+    n_workers: int,
+    device: str,
+) -> tuple[Trained, TrainingData]:
+    """Train all seeds of a variant on a prepared data set, whatever its kind."""
+    layer = LIKELIHOODS[likelihood].layer if likelihood is not None else "X"
+    data = read_training_data(prepared, layer=layer)
+    logger.info("%s on %d cells x %d variables (layer %s), seeds %s", kind, data.n_obs, data.n_vars, layer, list(seeds))
+    if not MODELS[kind].is_network:
+        return _compute_reference(kind, data, seeds, hyperparameters), data
+    model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, **hyperparameters)
+    observed = observed_classes(data, seeds=seeds, n_clusters=hyperparameters.get("n_clusters"), **task)
+    fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, **training)
+    return _embed_all(fitted, data, saw_labels=observed.true_labels), data
+
+
+def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hyperparameters: Mapping[str, Any]) -> Trained:
+    results, reports = [], []
+    for seed in seeds:
+        started = time.perf_counter()
+        results.append(MODELS[kind].load()(data, seed=seed, **hyperparameters))
+        reports.append(ReplicaReport(seed, Outcome.OK, "", round(time.perf_counter() - started, 3), 0.0, 0))
+    weights = {name: np.concatenate([result.weights[name] for result in results]) for name in results[0].weights}
+    return Trained(
+        reports,
+        [result.embedding for result in results],
+        [result.cluster_probs for result in results],
+        weights,
+        pd.DataFrame({"replica": pd.Series(dtype=int), "epoch": pd.Series(dtype=int), "term": pd.Series(dtype=str), "split": pd.Series(dtype=str), "value": pd.Series(dtype=float)}),
+        saw_labels="labels" in MODELS[kind].needs,
+    )
+
+
+def _embed_all(fitted: Fitted, data: TrainingData, *, saw_labels: bool) -> Trained:
+    embeddings, cluster_probs = embed_cells(fitted.model, data)
+    ok = [report.status is Outcome.OK for report in fitted.reports]
+    return Trained(
+        fitted.reports,
+        [codes if is_ok else None for codes, is_ok in zip(embeddings, ok, strict=True)],
+        [probs if is_ok else None for probs, is_ok in zip(cluster_probs, ok, strict=True)],
+        {name: tensor.numpy() for name, tensor in fitted.model.state_dict().items()},
+        fitted.history,
+        saw_labels,
+    )
+
+
+@torch.no_grad()
+def embed_cells(model: AbstractModel, data: TrainingData, *, chunk: int = 2048) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+    """Return every replica's codes and cluster probabilities (None for a model that does not cluster) of all cells, in eval mode."""
+    model.eval()
+    codes, probs = [], []
+    for cells in torch.arange(data.n_obs).split(chunk):
+        minibatch = data.minibatch(cells.expand(model.n_replicas, -1), model.likelihood, sampled=False)
+        codes.append(model.embed(minibatch))
+        if isinstance(model, AbstractClusteringModel):
+            probs.append(model.cluster_probs(minibatch))
+    clusters = list(torch.cat(probs, dim=1).numpy()) if probs else [None] * model.n_replicas
+    return list(torch.cat(codes, dim=1).numpy()), clusters
+
+
+def write_results(
+    trained: Trained, data: TrainingData, *, dataset: str, model: str, kind: str, device: str, weights: str | Path, history: str | Path, embedding: str | Path, status: str | Path
+) -> None:
+    """Write the four files of a training, as docs/architecture.md says."""
+    with atomic_path(weights) as temporary:
+        temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in trained.weights.items()}))
+    write_table(trained.history, history)
+    clusters = any(probs is not None for probs in trained.cluster_probs)
+    about = {"dataset": dataset, "model": model, "kind": kind, "saw_labels": trained.saw_labels}
+    write_h5ad(_embedding_file(trained, data, {**about, "clusters": clusters}), embedding)
+    versions = {package: importlib.metadata.version(package) for package in VERSIONED}
+    write_json({**about, "device": device, "versions": versions, "replicas": [asdict(report) for report in trained.reports]}, status)
+
+
+def _embedding_file(trained: Trained, data: TrainingData, about: dict[str, Any]) -> ad.AnnData:
+    file = ad.AnnData(obs=data.obs[["split"]].copy(), uns={"latentbench": about})
+    for report, codes, probs in zip(trained.reports, trained.embeddings, trained.cluster_probs, strict=True):
+        if codes is not None:
+            file.obsm[f"X_seed{report.seed}"] = codes.astype(np.float32)
+        if probs is not None:
+            file.obsm[f"cluster_probs_seed{report.seed}"] = probs.astype(np.float32)
+    return file

@@ -1,0 +1,78 @@
+"""Which classes, if any, a training is shown: the task modes of docs/models.md. The only module of training that looks at labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from sklearn.cluster import KMeans
+from torch import Tensor
+
+from latentbench.random_streams import seed_of
+from latentbench.training.data import TrainingData
+
+
+@dataclass(frozen=True)
+class ObservedClasses:
+    """The classes shown to each replica (-1: hidden), during the first ``fraction`` of the epochs; ``true_labels`` says whether they come from the labels."""
+
+    y: Int[Tensor, "replicas obs"]
+    fraction: float
+    true_labels: bool
+
+
+def observed_classes(
+    data: TrainingData,
+    *,
+    seeds: Sequence[int],
+    n_clusters: int | None,
+    mode: str = "unsupervised",
+    label_fraction: float = 0.05,
+    guided_fraction: float = 0.2,
+) -> ObservedClasses:
+    """Return the classes that a task shows to a training; test cells are always hidden.
+
+    Modes: ``unsupervised`` shows none; ``supervised`` all labels; ``semi_supervised`` a random ``label_fraction`` of them, at least one of each class, the choice
+    following the seed; ``guided`` those that k-means finds on the principal components of the training cells, during the first ``guided_fraction`` of the epochs
+    (no label is used).
+
+    Raises:
+        ValueError: more classes in the labels than the model has clusters.
+    """
+    if mode == "guided":
+        y = np.stack([_guide(data, seed, n_clusters) for seed in seeds])
+        return ObservedClasses(torch.from_numpy(y), guided_fraction, true_labels=False)
+    if mode == "unsupervised":
+        return ObservedClasses(torch.full((len(seeds), data.n_obs), -1), 0.0, true_labels=False)
+    labels = _of_training_cells(data, data.labels)
+    if n_clusters is not None and labels.max() >= n_clusters:
+        raise ValueError(f"the labels have {labels.max() + 1} classes and the model {n_clusters} clusters: raise n_clusters or leave it out to take the sheet's")
+    fraction = 1.0 if mode == "supervised" else label_fraction
+    return ObservedClasses(torch.from_numpy(np.stack([_shown(labels, fraction, seed) for seed in seeds])), 1.0, true_labels=True)
+
+
+def _guide(data: TrainingData, seed: int, n_clusters: int | None) -> Int[np.ndarray, " obs"]:
+    train = data.train.cpu().numpy()
+    y = np.full(data.n_obs, -1)
+    kmeans = KMeans(n_clusters, n_init=5, random_state=seed_of(seed, "guide") % 2**32)
+    y[train] = kmeans.fit_predict(data.pca[train])
+    return y
+
+
+def _of_training_cells(data: TrainingData, labels: Int[np.ndarray, " obs"]) -> Int[np.ndarray, " obs"]:
+    shown = np.full(data.n_obs, -1)
+    train = data.train.cpu().numpy()
+    shown[train] = labels[train]
+    return shown
+
+
+def _shown(labels: Int[np.ndarray, " obs"], fraction: float, seed: int) -> Int[np.ndarray, " obs"]:
+    """Hide all but a fraction of every class, at least one cell each."""
+    rng = np.random.default_rng(seed_of(seed, "labels"))
+    shown = np.full(len(labels), -1)
+    for label in range(labels.max() + 1):
+        cells = rng.permutation(np.flatnonzero(labels == label))
+        kept = cells[: max(1, round(fraction * len(cells)))]
+        shown[kept] = label
+    return shown
