@@ -1,0 +1,18 @@
+rule preprocess:
+    input:
+        code=library("preprocess"),
+        raw="results/data/{dataset}/raw.h5ad",
+    output:
+        prepared="results/data/{dataset}/prepared.h5ad",
+    params:
+        preset=dataset_preset,
+        options=preset_options,
+        split=config["preprocessing"]["split"],
+    log:
+        "results/logs/preprocess/{dataset}.log",
+    conda:
+        "../envs/preprocess.yaml"
+    message:
+        "Preparing {wildcards.dataset}"
+    script:
+        "../workflow_scripts/preprocess.py"

@@ -1,0 +1,27 @@
+"""Rule preprocess: raw.h5ad to prepared.h5ad."""
+
+from typing import Any
+
+import anndata as ad
+
+from latentbench.artefacts import write_h5ad
+from latentbench.logs import log_to, logger
+from latentbench.preprocessing.presets import preprocess
+
+
+def main(raw_path: str, prepared_path: str, *, preset: str, options: dict[str, Any], split: dict[str, Any]) -> None:
+    """Check, split and prepare one data set, and write it."""
+    prepared = preprocess(ad.read_h5ad(raw_path), preset=preset, options=options, split=split)
+    logger.info("%s: %d x %d; filters %s", prepared_path, prepared.n_obs, prepared.n_vars, prepared.uns["latentbench"]["filters"])
+    write_h5ad(prepared, prepared_path)
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    main(
+        snakemake.input.raw,
+        snakemake.output.prepared,
+        preset=snakemake.params.preset,
+        options=snakemake.params.options,
+        split=snakemake.params.split,
+    )
