@@ -11,8 +11,8 @@ With n_ij cells of class i in cluster j, a_i = sum_j n_ij, b_j = sum_i n_ij and 
     homogeneity   MI / H(a);  completeness  MI / H(b);  v_measure  their harmonic mean, which equals (2)         (6)  Rosenberg and Hirschberg 2007
     ari_null_sd   the standard deviation of (1) when the clusters are dealt out at random, sizes kept            (7)  Fowlkes and Mallows 1983
 
-All are 1 for a perfect clustering but (7), and all but ``ari_null_sd`` grow with agreement. The functions of a table expect at least two classes and two clusters;
-``agreement`` turns anything less into a typed outcome.
+All are 1 for a perfect clustering, and all but (5) only then, except (7), which is a yardstick and no score. The functions of a table expect at least two classes
+and two clusters; ``agreement`` turns anything less into a typed outcome.
 """
 
 from collections.abc import Callable
@@ -137,9 +137,7 @@ def problem_with_labels(labels: Int[np.ndarray, " obs"]) -> Unavailable | None:
     return None
 
 
-def silhouette(
-    z: Float[np.ndarray, "obs latent"], labels: Int[np.ndarray, " obs"], *, max_obs: int = 10_000, block_rows: int = 1024
-) -> float | Unavailable:
+def silhouette(z: Float[np.ndarray, "obs latent"], labels: Int[np.ndarray, " obs"], *, max_obs: int = 10_000, block_rows: int = 256) -> float | Unavailable:
     """Return the mean silhouette width (Rousseeuw 1987, Euclidean) of the labelled cells, in [-1, 1]; a class of one cell counts 0.
 
     The distances are made ``block_rows`` rows at a time. Above ``max_obs`` labelled cells the widths of ``max_obs`` of them, drawn with seed 0, are averaged,
@@ -158,9 +156,7 @@ def silhouette(
     return float(np.concatenate([_silhouette_widths(block, z - z.mean(axis=0), codes) for block in blocks]).mean())
 
 
-def _silhouette_widths(
-    block: Int[np.ndarray, " rows"], z: Float[np.ndarray, "obs latent"], codes: Int[np.ndarray, " obs"]
-) -> Float[np.ndarray, " rows"]:
+def _silhouette_widths(block: Int[np.ndarray, " rows"], z: Float[np.ndarray, "obs latent"], codes: Int[np.ndarray, " obs"]) -> Float[np.ndarray, " rows"]:
     squares = (z[block] ** 2).sum(axis=1)[:, None] + (z**2).sum(axis=1)[None, :] - 2 * z[block] @ z.T
     distances = np.sqrt(np.maximum(squares, 0.0))
     rows = np.arange(len(block))

@@ -41,7 +41,7 @@ def read_status(path: str | Path) -> dict[str, Any]:
 
 def read_scores(path: str | Path) -> pd.DataFrame:
     """Return a scores table; an empty reason is "", a row of a variant that never ran has no seed."""
-    text = {column: str for column in ("dataset", "model", "split", "clustering", "metric", "status", "reason")}
+    text = dict.fromkeys(("dataset", "model", "split", "clustering", "metric", "status", "reason"), str)
     types = {**text, "seed": "Int64", "value": np.float64, "saw_labels": bool, "headline": bool}
     # Only the empty string is missing: a data set may well be called NA. Round trip: the default parser may be off by one unit in the last place.
     return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values={"value": [""], "seed": [""]}, float_precision="round_trip")

@@ -1,7 +1,7 @@
 """One variant on one data set: its clusterings, then its scores as tidy rows.
 
-The two steps are apart so that no label can reach a clustering: ``cluster_replicas`` is never given one. Every replica that was planned appears in the scores; one
-that did not end ok gives its status for every metric that it would have had.
+The two steps are apart so that no label can reach a clustering: ``cluster_replicas`` is never given one. Every replica that was planned appears in the scores;
+one that did not end ok gives its status for every metric that it would have had.
 """
 
 import hashlib
@@ -167,5 +167,5 @@ def _clusters_frame(found: Found, cells: pd.Index) -> pd.DataFrame:
         for (seed, clustering), clusters in found.items()
         if not isinstance(clusters, Unavailable)
     ]
-    empty = pd.DataFrame({"cell": pd.Series(dtype=object), "seed": pd.Series(dtype=np.int64), "clustering": pd.Series(dtype=object), "cluster": pd.Series(dtype=object)})
+    empty = pd.DataFrame({"cell": [], "seed": [], "clustering": [], "cluster": []}, dtype=object).astype({"seed": np.int64})
     return pd.concat(frames, ignore_index=True) if frames else empty

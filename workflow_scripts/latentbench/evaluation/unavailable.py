@@ -13,4 +13,5 @@ class Unavailable:
     reason: str
 
     def __post_init__(self) -> None:
-        assert self.outcome != Outcome.OK and self.reason
+        assert self.outcome != Outcome.OK
+        assert self.reason

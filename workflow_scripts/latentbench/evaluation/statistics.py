@@ -1,0 +1,191 @@
+"""From the scores of a study to its summary and its answer: which model finds the groups, and how sure can one be."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from latentbench.evaluation.bootstrap import ALPHA, holm, interval, mean_of_means, p_value
+from latentbench.evaluation.controls import CONTROL_KINDS
+from latentbench.outcomes import Outcome
+
+SUMMARY_KEYS = ["dataset", "model", "clustering", "split", "metric"]
+ANSWER_METRIC, ANSWER_SPLIT = "ari", "test"
+FEW_SEEDS, FEW_DATASETS = 10, 6
+ALL_DATASETS = "all"
+
+ByModel = dict[str, dict[str, pd.Series]]
+"""Model -> data set -> ARI of every replica that has one, by seed."""
+
+
+def summarise(scores: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
+    """Return n_ok, n_failed, mean, sd and 95 % interval over seeds of every (dataset, model, clustering, split, metric).
+
+    ``n_failed`` counts replicas without a value, except those to which the metric does not apply; ``outcomes`` spells them out.
+    """
+    rows = [{**dict(zip(SUMMARY_KEYS, keys, strict=True)), **_summary_of(group, n_bootstrap)} for keys, group in scores.groupby(SUMMARY_KEYS, sort=True)]
+    return pd.DataFrame(rows)
+
+
+def _summary_of(group: pd.DataFrame, n_bootstrap: int) -> dict[str, object]:
+    values = group.loc[group["status"] == Outcome.OK, "value"].to_numpy(dtype=np.float64)
+    outcomes = Counter(group["status"])
+    low, high = interval([values], n_bootstrap) if len(values) else (np.nan, np.nan)
+    return {
+        "n_ok": len(values),
+        "n_failed": len(group) - len(values) - outcomes[Outcome.NOT_APPLICABLE],
+        "mean": values.mean() if len(values) else np.nan,
+        "sd": values.std(ddof=1) if len(values) > 1 else np.nan,
+        "low": low,
+        "high": high,
+        "outcomes": ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())),
+        "saw_labels": bool(group["saw_labels"].iloc[0]),
+        "headline": bool(group["headline"].iloc[0]),
+        "note": _note_on_size(n_seeds=len(values)),
+    }
+
+
+def answer(scores: pd.DataFrame, kinds: Mapping[str, str], *, n_bootstrap: int = 2000) -> pd.DataFrame:
+    """Return one row a model for every data set (its name in ``scope``) and for all of them (``scope`` = "all"), best first.
+
+    The score is the test ARI of the headline clustering. In the contest are the models that are no control, saw no label and have a value for at least half of
+    their replicas; over all data sets, those of which that holds on every data set where any contestant has a value. ``best`` marks the highest mean;
+    ``distinguishable`` says of every other contestant whether its paired difference to the best is not 0 (Holm-adjusted p at most 0.05). Models outside the
+    contest are shown with the reason.
+
+    ``kinds`` maps each model to its kind.
+    """
+    counted = scores[scores["headline"] & (scores["split"] == ANSWER_SPLIT) & (scores["metric"] == ANSWER_METRIC)]
+    values, reasons = _values_by_model(counted), _reasons_against(counted, kinds)
+    contested = sorted({dataset for model, by_dataset in values.items() for dataset in by_dataset if reasons[model, dataset] == ""})
+    tables = []
+    for dataset in sorted(counted["dataset"].unique()):
+        here = {model: {name: seeds for name, seeds in v.items() if name == dataset} for model, v in values.items() if (model, dataset) in reasons}
+        tables.append(_answer_of(dataset, [dataset], here, reasons, n_bootstrap))
+    tables.append(_answer_of(ALL_DATASETS, contested, values, _reasons_overall(values, reasons, contested), n_bootstrap))
+    n_failed = counted[counted["status"] != Outcome.OK].groupby(["dataset", "model"]).size()
+    frame = pd.concat(tables, ignore_index=True)
+    frame["n_failed"] = [
+        int(sum(n_failed.get((dataset, row.model), 0) for dataset in (contested if row.scope == ALL_DATASETS else [row.scope]))) for row in frame.itertuples()
+    ]
+    return frame
+
+
+def _values_by_model(counted: pd.DataFrame) -> ByModel:
+    values: ByModel = {str(model): {} for model in sorted(counted["model"].unique())}
+    ok = counted[counted["status"] == Outcome.OK]
+    for (model, dataset), group in ok.groupby(["model", "dataset"], sort=True):
+        values[str(model)][str(dataset)] = group.set_index("seed")["value"].sort_index()
+    return values
+
+
+def _reasons_against(counted: pd.DataFrame, kinds: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """Return why a model does not compete on a data set, "" if it does, for every pair in the scores."""
+    reasons = {}
+    for (model, dataset), group in counted.groupby(["model", "dataset"], sort=True):
+        n_ok = int((group["status"] == Outcome.OK).sum())
+        if kinds[model] in CONTROL_KINDS:
+            reason = "control"
+        elif group["saw_labels"].any():
+            reason = "saw labels"
+        elif n_ok * 2 < len(group) or n_ok == 0:
+            reason = f"{n_ok} of {len(group)} replicas have a score: {group.loc[group['status'] != Outcome.OK, 'reason'].iloc[0]}"
+        else:
+            reason = ""
+        reasons[str(model), str(dataset)] = reason
+    return reasons
+
+
+def _reasons_overall(values: ByModel, reasons: Mapping[tuple[str, str], str], contested: list[str]) -> dict[tuple[str, str], str]:
+    """Return the reasons over all data sets: a model competes if it does on each of ``contested``; means over different data sets cannot be compared."""
+    overall = {}
+    for model in values:
+        against = {dataset: reasons.get((model, dataset), "did not run") for dataset in contested}
+        standing = {reason for reason in against.values() if reason in ("control", "saw labels")}
+        absent = [dataset for dataset, reason in against.items() if reason]
+        overall[model, ALL_DATASETS] = min(standing) if standing else (f"no score to compare on {', '.join(absent)}" if absent else "")
+    return overall
+
+
+def _answer_of(scope: str, datasets: list[str], values: ByModel, reasons: Mapping[tuple[str, str], str], n_bootstrap: int) -> pd.DataFrame:
+    contestants = {model: by_dataset for model, by_dataset in values.items() if reasons[model, scope] == "" and by_dataset}
+    means = {model: mean_of_means(_groups(by_dataset, datasets)) for model, by_dataset in contestants.items()}
+    best = min(means, key=lambda model: (-means[model], model)) if means else None
+    comparisons = _comparisons(best, contestants, datasets, n_bootstrap)
+    ranks = _mean_ranks(contestants, datasets)
+    rows = []
+    for model, by_dataset in values.items():
+        groups = _groups(by_dataset, datasets)
+        low, high = interval(groups, n_bootstrap) if groups else (np.nan, np.nan)
+        rows.append(
+            {
+                "scope": scope,
+                "model": model,
+                "metric": ANSWER_METRIC,
+                "split": ANSWER_SPLIT,
+                "n_datasets": len(groups),
+                "n_seeds": min((len(group) for group in groups), default=0),
+                "mean": mean_of_means(groups) if groups else np.nan,
+                "low": low,
+                "high": high,
+                "mean_rank": ranks.get(model, np.nan),
+                "in_contest": model in contestants,
+                "reason": reasons[model, scope],
+                "best": model == best,
+                **comparisons.get(model, _NO_COMPARISON),
+                "note": _note_on_size(n_seeds=min((len(group) for group in groups), default=0), n_datasets=len(datasets) if scope == ALL_DATASETS else None),
+            }
+        )
+    return pd.DataFrame(rows).sort_values(["in_contest", "mean", "model"], ascending=[False, False, True], kind="stable", ignore_index=True)
+
+
+_NO_COMPARISON = {"difference": np.nan, "difference_low": np.nan, "difference_high": np.nan, "p_value": np.nan, "p_holm": np.nan, "distinguishable": pd.NA}
+
+
+def _comparisons(best: str | None, contestants: ByModel, datasets: list[str], n_bootstrap: int) -> dict[str, dict[str, object]]:
+    """Return the best model's lead over each other contestant, paired by data set and seed, with its interval and Holm-adjusted test."""
+    rivals = [model for model in contestants if model != best]
+    if not rivals:
+        return {}
+    leads = {rival: _paired_differences(contestants[best], contestants[rival], datasets) for rival in rivals}
+    p_values = np.array([p_value(leads[rival], n_bootstrap) if leads[rival] else np.nan for rival in rivals])
+    found = {}
+    for rival, p, adjusted in zip(rivals, p_values, holm(p_values), strict=True):
+        low, high = interval(leads[rival], n_bootstrap) if leads[rival] else (np.nan, np.nan)
+        found[rival] = {
+            "difference": mean_of_means(leads[rival]) if leads[rival] else np.nan,
+            "difference_low": low,
+            "difference_high": high,
+            "p_value": p,
+            "p_holm": adjusted,
+            "distinguishable": bool(adjusted <= ALPHA),
+        }
+    return found
+
+
+def _paired_differences(first: dict[str, pd.Series], second: dict[str, pd.Series], datasets: list[str]) -> list[np.ndarray]:
+    """Return, per data set, first minus second over the seeds that both have."""
+    differences = [(first[dataset] - second[dataset]).dropna().to_numpy(dtype=np.float64) for dataset in datasets]
+    return differences if all(len(difference) for difference in differences) else []
+
+
+def _mean_ranks(contestants: ByModel, datasets: list[str]) -> dict[str, float]:
+    """Return each contestant's rank by mean score (1 is best, ties share the average), averaged over data sets."""
+    means = pd.DataFrame({model: {dataset: by_dataset[dataset].mean() for dataset in datasets} for model, by_dataset in contestants.items()})
+    return means.rank(axis=1, ascending=False).mean(axis=0).to_dict() if contestants else {}
+
+
+def _groups(by_dataset: dict[str, pd.Series], datasets: list[str]) -> list[np.ndarray]:
+    return [by_dataset[dataset].to_numpy(dtype=np.float64) for dataset in datasets if dataset in by_dataset]
+
+
+def _note_on_size(*, n_seeds: int, n_datasets: int | None = None) -> str:
+    notes = []
+    if n_datasets is not None and n_datasets < FEW_DATASETS:
+        notes.append(f"{n_datasets} data set{'s' * (n_datasets != 1)}: too few to speak of others")
+    if n_seeds == 1:
+        notes.append("1 seed: no interval and no test")
+    elif 0 < n_seeds < FEW_SEEDS:
+        notes.append(f"{n_seeds} seeds: a small sample, the interval is rough")
+    return "; ".join(notes)
