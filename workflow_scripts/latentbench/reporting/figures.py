@@ -65,7 +65,7 @@ def scores_figure(tables: StudyTables, datasets: Sequence[str]) -> Figure:
     )
     for row, dataset in zip(axes, datasets, strict=True):
         of_dataset = tables.of_dataset(dataset)
-        scores, summary = headline(of_dataset.scores), headline(of_dataset.summary)
+        scores, summary = headline(of_dataset)
         for ax, (metric, name) in zip(row, HEADLINE_METRICS.items(), strict=True):
             plot_scores(ax, scores[scores["metric"] == metric], summary[summary["metric"] == metric], shown[dataset])
             ax.set_xlabel(f"{name}, test cells")
@@ -124,5 +124,5 @@ def _legend_of_marks(figure: Figure, some_saw_labels: bool) -> None:
         Line2D([], [], marker="|", ls="-", lw=1.3, ms=5, mec=INK, mew=1.3, color=MUTED, label="mean, 95 % interval over seeds"),
     ]
     if some_saw_labels:
-        marks.append(Line2D([], [], ls="", marker="$†$", color=INK, mew=0.2, ms=5, label="saw labels"))
+        marks.append(Line2D([], [], ls="", label="† saw labels"))
     figure.legend(handles=marks, loc="outside upper right", ncols=len(marks))

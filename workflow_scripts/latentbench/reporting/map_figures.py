@@ -55,7 +55,7 @@ def maps_figure(maps: pd.DataFrame, models: Sequence[str]) -> Figure:
                 points = maps[maps["model"] == model]
                 shades = cluster_colours(points, colours["label"]) if column == "cluster" and "label" in columns else colours[column]
                 ax.set_axis_on()
-                plot_map(ax, points, column, shades, rasterized=len(maps) > MANY_POINTS)
+                plot_map(ax, points, column, shades, rasterized=len(maps) * len(columns) > MANY_POINTS)
                 if c == 0:
                     ax.set_title(model, weight="bold")
             axes[b * len(columns) + c, 0].set_ylabel(COLOURED_BY[column])
@@ -140,7 +140,7 @@ def usage_figure(clusters: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
             shares[f"{model} {replica}"] = names.value_counts(normalize=True).tolist()
             shades[f"{model} {replica}"] = colours.get(model, INK)
         shares[f"{model} gap"] = []
-    figure, ax = plt.subplots(figsize=(WIDTH, 0.7 + 0.085 * len(shares)))
+    figure, ax = plt.subplots(figsize=(WIDTH, 0.7 + 0.066 * len(shares)))
     plot_usage(ax, shares, shades)
     ax.set_yticks(list(ticks), list(ticks.values()))
     ax.set_xlabel("share of the cells, a bar for every seed, its clusters from the largest to the smallest")
@@ -156,6 +156,11 @@ def _is_number(text: str) -> bool:
     return text.removeprefix("-").replace(".", "", 1).isdigit()
 
 
+def _shown(text: str) -> str:
+    """A legend leaves out what begins with an underscore; a hair space keeps it."""
+    return f"\u200a{text}" if text.startswith("_") else text
+
+
 def _write_counts(ax: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
     if max(counts.shape) > 20:
         return
@@ -166,7 +171,7 @@ def _write_counts(ax: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
 def _legends(figure: Figure, groups: Mapping[str, Mapping[str, str]]) -> None:
     handles = []
     for name, colours in groups.items():
-        handles += [Line2D([], [], ls="", marker="o", ms=5, mew=0, color=colour, label=text) for text, colour in colours.items()]
+        handles += [Line2D([], [], ls="", marker="o", ms=5, mew=0, color=colour, label=_shown(text)) for text, colour in colours.items()]
     if handles:
         longest = max(len(handle.get_label()) for handle in handles)
         figure.legend(handles=handles, loc="outside lower center", ncols=max(1, min(len(handles), 96 // (longest + 5), 6)))

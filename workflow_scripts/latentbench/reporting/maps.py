@@ -1,22 +1,23 @@
 """Two-dimensional layouts of embeddings, all models of a data set at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
+from latentbench.evaluation.clusterings import headline_clustering
 from latentbench.logs import logger
-from latentbench.reporting.style import CONTROL_COLOURS
-from latentbench.reporting.tables import COLUMNS, headline_clusters
+from latentbench.reporting.tables import COLUMNS, CONTROL_KINDS
 
 Layout = Literal["tsne", "umap", "pca"]
 
-UNMAPPED_KINDS = frozenset(CONTROL_COLOURS) - {"random_projection"}
+UNMAPPED_KINDS = frozenset(CONTROL_KINDS) - {"random_projection"}
 """Controls whose embedding is made from labels: a map of it shows nothing."""
 
 OBS_COLUMNS = ("label", "batch", "condition", "split")
@@ -36,7 +37,7 @@ def draw_maps(
     The first replica of each model that ended ok is shown, with the clusters of its headline clustering. Above ``max_points`` cells, a random subset
     (fixed by ``seed``, the same for every model) is laid out and shown. ``cluster_paths`` are in the order of ``embedding_paths``.
     """
-    obs = ad.read_h5ad(prepared_path, backed="r").obs
+    obs, n_clusters = read_cells(prepared_path)
     shown = subset(len(obs), max_points, seed)
     frames, done = [], {}
     for embedding_path, cluster_path in zip(embedding_paths, cluster_paths, strict=True):
@@ -50,10 +51,39 @@ def draw_maps(
         # Variants that share an embedding (k-means and Leiden on the same PCA) share its layout.
         key = embedding.tobytes()
         points = done[key] = done[key] if key in done else lay_out(embedding, layout=layout, seed=seed)
-        clusters = headline_clusters(pd.read_parquet(cluster_path), replicas[0])
-        frames.append(_rows(obs.iloc[shown], about["model"], replicas[0], points, clusters))
+        headline = headline_clustering(clusters_by_itself=bool(about["clusters"]), n_clusters=n_clusters)
+        clusters = clusters_of_replica(pd.read_parquet(cluster_path), headline, replicas[0])
+        frames.append(_rows(obs.iloc[shown], about["model"], replicas[0], points, clusters, layout))
         logger.info("%s: %d cells of seed %d laid out by %s", about["model"], len(shown), replicas[0], layout)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS["maps"]))
+
+
+def read_cells(prepared_path: str | Path) -> tuple[pd.DataFrame, int | None]:
+    """Return the obs table of a prepared.h5ad and the declared number of clusters, without reading its matrices."""
+    with h5py.File(prepared_path) as file:
+        declared = file["uns/latentbench"].get("n_clusters")
+        return ad.io.read_elem(file["obs"]), None if declared is None else int(declared[()])
+
+
+def clusters_of_replica(clusters: pd.DataFrame, clustering: str, replica: int) -> pd.Series:
+    """Return one clustering of one replica from a clusters table: cluster names by cell; empty where there is none."""
+    rows = clusters[(clusters["seed"] == replica) & (clusters["clustering"] == clustering)]
+    return rows.set_index("cell")["cluster"].astype("string")
+
+
+def gather_clusters(prepared_path: str | Path, cluster_paths: Mapping[str, str | Path], clusterings: Mapping[str, str]) -> pd.DataFrame:
+    """Return the headline clustering of every replica of every model (columns model, seed, cell, cluster, label, split).
+
+    ``cluster_paths`` and ``clusterings``: by model, its clusters table and the name of its headline clustering. The truth comes as model ``label``, seed 0.
+    """
+    obs, _ = read_cells(prepared_path)
+    cells = pd.DataFrame({column: obs[column].astype("string") if column in obs else pd.NA for column in ("label", "split")}, index=obs.index.astype("string"))
+    frames = [cells.rename_axis("cell").reset_index().assign(model="label", seed=0, cluster=lambda frame: frame["label"])]
+    for model, path in cluster_paths.items():
+        clusters = pd.read_parquet(path)
+        clusters = clusters[clusters["clustering"] == clusterings.get(model)]
+        frames.append(clusters[["seed", "cell", "cluster"]].assign(model=model).join(cells, on="cell"))
+    return pd.concat(frames, ignore_index=True).astype({"cluster": "string"})[["model", "seed", "cell", "cluster", "label", "split"]]
 
 
 def subset(n_obs: int, max_points: int, seed: int) -> Int[np.ndarray, " points"]:
@@ -100,8 +130,10 @@ def _pca(embedding: np.ndarray, seed: int) -> np.ndarray:
 _LAYOUTS = {"tsne": _tsne, "umap": _umap, "pca": _pca}
 
 
-def _rows(obs: pd.DataFrame, model: str, replica: int, points: np.ndarray, clusters: pd.Series) -> pd.DataFrame:
+def _rows(obs: pd.DataFrame, model: str, replica: int, points: np.ndarray, clusters: pd.Series, layout: str) -> pd.DataFrame:
     texts = {column: obs[column].astype("string").to_numpy() if column in obs else None for column in OBS_COLUMNS}
     cells = obs.index.astype(str)
     frame = pd.DataFrame({"cell": cells, "model": model, "seed": replica, "x": points[:, 0], "y": points[:, 1], **texts})
-    return frame.assign(cluster=clusters.reindex(cells).to_numpy())[list(COLUMNS["maps"])].astype(dict.fromkeys((*OBS_COLUMNS, "cluster"), "string"))
+    return frame.assign(layout=layout, cluster=clusters.reindex(cells).to_numpy())[list(COLUMNS["maps"])].astype(
+        dict.fromkeys((*OBS_COLUMNS, "cluster", "layout"), "string")
+    )

@@ -26,7 +26,7 @@ MODEL_COLOURS: dict[str, str] = {
 """The built-in variants, in the order in which every figure and table shows them (Okabe and Ito 2008, doi:10.1038/nmeth.1618)."""
 
 CONTROL_COLOURS: dict[str, str] = {"random_projection": "#8d949e", "shuffled_labels": "#a9afb7", "true_labels": "#747b86"}
-"""Kinds that are no contestants: grey, and last."""
+"""The controls: grey, and last."""
 
 OTHER_COLOURS: tuple[str, ...] = ("#8778ff", "#a52d69", "#5fc79a", "#b44b4b", "#4b6fd3", "#a5a03c", "#f05a69", "#7d4fb3", "#3f9aa5", "#c86fd2")
 """For variants of the user's own."""
@@ -81,6 +81,9 @@ def lighten(colour: str, share: float) -> str:
 
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     """Write a figure under every path (``.pdf``, ``.svg``, ``.png``), without dates, so that the same data gives the same bytes."""
+    figure.draw_without_rendering()
+    # The layout is settled once, not again for every format.
+    figure.set_layout_engine("none")
     for path in map(Path, paths):
         undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}[path.suffix]
         face = {"facecolor": "white"} if path.suffix == ".png" else {}

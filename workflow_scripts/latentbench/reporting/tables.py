@@ -8,15 +8,15 @@ import pandas as pd
 from latentbench.outcomes import Outcome
 
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "scores": ("dataset", "model", "seed", "split", "clustering", "metric", "value", "status", "reason", "saw_labels"),
+    "scores": ("dataset", "model", "seed", "split", "clustering", "metric", "value", "status", "reason", "saw_labels", "headline"),
     "summary": ("dataset", "model", "clustering", "split", "metric", "n_ok", "n_failed", "mean", "sd", "low", "high", "saw_labels"),
     "status": ("dataset", "model", "kind", "saw_labels", "seed", "status", "reason", "seconds", "peak_memory_mb", "epochs"),
     "history": ("dataset", "model", "replica", "epoch", "term", "split", "value"),
-    "maps": ("cell", "model", "seed", "x", "y", "label", "cluster", "batch", "condition", "split"),
+    "maps": ("cell", "model", "seed", "x", "y", "label", "cluster", "batch", "condition", "split", "layout"),
 }
 TEXTS = ("dataset", "model", "kind", "clustering", "split", "metric", "status", "reason", "label", "cluster", "batch", "condition", "cell", "term")
-HEADLINE_CLUSTERINGS = ("own", "kmeans", "leiden")
-"""The first of these that a variant has is its headline clustering: fixed beforehand, without labels."""
+CONTROL_KINDS = ("random_projection", "shuffled_labels", "true_labels")
+"""Kinds that bound the scores and take no part in the contest."""
 
 HEADLINE_METRICS: dict[str, str] = {"ari": "ARI", "nmi": "NMI", "acc": "ACC"}
 
@@ -64,20 +64,26 @@ def read_table(path: str | Path, kind: str) -> pd.DataFrame:
     return frame
 
 
-def headline(frame: pd.DataFrame, split: str = "test") -> pd.DataFrame:
-    """Return the rows of a scores or summary table that count: each variant's headline clustering, on the cells of ``split``."""
-    clustered = frame[frame["clustering"].isin(HEADLINE_CLUSTERINGS) & (frame["split"] == split)]
-    place = clustered["clustering"].map(HEADLINE_CLUSTERINGS.index)
-    first = place.groupby([clustered["dataset"], clustered["model"]]).transform("min")
-    return clustered[place == first]
+def headline(tables: StudyTables, split: str = "test") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of the scores and of the summary that count: each variant's headline clustering, on the cells of ``split``."""
+    scores = tables.scores[tables.scores["headline"].astype(bool) & (tables.scores["split"] == split)]
+    keys = ["dataset", "model", "clustering", "split"]
+    chosen = scores[keys].drop_duplicates()
+    return scores, tables.summary.drop(columns="headline", errors="ignore").merge(chosen, on=keys)
 
 
-def headline_clusters(clusters: pd.DataFrame, replica: int) -> pd.Series:
-    """Return the headline clustering of one replica from a clusters table: cluster names by cell; empty where the replica has none."""
-    of_replica = clusters[clusters["seed"] == replica]
-    there = [clustering for clustering in HEADLINE_CLUSTERINGS if clustering in set(of_replica["clustering"])]
-    chosen = of_replica[of_replica["clustering"] == there[0]] if there else of_replica.iloc[:0]
-    return chosen.set_index("cell")["cluster"].astype("string")
+def headline_clusterings(tables: StudyTables) -> dict[str, str]:
+    """Return the name of the headline clustering of every model of one data set."""
+    scores, _ = headline(tables)
+    return dict(zip(scores["model"], scores["clustering"], strict=True))
+
+
+def best_model(tables: StudyTables) -> str | None:
+    """Return the contestant with the highest mean test ARI on the one data set of ``tables``; None where no contestant has one."""
+    _, summary = headline(tables)
+    contest = summary[(summary["metric"] == "ari") & ~summary["saw_labels"].astype(bool) & ~summary["model"].map(tables.kinds).isin(CONTROL_KINDS)]
+    ranked = contest.dropna(subset="mean").sort_values(["mean", "model"], ascending=[False, True])
+    return None if ranked.empty else str(ranked["model"].iloc[0])
 
 
 def failures(tables: StudyTables) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def losses_figure(tables: StudyTables) -> Figure:
     figure, axes = plt.subplots(len(models), len(terms), figsize=(WIDTH, 0.35 + 1.15 * len(models)), squeeze=False, sharex=True)
     for row, model in zip(axes, models, strict=True):
         _draw_row(row, history[history["model"] == model], terms, colours[model])
-        row[0].set_ylabel(f"{model}\n(nats a cell)")
+        row[0].set_ylabel(f"{model}\n(loss per cell)")
     for ax, term in zip(axes[0], terms, strict=True):
         ax.set_title("loss (sum of terms)" if term == "loss" else term)
     _name_epochs(axes)

@@ -1,0 +1,207 @@
+# What people read: maps, figures, one notebook a data set, one page. Every figure comes as pdf and svg for papers and as png.
+
+
+rule draw_maps:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        embeddings=embeddings_of,
+        clusters=clusters_of,
+        code=library("draw_maps"),
+    output:
+        maps="results/maps/{dataset}.parquet",
+    params:
+        options=lookup(dpath="report/maps", within=config, default={}),
+    log:
+        "results/logs/draw_maps/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    message:
+        "lay out the embeddings of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/draw_maps.py"
+
+
+rule draw_figures:
+    input:
+        scores="results/tables/scores.tsv",
+        summary="results/tables/summary.tsv",
+        status="results/tables/status.tsv",
+        history="results/tables/history.parquet",
+        code=library("draw_figures"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        scores=[
+            "results/figures/scores.pdf",
+            "results/figures/scores.svg",
+            report(
+                "results/figures/scores.png",
+                caption="../report/scores.rst",
+                category="Study",
+                labels={"figure": "scores"},
+            ),
+        ],
+        cost=[
+            "results/figures/cost.pdf",
+            "results/figures/cost.svg",
+            report(
+                "results/figures/cost.png",
+                caption="../report/cost.rst",
+                category="Study",
+                labels={"figure": "time and memory"},
+            ),
+        ],
+    log:
+        "results/logs/draw_figures.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    message:
+        "draw the figures of the study"
+    script:
+        "../workflow_scripts/draw_figures.py"
+
+
+rule draw_dataset_figures:
+    input:
+        scores="results/tables/scores.tsv",
+        summary="results/tables/summary.tsv",
+        status="results/tables/status.tsv",
+        history="results/tables/history.parquet",
+        maps="results/maps/{dataset}.parquet",
+        prepared="results/data/{dataset}/prepared.h5ad",
+        clusters=clusters_of,
+        code=library("draw_dataset_figures"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/{dataset}/scores", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/maps", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/losses", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/usage", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/confusion", ".pdf", ".svg"),
+        report(
+            "results/figures/{dataset}/scores.png",
+            caption="../report/scores.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "scores"},
+        ),
+        report(
+            "results/figures/{dataset}/maps.png",
+            caption="../report/maps.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "maps"},
+        ),
+        report(
+            "results/figures/{dataset}/losses.png",
+            caption="../report/losses.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "losses"},
+        ),
+        report(
+            "results/figures/{dataset}/usage.png",
+            caption="../report/usage.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "sizes of clusters"},
+        ),
+        report(
+            "results/figures/{dataset}/confusion.png",
+            caption="../report/confusion.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "confusion matrix"},
+        ),
+    params:
+        models=models_of,
+    log:
+        "results/logs/draw_dataset_figures/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    message:
+        "draw the figures of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/draw_dataset_figures.py"
+
+
+rule run_notebook:
+    input:
+        scores="results/tables/scores.tsv",
+        summary="results/tables/summary.tsv",
+        status="results/tables/status.tsv",
+        history="results/tables/history.parquet",
+        maps="results/maps/{dataset}.parquet",
+        prepared="results/data/{dataset}/prepared.h5ad",
+        clusters=clusters_of,
+        notebook=f"{workflow.basedir}/workflow_scripts/notebooks/dataset.ipynb",
+        code=library("run_notebook"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        notebook="results/notebooks/{dataset}.ipynb",
+        html=report(
+            "results/notebooks/{dataset}.html",
+            caption="../report/notebook.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "notebook"},
+        ),
+    params:
+        models=models_of,
+    log:
+        "results/logs/run_notebook/{dataset}.log",
+    conda:
+        "../envs/notebook.yaml"
+    threads: 1
+    message:
+        "run the notebook of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/run_notebook.py"
+
+
+rule write_report:
+    input:
+        scores="results/tables/scores.tsv",
+        summary="results/tables/summary.tsv",
+        status="results/tables/status.tsv",
+        history="results/tables/history.parquet",
+        answer="results/tables/answer.tsv",
+        statuses=statuses_of_study(),
+        prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
+        maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
+        cost="results/figures/cost.svg",
+        dataset_figures=expand(
+            "results/figures/{dataset}/{figure}.svg",
+            dataset=study.datasets,
+            figure=["scores", "maps", "losses", "usage", "confusion"],
+        ),
+        figures=["results/figures/scores.svg"],
+        notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
+        code=library("write_report"),
+        template=multiext(
+            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/page",
+            ".html.j2",
+            ".css",
+            ".js",
+        ),
+    output:
+        page=report(
+            "results/report/index.html",
+            caption="../report/page.rst",
+            category="Study",
+            labels={"figure": "report"},
+        ),
+    params:
+        datasets=study.datasets,
+        config=config,
+    log:
+        "results/logs/write_report.log",
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    message:
+        "write the report"
+    script:
+        "../workflow_scripts/write_report.py"

@@ -1,0 +1,83 @@
+"""The answer in words: which model, how sure, on how much, and who is not distinguishable from it."""
+
+from typing import Any
+
+import pandas as pd
+
+from latentbench.reporting.page_views import estimate
+from latentbench.reporting.style import model_colours
+from latentbench.reporting.tables import StudyTables
+
+COLUMNS = ("scope", "model", "mean", "low", "high", "mean_rank", "n_datasets", "n_seeds", "rank", "in_contest", "distinguishable", "p_value", "note")
+STUDY = "study"
+"""The scope of the rows over all data sets; every other scope is a data set."""
+
+
+def answer_view(answer: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:
+    """Return model (the best, or None), verdict (what is said of it), sentences, note and rows (one for the study, one a data set) of the answer table.
+
+    Raises:
+        ValueError: the table lacks a column.
+    """
+    missing = [column for column in COLUMNS if column not in answer]
+    if missing:
+        raise ValueError(f"answer.tsv: no column {', '.join(missing)}; it has {', '.join(answer.columns)}; make the table anew with this version")
+    contest = answer[answer["in_contest"].astype(bool)].sort_values(["scope", "rank"], kind="stable")
+    over_all = contest[contest["scope"] == STUDY]
+    scopes = [STUDY, *tables.datasets] if contest["scope"].nunique() > 2 else tables.datasets
+    rows = [_row(scope, contest[contest["scope"] == scope], tables) for scope in scopes if (contest["scope"] == scope).any()]
+    notes = contest["note"].dropna().astype(str)
+    return {"model": None if over_all.empty else str(over_all["model"].iloc[0]),
+        "verdict": _verdict(over_all), "sentences": _sentences(over_all), "note": " ".join(dict.fromkeys(note for note in notes if note)), "rows": rows}
+
+
+def _verdict(over_all: pd.DataFrame) -> str:
+    if over_all.empty:
+        return "No contestant has a score on every question asked, so there is no answer; see what did not work."
+    best, ties = over_all.iloc[0], _not_distinguishable(over_all)
+    return f"has the highest mean ARI, {_interval(best)}" + (
+        f", but it cannot be told apart from {_listed(ties)}." if ties else ", and it stands alone."
+    )
+
+
+def _sentences(over_all: pd.DataFrame) -> list[str]:
+    if over_all.empty:
+        return []
+    best = over_all.iloc[0]
+    datasets, seeds = int(best["n_datasets"]), int(best["n_seeds"])
+    told_apart = [str(model) for model in over_all["model"].iloc[1:] if model not in _not_distinguishable(over_all)]
+    sentences = [
+        f"That is over {_counted(datasets, 'data set')} with {_counted(seeds, 'seed')} each, on held-out cells; the brackets hold the 95 % bootstrap interval."
+    ]
+    if told_apart:
+        sentences.append(f"Lower beyond doubt, after Holm’s correction: {_listed(told_apart)}.")
+    return sentences
+
+
+def _row(scope: str, contest: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:
+    best = contest.iloc[0]
+    return {
+        "scope": "All data sets" if scope == STUDY else scope,
+        "model": best["model"],
+        "colour": model_colours(tables.kinds)[best["model"]],
+        "others": ", ".join(_not_distinguishable(contest)),
+        **estimate(best),
+    }
+
+
+def _not_distinguishable(contest: pd.DataFrame) -> list[str]:
+    rest = contest.iloc[1:]
+    return [str(model) for model in rest.loc[~rest["distinguishable"].astype(bool), "model"]]
+
+
+def _interval(row: pd.Series) -> str:
+    shown = estimate(row)
+    return f"{shown['mean']} {shown['interval']}".rstrip()
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,51 @@
+"""The figures of one data set by name: what each is drawn from and what its caption says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from latentbench.reporting.figures import scores_figure
+from latentbench.reporting.map_figures import confusion_figure, maps_figure, usage_figure
+from latentbench.reporting.style import model_colours, model_order
+from latentbench.reporting.tables import StudyTables, best_model, chosen_seed
+from latentbench.reporting.training_figures import losses_figure
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that the figures of one data set show: its tables, its maps table, and the clusters that ``gather_clusters`` returns."""
+
+    tables: StudyTables
+    maps: pd.DataFrame
+    found: pd.DataFrame
+
+
+def _scores(material: Material) -> Figure:
+    return scores_figure(material.tables, material.tables.datasets)
+
+
+def _losses(material: Material) -> Figure:
+    return losses_figure(material.tables)
+
+
+def _maps(material: Material) -> Figure:
+    mapped = set(material.maps["model"])
+    return maps_figure(material.maps, [model for model in model_order(material.tables.kinds) if model in mapped])
+
+
+def _confusion(material: Material) -> Figure:
+    """The best contestant's replica that was chosen without labels, on test cells."""
+    tables, model = material.tables, best_model(material.tables)
+    seed = chosen_seed(tables.history[tables.history["model"] == model], tables.status[tables.status["model"] == model])
+    found = material.found
+    title = "no contestant" if seed is None else f"{model}, seed {seed}"
+    return confusion_figure(found[(found["model"] == model) & (found["seed"] == seed) & (found["split"] == "test")], title)
+
+
+def _usage(material: Material) -> Figure:
+    return usage_figure(material.found, model_colours(material.tables.kinds))
+
+
+DATASET_FIGURES: dict[str, Callable[[Material], Figure]] = {"scores": _scores, "maps": _maps, "losses": _losses, "usage": _usage, "confusion": _confusion}

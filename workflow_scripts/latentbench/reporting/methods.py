@@ -1,0 +1,45 @@
+"""The methods text: what was done, in sentences that a paper can take over, from the configuration that was run."""
+
+import ast
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from latentbench.models import MODELS
+from latentbench.reporting.style import model_colours, model_order
+from latentbench.reporting.tables import StudyTables
+
+
+def methods_text(config: Mapping[str, Any], tables: StudyTables) -> list[str]:
+    """Return the paragraphs of the methods section."""
+    seeds = ", ".join(str(seed) for seed in sorted(tables.status["seed"].unique()))
+    split = config.get("preprocessing", {}).get("split", {})
+    share = f"{100 * split['test_fraction']:g} % of" if "test_fraction" in split else "a fixed share of"
+    return [
+        f"Each data set was split once into training and test cells ({share} the cells for testing, stratified by label where labels exist). Variable genes, scaling and "
+        "principal components were fitted on the training cells alone and applied to all.",
+        f"Every variant was trained once for each seed ({seeds}); a seed fixes initial weights, order of minibatches and noise. Hyperparameters were the same for every data "
+        "set and none was chosen by labels. A replica whose loss stopped being finite is counted as diverged.",
+        "Clusterings were fitted on the training cells and test cells assigned to them: the model’s own components, k-means with the declared number of clusters, Leiden at a "
+        "resolution chosen without labels. Which of them speaks for a variant was fixed beforehand: its own, else k-means, else Leiden where no number is declared.",
+        "Scores are the adjusted Rand index (ARI; Hubert and Arabie 1985), normalised mutual information (NMI, arithmetic mean; Strehl and Ghosh 2002) and accuracy under the best "
+        "one-to-one matching of clusters to labels (ACC; Kuhn 1955), on test cells. Intervals are 95 % bootstrap intervals over seeds, and over data sets and seeds for the study as a "
+        "whole; differences are tested in pairs with Holm’s correction.",
+        "Controls bound the scores: a random projection (what no learning gives), shuffled labels (chance) and the true labels (the ceiling). They, and variants that saw labels (†), "
+        "take no part in the contest.",
+    ]
+
+
+def described_models(kinds: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return name, kind, colour and the first sentence of the documentation, which cites its source, for every model."""
+    colours = model_colours(kinds)
+    return [{"name": model, "kind": kinds[model], "colour": colours[model], "citation": _described(kinds[model])} for model in model_order(kinds)]
+
+
+def _described(kind: str) -> str:
+    """First paragraph of the kind's own docstring, or of its module's; read from the source, so that no model is imported for it."""
+    entry = MODELS[kind]
+    tree = ast.parse((files("latentbench.models") / f"{entry.module}.py").read_text(encoding="utf-8"))
+    named = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    node = named[entry.name] if isinstance(named[entry.name], ast.FunctionDef) else tree
+    return " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())

@@ -1,0 +1,87 @@
+"""The report: one self-contained HTML page, from tables and figures that are already made."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from latentbench.reporting.answer import answer_view
+from latentbench.reporting.methods import described_models, methods_text
+from latentbench.reporting.page_views import cost_rows, dataset_row, failure_rows, score_rows
+from latentbench.reporting.svg import inline_svg
+from latentbench.reporting.tables import StudyTables
+
+HERE = Path(__file__).parent
+SECTIONS = (
+    *(("answer", "Answer"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("failures", "Failures")),
+    *(("cost", "Time and memory"), ("data", "Data"), ("methods", "Methods"), ("files", "Files")),
+)
+FIGURE_TITLES = {
+    "scores": "Scores on {}: ARI, NMI and ACC of every model, a dot for every seed",
+    "maps": "Maps of the embeddings of {}, coloured by truth and by cluster",
+    "losses": "Loss terms over epochs on {}, for every model and seed",
+    "usage": "Shares of the cells in each cluster on {}, for every model and seed",
+    "confusion": "Confusion matrix of labels and clusters on {}",
+}
+LAYOUTS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "the first two principal components"}
+
+
+def render_page(
+    tables: StudyTables,
+    answer: pd.DataFrame,
+    *,
+    datasets: Sequence[Mapping[str, Any]],
+    cost_figure: str | Path,
+    versions: Mapping[str, str],
+    config: Mapping[str, Any],
+    title: str = "latentbench",
+) -> str:
+    """Return the page.
+
+    ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``versions``: package -> version; ``config``: the study's, as it ran.
+    """
+    # Autoescape: names of cell types and data sets come from users' files.
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("page.html.j2").render(
+        title=title,
+        css=_asset("page.css"),
+        js=_asset("page.js"),
+        sections=SECTIONS,
+        counts={"models": tables.scores["model"].nunique(), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
+        answer=answer_view(answer, tables),
+        datasets=[{**data, "scores": score_rows(tables.of_dataset(data["row"]["name"]))} for data in datasets],
+        layout=" and ".join(sorted({data["layout"] for data in datasets})),
+        failures=failure_rows(tables),
+        cost=cost_rows(tables),
+        cost_figure=inline_svg(cost_figure, prefix="cost", title="Training time and peak memory of every replica, by data set and model"),
+        methods=methods_text(config, tables),
+        models=described_models(tables.kinds),
+        versions=sorted(versions.items()),
+        config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100),
+    )
+
+
+def read_dataset(name: str, prepared: Mapping[str, Any], figure_paths: Mapping[str, str | Path], maps: pd.DataFrame) -> dict[str, Any]:
+    """Return what the page shows of one data set; ``prepared``: about (uns), n_obs, n_vars, n_labels; ``figure_paths``: figure -> svg file; ``maps``: its maps table."""
+    figures = {
+        figure: inline_svg(figure_paths[figure], prefix=f"{_identifier(name)}-{figure}", title=words.format(name)) for figure, words in FIGURE_TITLES.items()
+    }
+    return {
+        "row": dataset_row(name, **prepared),
+        "n_obs": prepared["n_obs"],
+        "n_mapped": maps["cell"].nunique(),
+        "layout": LAYOUTS[str(maps["layout"].iloc[0])] if len(maps) else "no layout",
+        "figures": figures,
+    }
+
+
+def _asset(name: str) -> Markup:
+    return Markup((HERE / name).read_text(encoding="utf-8"))
+
+
+def _identifier(name: str) -> str:
+    return "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)

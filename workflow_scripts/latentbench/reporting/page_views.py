@@ -1,0 +1,108 @@
+"""The report's tables as plain rows: what the template prints, already ordered, rounded and worded."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from latentbench.reporting.style import model_colours, model_order
+from latentbench.reporting.tables import CONTROL_KINDS, HEADLINE_METRICS, StudyTables, best_model, failures, headline
+
+Row = dict[str, Any]
+
+
+def score_rows(tables: StudyTables) -> list[Row]:
+    """Return a row for every model of one data set: headline metrics on test cells with their intervals, clusters found, seeds that ended well."""
+    _, summary = headline(tables)
+    kinds, colours, best = tables.kinds, model_colours(tables.kinds), best_model(tables)
+    rows = []
+    for model in model_order(kinds):
+        of_model = summary[summary["model"] == model].set_index("metric")
+        if of_model.empty:
+            continue
+        ari = of_model.loc["ari"]
+        rows.append(
+            {
+                "model": model,
+                "colour": colours[model],
+                "clustering": ari["clustering"],
+                "metrics": [estimate(of_model.loc[metric]) if metric in of_model.index else estimate(None) for metric in HEADLINE_METRICS],
+                "n_clusters": number(of_model["mean"].get("n_clusters_found"), 1),
+                "seeds": f"{int(ari['n_ok'])} of {int(ari['n_ok'] + ari['n_failed'])}",
+                "saw_labels": bool(ari["saw_labels"]),
+                "control": kinds[model] in CONTROL_KINDS,
+                "best": model == best,
+            }
+        )
+    return rows
+
+
+def cost_rows(tables: StudyTables) -> list[Row]:
+    """Return a row for every data set and model: median seconds of a replica, highest peak memory, epochs."""
+    grouped = tables.status.groupby(["dataset", "model"])
+    cost = grouped.agg(seconds=("seconds", "median"), memory=("peak_memory_mb", "max"), epochs=("epochs", "max"), n_seeds=("seed", "nunique"))
+    place = {model: i for i, model in enumerate(model_order(tables.kinds))}
+    colours = model_colours(tables.kinds)
+    return [
+        {
+            "dataset": dataset,
+            "model": model,
+            "colour": colours[model],
+            "seconds": number(row.seconds, 2),
+            "memory": number(row.memory, 0),
+            "epochs": number(row.epochs, 0),
+        }
+        for (dataset, model), row in sorted(cost.iterrows(), key=lambda item: (item[0][0], place[item[0][1]]))
+    ]
+
+
+def failure_rows(tables: StudyTables) -> list[Row]:
+    """Return a row for everything that has no number, with its reason."""
+    return [
+        {
+            "dataset": row.dataset,
+            "model": row.model,
+            "seed": "all" if pd.isna(row.seed) else str(int(row.seed)),
+            "what": row.what,
+            "status": str(row.status).replace("_", " "),
+            "reason": "" if pd.isna(row.reason) else str(row.reason),
+        }
+        for row in failures(tables).itertuples()
+    ]
+
+
+def dataset_row(dataset: str, about: Mapping[str, Any], n_obs: int, n_vars: int, n_labels: int) -> Row:
+    """Return one data set as the page prints it; ``about`` is ``uns['latentbench']`` of its prepared.h5ad."""
+    filters = about.get("filters", {})
+    return {
+        "name": dataset,
+        "modality": str(about.get("modality", "")),
+        "size": f"{n_obs:,} × {n_vars:,}".replace(",", "\u202f"),
+        "n_labels": n_labels,
+        "n_clusters": str(about["n_clusters"]) if about.get("n_clusters") is not None else "not declared",
+        "preset": str(about.get("preset", "")),
+        "filters": [f"{name.replace('_', ' ')}: {_shown(count)}" for name, count in sorted(filters.items())],
+        "source": str(about.get("source", "")),
+        "sha256": str(about.get("sha256", "") or ""),
+        "licence": str(about.get("licence", "") or ""),
+        "citation": str(about.get("citation", "") or ""),
+    }
+
+
+def estimate(row: pd.Series | None) -> dict[str, str]:
+    """Return a mean and its interval as texts, and the mean in full for sorting; empty texts where there is none."""
+    if row is None or pd.isna(row["mean"]):
+        return {"value": "", "mean": "–", "interval": ""}
+    interval = "" if pd.isna(row["low"]) else f"[{row['low']:.2f}, {row['high']:.2f}]".replace("-", "\u2212")
+    return {"value": repr(float(row["mean"])), "mean": f"{row['mean']:.3f}".replace("-", "\u2212"), "interval": interval}
+
+
+def number(value: float | None, digits: int) -> dict[str, str]:
+    """Return a number as text and, for sorting, in full; a dash where there is none."""
+    if value is None or pd.isna(value):
+        return {"value": "", "text": "–"}
+    return {"value": repr(float(value)), "text": f"{value:,.{digits}f}".replace(",", "\u202f")}
+
+
+def _shown(value: Any) -> str:
+    return f"{int(value):,}".replace(",", "\u202f") if isinstance(value, int) or hasattr(value, "dtype") and value.dtype.kind in "iu" else str(value)

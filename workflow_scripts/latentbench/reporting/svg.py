@@ -1,0 +1,27 @@
+"""Matplotlib's svg, made fit for a place inside an HTML page."""
+
+import re
+from html import escape
+from pathlib import Path
+
+from markupsafe import Markup
+
+from latentbench.reporting.style import GRID, INK, MUTED
+
+THEME = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--rule)"}
+"""The neutral colours of the style sheet become those of the page's theme: ink is light on dark paper."""
+
+
+def inline_svg(path: str | Path, *, prefix: str, title: str) -> Markup:
+    """Return an svg file as markup: an image with the text alternative ``title``, ids prefixed so that several fit in one page, neutrals by theme."""
+    svg = Path(path).read_text(encoding="utf-8")
+    svg = svg[svg.index("<svg") :]
+    for noise in (r"<!--.*?-->", r"<metadata>.*?</metadata>", r"<style\b.*?</style>"):
+        svg = re.sub(noise, "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
+    svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
+    svg = re.sub("|".join(THEME), lambda colour: THEME[colour[0]], svg)
+    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()
+    opening = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+    return Markup(opening + re.sub(r"\n\s*", "\n", svg[svg.index(">") + 1 :]))
