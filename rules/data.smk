@@ -3,14 +3,14 @@ rule download:
         code=library("download"),
     output:
         raw="results/data/{dataset}/raw.h5ad",
-    params:
-        row=dataset_row,
-        mirror=config["mirror"],
-        cache="results/cache",
     log:
         "results/logs/download/{dataset}.log",
     conda:
         "../envs/download.yaml"
+    params:
+        row=dataset_row,
+        mirror=config["mirror"],
+        cache="results/cache",
     message:
         "Getting {wildcards.dataset}"
     script:

@@ -4,14 +4,14 @@ rule preprocess:
         raw="results/data/{dataset}/raw.h5ad",
     output:
         prepared="results/data/{dataset}/prepared.h5ad",
-    params:
-        preset=dataset_preset,
-        options=preset_options,
-        split=config["preprocessing"]["split"],
     log:
         "results/logs/preprocess/{dataset}.log",
     conda:
         "../envs/preprocess.yaml"
+    params:
+        preset=dataset_preset,
+        options=preset_options,
+        split=config["preprocessing"]["split"],
     message:
         "Preparing {wildcards.dataset}"
     script:

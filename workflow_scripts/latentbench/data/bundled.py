@@ -8,7 +8,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-from anndata import AnnData
+from anndata import AnnData, OldFormatWarning
 from scipy import sparse
 
 from latentbench.data.images import images_to_anndata
@@ -21,8 +21,9 @@ def pbmc68k_reduced() -> AnnData:
     far from the next whole number. n_counts is the cell's total over all genes, not just the 765 here.
     """
     with warnings.catch_warnings():
-        # The file predates obsp; anndata says so each time.
+        # The file is older than anndata's present layout; anndata says so of each of its parts.
         warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", OldFormatWarning)
         shipped = ad.read_h5ad(_scanpy_folder() / "datasets" / "10x_pbmc68k_reduced.h5ad")
     logged = sparse.csr_matrix(shipped.raw.X, dtype=np.float64)
     restored = logged.copy()

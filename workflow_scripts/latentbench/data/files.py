@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from anndata.utils import make_index_unique
 from scipy import sparse
 
 from latentbench.data.images import idx_paths, read_idx_folder, read_npz
@@ -91,9 +92,8 @@ def read_loom(path: Path) -> AnnData:
         matrix = file["matrix"]
         # Read in slices of genes: the whole matrix is stored dense and may be larger than memory.
         slices = [sparse.csr_matrix(matrix[start : start + LOOM_GENES_PER_READ]) for start in range(0, matrix.shape[0], LOOM_GENES_PER_READ)]
-    found = AnnData(sparse.vstack(slices).T.tocsr(), obs=cells, var=genes)
-    found.var_names_make_unique()
-    return found
+    genes.index = make_index_unique(genes.index)
+    return AnnData(sparse.vstack(slices).T.tocsr(), obs=cells, var=genes)
 
 
 def read_annotation(path: Path) -> pd.DataFrame:

