@@ -11,13 +11,13 @@ rule evaluate:
     output:
         scores="results/scores/{dataset}/{model}.tsv",
         clusters="results/clusters/{dataset}/{model}.parquet",
-    params:
-        scoring=config["evaluation"]["scoring"],
     log:
         "results/logs/evaluate/{dataset}/{model}.log",
     conda:
         "../envs/evaluate.yaml"
     threads: 1
+    params:
+        scoring=config["evaluation"]["scoring"],
     message:
         "evaluate {wildcards.model} on {wildcards.dataset}"
     script:
@@ -40,15 +40,15 @@ rule collect:
         status="results/tables/status.tsv",
         status_parquet="results/tables/status.parquet",
         history_parquet="results/tables/history.parquet",
-    params:
-        not_applicable=study.not_applicable,
-        kinds={model: study.variants[model]["kind"] for model in study.models},
-        statistics=config["evaluation"]["statistics"],
     log:
         "results/logs/collect.log",
     conda:
         "../envs/evaluate.yaml"
     threads: 1
+    params:
+        not_applicable=study.not_applicable,
+        kinds={model: study.variants[model]["kind"] for model in study.models},
+        statistics=config["evaluation"]["statistics"],
     message:
         "collect the tables of the study and check its controls"
     script:
@@ -64,13 +64,13 @@ rule annotate:
         code=library("annotate"),
     output:
         "results/data/{dataset}/annotated.h5ad",
-    params:
-        models=models_of,
     log:
         "results/logs/annotate/{dataset}.log",
     conda:
         "../envs/evaluate.yaml"
     threads: 1
+    params:
+        models=models_of,
     message:
         "annotate {wildcards.dataset} with every model's embedding and clusters"
     script:

@@ -1,12 +1,12 @@
 """A synthetic study's files, as preprocessing and training leave them: Gaussian groups, two replicas ok, one diverged."""
 
-import json
-
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
 
+from evaluate import main
 from latentbench.artefacts import write_h5ad, write_json, write_table
 
 N_GROUPS = 4
@@ -65,8 +65,6 @@ def write_training(folder, replicas, prepared_obs, *, model="vae", kind="vae", s
 @pytest.fixture
 def study_files(tmp_path):
     """A folder with prepared.h5ad and two variants: ``vae`` (seeds 0, 1 ok, 2 diverged) and ``gmvae``, which clusters."""
-    import anndata
-
     z, labels = groups()
     write_prepared(tmp_path / "prepared.h5ad", [f"type{i}" for i in labels])
     obs = anndata.read_h5ad(tmp_path / "prepared.h5ad").obs
@@ -80,21 +78,29 @@ def study_files(tmp_path):
 
 
 def evaluate(folder, model, **scoring):
-    """Run the evaluate script's main on a folder of ``study_files``."""
-    from evaluate import main
-
+    """Run the evaluate script's main on a folder of ``study_files``; return the two paths it writes."""
     here = folder / model
-    main(
-        folder / "prepared.h5ad",
-        here / "embedding.h5ad",
-        here / "status.json",
-        here / "history.parquet",
-        here / "scores.tsv",
-        here / "clusters.parquet",
-        scoring=scoring,
-    )
-    return here / "scores.tsv", here / "clusters.parquet"
+    outputs = here / "scores.tsv", here / "clusters.parquet"
+    main(folder / "prepared.h5ad", here / "embedding.h5ad", here / "status.json", here / "history.parquet", *outputs, scoring=scoring)
+    return outputs
 
 
-def statuses(folder, model):
-    return json.loads((folder / model / "status.json").read_text())
+# Test files cannot import this one: the helpers reach them as fixtures.
+@pytest.fixture(name="groups")
+def _groups():
+    return groups
+
+
+@pytest.fixture(name="write_prepared")
+def _write_prepared():
+    return write_prepared
+
+
+@pytest.fixture(name="write_training")
+def _write_training():
+    return write_training
+
+
+@pytest.fixture(name="evaluate")
+def _evaluate():
+    return evaluate

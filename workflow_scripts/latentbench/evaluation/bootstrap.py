@@ -22,7 +22,8 @@ RANDOM_STATE = 20_240_229
 
 ALPHA = 0.05
 
-Groups = Sequence[Float[np.ndarray, " units"]]
+Groups = Sequence[Float[np.ndarray, " _"]]
+"""One array a group, of any lengths."""
 
 
 def mean_of_means(groups: Groups) -> float:

@@ -54,13 +54,14 @@ def leiden_stable(graph: igraph.Graph, seed: int, *, n_subsamples: int = 5, shar
     """Return the clusters at the most stable of ``RESOLUTIONS``.
 
     The stability of a resolution is the ARI between the clusters of all cells and those of a random ``share`` of them (in the graph they induce), averaged over
-    ``n_subsamples``. Resolutions with a single cluster are left out; if all are, the single cluster is returned.
+    ``n_subsamples``. Resolutions that give one cluster or only clusters of one cell, which are stable whatever the data, are left out; if none is left, all
+    cells are one cluster.
     """
     rng = np.random.default_rng(seed)
     subsets = [np.sort(rng.choice(graph.vcount(), size=round(share * graph.vcount()), replace=False)) for _ in range(n_subsamples)]
     subgraphs = [graph.induced_subgraph(subset.tolist()) for subset in subsets]
     candidates = [(resolution, leiden_at(graph, resolution, seed)) for resolution in RESOLUTIONS]
-    candidates = [(resolution, clusters) for resolution, clusters in candidates if clusters.max() > 0]
+    candidates = [(resolution, clusters) for resolution, clusters in candidates if 0 < clusters.max() < graph.vcount() - 1]
     if not candidates:
         return np.zeros(graph.vcount(), dtype=np.int64)
     agreements = np.array([_agreements(clusters, resolution, seed, subsets, subgraphs) for resolution, clusters in candidates])

@@ -11,8 +11,8 @@ With n_ij cells of class i in cluster j, a_i = sum_j n_ij, b_j = sum_i n_ij and 
     homogeneity   MI / H(a);  completeness  MI / H(b);  v_measure  their harmonic mean, which equals (2)         (6)  Rosenberg and Hirschberg 2007
     ari_null_sd   the standard deviation of (1) when the clusters are dealt out at random, sizes kept            (7)  Fowlkes and Mallows 1983
 
-All are 1 for a perfect clustering, and all but (5) only then, except (7), which is a yardstick and no score. The functions of a table expect at least two classes
-and two clusters; ``agreement`` turns anything less into a typed outcome.
+All are 1 for a perfect clustering (purity, homogeneity and completeness for some others too), except (7), a yardstick and no score. The functions of a table
+expect at least two classes and two clusters; ``agreement`` turns anything less into a typed outcome.
 """
 
 from collections.abc import Callable
@@ -38,10 +38,11 @@ def contingency_table(labels_true: Int[np.ndarray, " obs"], labels_pred: Int[np.
 
 def adjusted_rand_index(table: Table) -> float:
     """Return equation (1), in [-0.5, 1], 0 on average for random clusters; 1 for two clusterings that are both trivial in the same way."""
-    pairs, pairs_true, pairs_pred = (_pairs(counts).sum() for counts in (table, table.sum(axis=1), table.sum(axis=0)))
-    expected = pairs_true * pairs_pred / _pairs(table.sum()) if table.sum() > 1 else 0.0
+    n = int(table.sum())
+    pairs, pairs_true, pairs_pred = (_pairs(counts) for counts in (table, table.sum(axis=1), table.sum(axis=0)))
+    expected = pairs_true * pairs_pred / (n * (n - 1) / 2) if n > 1 else 0.0
     highest = (pairs_true + pairs_pred) / 2
-    return 1.0 if highest == expected else float((pairs - expected) / (highest - expected))
+    return 1.0 if highest == expected else (pairs - expected) / (highest - expected)
 
 
 def normalised_mutual_information(table: Table) -> float:
@@ -183,8 +184,9 @@ def _problem_with_clusters(table: Table) -> Unavailable | None:
     return Unavailable(Outcome.DEGENERATE, "all labelled cells are in one cluster") if table.shape[1] < 2 else None
 
 
-def _pairs(counts: np.ndarray) -> np.ndarray:
-    return counts * (counts - 1) / 2
+def _pairs(counts: Int[np.ndarray, "*any"]) -> float:
+    """Return sum C(counts, 2)."""
+    return float((counts * (counts - 1)).sum()) / 2
 
 
 def _falling(sizes: Int[np.ndarray, " groups"]) -> tuple[float, float]:

@@ -24,7 +24,8 @@ def summarise(scores: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
 
     ``n_failed`` counts replicas without a value, except those to which the metric does not apply; ``outcomes`` spells them out.
     """
-    rows = [{**dict(zip(SUMMARY_KEYS, keys, strict=True)), **_summary_of(group, n_bootstrap)} for keys, group in scores.groupby(SUMMARY_KEYS, sort=True)]
+    groups = scores.sort_values("seed", kind="stable").groupby(SUMMARY_KEYS, sort=True)
+    rows = [{**dict(zip(SUMMARY_KEYS, keys, strict=True)), **_summary_of(group, n_bootstrap)} for keys, group in groups]
     return pd.DataFrame(rows)
 
 
@@ -56,7 +57,8 @@ def answer(scores: pd.DataFrame, kinds: Mapping[str, str], *, n_bootstrap: int =
 
     ``kinds`` maps each model to its kind.
     """
-    counted = scores[scores["headline"] & (scores["split"] == ANSWER_SPLIT) & (scores["metric"] == ANSWER_METRIC)]
+    counted = scores.sort_values("seed", kind="stable")
+    counted = counted[counted["headline"] & (counted["split"] == ANSWER_SPLIT) & (counted["metric"] == ANSWER_METRIC)]
     values, reasons = _values_by_model(counted), _reasons_against(counted, kinds)
     contested = sorted({dataset for model, by_dataset in values.items() for dataset in by_dataset if reasons[model, dataset] == ""})
     tables = []

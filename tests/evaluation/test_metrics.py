@@ -1,0 +1,133 @@
+"""Every metric against scikit-learn, brute force or permutations; degenerate cases give a typed outcome and never a number."""
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as reference
+
+from latentbench.evaluation import metrics
+from latentbench.evaluation.unavailable import Unavailable
+from latentbench.outcomes import Outcome
+
+REFERENCE = {
+    "ari": reference.adjusted_rand_score,
+    "nmi": reference.normalized_mutual_info_score,
+    "ami": reference.adjusted_mutual_info_score,
+    "homogeneity": reference.homogeneity_score,
+    "completeness": reference.completeness_score,
+    "v_measure": reference.v_measure_score,
+}
+
+
+def partitions(n_obs, n_classes, n_clusters, share_right, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, n_classes, n_obs)
+    return labels, np.where(rng.random(n_obs) < share_right, labels, rng.integers(0, n_clusters, n_obs))
+
+
+CASES = {
+    "some agreement": partitions(500, 7, 9, 0.5),
+    "no agreement": partitions(300, 4, 4, 0.0),
+    "more clusters than classes": partitions(200, 2, 60, 0.1),
+    "one-cell classes": (np.array([0, 1, 2, 3, 3, 3, 4]), np.array([0, 0, 1, 1, 1, 2, 2])),
+    "every cell its own cluster": (np.array([0, 0, 1, 1, 2]), np.arange(5)),
+    "both all singletons": (np.arange(6), np.arange(6)[::-1].copy()),
+    "the same under other names": (np.array([0, 0, 1, 1, 2, 2]), np.array([5, 5, 0, 0, 3, 3])),
+}
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+@pytest.mark.parametrize("case", CASES)
+def test_a_metric_equals_scikit_learns(name, case):
+    labels, clusters = CASES[case]
+    assert metrics.agreement(labels, clusters)[name] == pytest.approx(REFERENCE[name](labels, clusters), abs=1e-12)
+
+
+def test_accuracy_is_the_best_over_all_one_to_one_matchings():
+    labels, clusters = partitions(60, 4, 5, 0.4)
+    table = metrics.contingency_table(labels, clusters)
+    best = max(sum(table[i, j] for i, j in enumerate(chosen)) for chosen in permutations(range(table.shape[1]), table.shape[0]))
+    assert metrics.accuracy(table) == best / 60
+
+
+def test_an_unmatched_cluster_counts_as_wrong_in_accuracy_and_not_in_purity():
+    table = metrics.contingency_table(np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 2, 2, 1, 1]))
+    assert metrics.accuracy(table) == pytest.approx(4 / 6)
+    assert metrics.purity(table) == 1.0
+
+
+def test_the_contingency_table_counts_every_cell_once():
+    labels, clusters = partitions(100, 3, 4, 0.3)
+    table = metrics.contingency_table(labels, clusters)
+    assert table.tolist() == pd.crosstab(labels, clusters).to_numpy().tolist()
+
+
+@pytest.mark.parametrize("n_obs", [12, 80, 400])
+def test_the_null_standard_deviation_of_the_ari_is_that_of_permutations(n_obs):
+    labels, clusters = partitions(n_obs, 4, 6, 0.3)
+    rng = np.random.default_rng(1)
+    permuted = [metrics.adjusted_rand_index(metrics.contingency_table(labels, rng.permutation(clusters))) for _ in range(4000)]
+    assert metrics.ari_null_sd(metrics.contingency_table(labels, clusters)) == pytest.approx(np.std(permuted), rel=0.06)
+    assert np.mean(permuted) == pytest.approx(0.0, abs=4 * np.std(permuted) / np.sqrt(4000))
+
+
+@pytest.mark.parametrize(
+    ("labels", "clusters", "outcome"),
+    [
+        ([0, 0, 0], [0, 1, 2], Outcome.DEGENERATE),
+        ([-1, -1, -1], [0, 1, 2], Outcome.NOT_APPLICABLE),
+        ([0, 1, 1], [2, 2, 2], Outcome.DEGENERATE),
+        ([0, 1, -1], [2, 2, 1], Outcome.DEGENERATE),
+        ([], [], Outcome.NOT_APPLICABLE),
+    ],
+    ids=["one class", "no labels", "one cluster", "one cluster among the labelled", "no cells"],
+)
+def test_what_cannot_be_scored_has_a_typed_outcome_and_a_reason(labels, clusters, outcome):
+    found = metrics.agreement(np.array(labels, dtype=np.int64), np.array(clusters, dtype=np.int64))
+    for name in metrics.AGREEMENT:
+        assert isinstance(found[name], Unavailable)
+        assert found[name].outcome == outcome
+        assert found[name].reason
+
+
+def test_unlabelled_cells_are_masked_but_count_for_the_clusters_found():
+    labels, clusters = partitions(100, 3, 4, 0.6)
+    masked = np.append(labels, [-1, -1])
+    found = metrics.agreement(masked, np.append(clusters, [77, 78]))
+    without = metrics.agreement(labels, clusters)
+    assert found["ari"] == without["ari"]
+    assert found["n_clusters_found"] == without["n_clusters_found"] + 2
+
+
+@pytest.mark.parametrize("block_rows", [7, 64, 10_000])
+def test_the_blocked_silhouette_equals_scikit_learns_for_any_block(block_rows):
+    rng = np.random.default_rng(0)
+    labels = np.append(rng.integers(0, 4, 150), [4])  # a class of one cell
+    z = (rng.normal(size=(151, 5)) + labels[:, None] + 100).astype(np.float32)
+    assert metrics.silhouette(z, labels, block_rows=block_rows) == pytest.approx(reference.silhouette_score(z.astype(np.float64), labels), abs=1e-9)
+
+
+def test_the_silhouette_masks_unlabelled_cells_and_is_unavailable_for_one_class():
+    rng = np.random.default_rng(0)
+    z, labels = rng.normal(size=(50, 3)), rng.integers(0, 3, 50)
+    masked = np.append(labels, np.full(5, -1))
+    assert metrics.silhouette(np.vstack([z, rng.normal(size=(5, 3))]), masked) == metrics.silhouette(z, labels)
+    assert metrics.silhouette(z, np.zeros(50, dtype=np.int64)).outcome == Outcome.DEGENERATE
+
+
+def test_the_silhouette_of_a_sample_is_close_to_that_of_all_cells():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 3000)
+    z = rng.normal(size=(3000, 3)) + 2 * labels[:, None]
+    assert metrics.silhouette(z, labels, max_obs=1000) == pytest.approx(metrics.silhouette(z, labels), abs=0.03)
+    assert metrics.silhouette(z, labels, max_obs=1000) != metrics.silhouette(z, labels)
+
+
+def test_coinciding_points_of_all_classes_have_silhouette_zero():
+    assert metrics.silhouette(np.zeros((6, 2)), np.array([0, 0, 1, 1, 2, 2])) == 0.0
+
+
+def test_a_missing_label_has_the_code_minus_one():
+    assert metrics.label_codes(pd.Series(["b", np.nan, "a"])).tolist() == [1, -1, 0]

@@ -1,0 +1,60 @@
+"""The neighbour graph against brute force."""
+
+import numpy as np
+import pytest
+
+from latentbench.evaluation.neighbours import NeighbourGraph
+
+K = 4
+
+
+@pytest.fixture
+def cells():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(40, 3)), np.arange(40) % 4 != 0
+
+
+def brute_force(z_from, z_train, k):
+    distances = np.linalg.norm(z_from[:, None] - z_train[None], axis=2)
+    return [set(np.argsort(row)[:k]) for row in distances]
+
+
+def test_edges_and_weights_are_the_jaccard_indices_of_the_neighbourhoods(cells):
+    z, is_train = cells
+    hoods = brute_force(z[is_train], z[is_train], K + 1)  # the nearest of a training cell is itself
+    expected = {(i, j): len(hoods[i] & hoods[j]) / len(hoods[i] | hoods[j]) for i in range(30) for j in range(i + 1, 30) if j in hoods[i] or i in hoods[j]}
+    graph = NeighbourGraph(z, is_train, n_neighbors=K).train
+    found = {tuple(sorted(edge.tuple)): edge["weight"] for edge in graph.es}
+    assert found == pytest.approx(expected)
+
+
+def test_a_test_cell_joins_the_cluster_with_the_largest_summed_weight(cells):
+    z, is_train = cells
+    clusters = np.random.default_rng(1).integers(0, 3, 30)
+    hoods = brute_force(z[is_train], z[is_train], K + 1)
+    expected = []
+    for nearest in brute_force(z[~is_train], z[is_train], K):
+        votes = np.zeros(3)
+        for j in nearest:
+            votes[clusters[j]] += len(nearest & hoods[j]) / len(nearest | hoods[j])
+        expected.append(int(votes.argmax()))
+    assert NeighbourGraph(z, is_train, n_neighbors=K).vote(clusters).tolist() == expected
+
+
+def test_the_graph_is_the_same_at_any_scale_of_the_embedding(cells):
+    z, is_train = cells
+    near, far = (NeighbourGraph(scale * z, is_train, n_neighbors=K).train for scale in (1.0, 1024.0))
+    assert near.get_edgelist() == far.get_edgelist()
+    assert near.es["weight"] == far.es["weight"]
+
+
+def test_test_cells_do_not_move_the_graph(cells):
+    z, is_train = cells
+    moved = np.where(is_train[:, None], z, z + 5.0)
+    assert NeighbourGraph(z, is_train, n_neighbors=K).train.get_edgelist() == NeighbourGraph(moved, is_train, n_neighbors=K).train.get_edgelist()
+
+
+def test_more_neighbours_than_cells_join_all_cells():
+    graph = NeighbourGraph(np.random.default_rng(0).normal(size=(5, 2)), np.ones(5, dtype=bool), n_neighbors=15)
+    assert graph.train.ecount() == 10
+    assert graph.vote(np.zeros(5, dtype=np.int64)).tolist() == []

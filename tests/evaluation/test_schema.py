@@ -1,0 +1,28 @@
+"""The schema of the config's evaluation section and the functions that take it are one."""
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+from latentbench.evaluation.clusterings import CLUSTERINGS
+from latentbench.evaluation.scores import score_variant
+from latentbench.evaluation.statistics import answer, summarise
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "config" / "schemas" / "evaluation.schema.json").read_text())["properties"]
+
+
+def options(function, *, known=()):
+    found = {name: p.default for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY and name not in known}
+    return {name: list(default) if isinstance(default, tuple) else default for name, default in found.items()}
+
+
+@pytest.mark.parametrize(("section", "function"), [("scoring", score_variant), ("statistics", summarise), ("statistics", answer)])
+def test_schema_keys_and_defaults_are_those_of_the_signature(section, function):
+    described = {key: entry["default"] for key, entry in SCHEMA[section]["properties"].items()}
+    assert described == options(function, known=("n_clusters",))
+
+
+def test_every_clustering_but_own_can_be_asked_for():
+    assert set(SCHEMA["scoring"]["properties"]["clusterings"]["items"]["enum"]) == set(CLUSTERINGS) - {"own"}
