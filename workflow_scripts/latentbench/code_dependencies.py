@@ -1,4 +1,4 @@
-"""Which library files a script runs, read from its imports, so that a workflow can name them as inputs: an edit then reruns what it touches and nothing else."""
+"""Which library files a script runs, read from its imports: named as inputs by a workflow, so that an edit reruns what it touches and nothing else."""
 
 import ast
 from functools import cache

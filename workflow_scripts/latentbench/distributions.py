@@ -6,7 +6,7 @@ supplement); the mean is ``library_size * softmax(scale_logits)``, kept as logit
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -16,15 +16,16 @@ from torch.nn import functional as F
 from latentbench.random_streams import standard_normal_like
 
 
+@runtime_checkable
 class Distribution(Protocol):
     """What a likelihood returns: p(x | z) of a minibatch."""
 
     @property
-    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+    def mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """The expectation of x."""
         ...
 
-    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x | z), summed over vars."""
         ...
 
@@ -36,7 +37,7 @@ class Normal:
     mean: Float[Tensor, "*any dims"]
     log_variance: Float[Tensor, "*any dims"]
 
-    def log_prob(self, x: Float[Tensor, "*any dims"]) -> Float[Tensor, "*any"]:
+    def log_prob(self, x: Float[Tensor, "*#any dims"]) -> Float[Tensor, "*#any"]:
         """Return the log density of ``x``, its constant included."""
         squares = (x - self.mean).square() * torch.exp(-self.log_variance)
         return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(-1)
@@ -65,11 +66,11 @@ class Bernoulli:
     logits: Float[Tensor, "replicas *samples obs vars"]
 
     @property
-    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+    def mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """The probability of 1."""
         return torch.sigmoid(self.logits)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x): x a - log(1 + exp a), summed over vars."""
         return (x * self.logits - F.softplus(self.logits)).sum(-1)
 
@@ -81,16 +82,16 @@ class ContinuousBernoulli:
     logits: Float[Tensor, "replicas *samples obs vars"]
 
     @property
-    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+    def mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """E[x] = l / (2 l - 1) + 1 / (2 artanh(1 - 2 l)) = 1 / (1 - exp(-a)) - 1 / a with a = logit(l); 1/2 + a / 12 near a = 0."""
         near, a = self._split()
         return torch.where(near, 0.5 + self.logits / 12, -1 / torch.expm1(-a) - 1 / a)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x) = x a - softplus(a) + log C(l), summed over vars."""
         return (x * self.logits - F.softplus(self.logits) + self.log_normaliser()).sum(-1)
 
-    def log_normaliser(self) -> Float[Tensor, "replicas *samples obs vars"]:
+    def log_normaliser(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """Return log C(l) = log(a / tanh(a / 2)) with a = logit(l) (2 artanh(1 - 2 l) = -a); Taylor near a = 0, where it is log 2 + a^2 / 12."""
         near, a = self._split()
         size = a.abs()
@@ -109,19 +110,19 @@ class Poisson:
     """Poisson counts with mean ``library_size * softmax(scale_logits)``."""
 
     scale_logits: Float[Tensor, "replicas *samples obs vars"]
-    library_size: Float[Tensor, "#replicas *samples obs 1"]
+    library_size: Float[Tensor, "#replicas *#samples obs 1"]
 
     @property
-    def log_mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+    def log_mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """log mu."""
         return torch.log(self.library_size) + F.log_softmax(self.scale_logits, dim=-1)
 
     @property
-    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+    def mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """mu."""
         return torch.exp(self.log_mean)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x) = x log mu - mu - lgamma(x + 1), summed over vars."""
         return (x * self.log_mean - self.mean - torch.lgamma(x + 1)).sum(-1)
 
@@ -131,24 +132,24 @@ class NegativeBinomial:
     """NB counts with mean mu = ``library_size * softmax(scale_logits)`` and inverse dispersion theta: variance mu + mu^2 / theta."""
 
     scale_logits: Float[Tensor, "replicas *samples obs vars"]
-    library_size: Float[Tensor, "#replicas *samples obs 1"]
-    log_theta: Float[Tensor, "replicas *samples #obs vars"]
+    library_size: Float[Tensor, "#replicas *#samples obs 1"]
+    log_theta: Float[Tensor, "replicas *#samples #obs vars"]
 
     @property
-    def log_mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+    def log_mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """log mu."""
         return torch.log(self.library_size) + F.log_softmax(self.scale_logits, dim=-1)
 
     @property
-    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+    def mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """mu."""
         return torch.exp(self.log_mean)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x), summed over vars."""
         return self.log_prob_each(x).sum(-1)
 
-    def log_prob_each(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs vars"]:
+    def log_prob_each(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs vars"]:
         """Return lgamma(x+t) - lgamma(t) - lgamma(x+1) + t log(t/(t+m)) + x log(m/(t+m)) of every value."""
         log_mean = self.log_mean
         log_total = torch.logaddexp(self.log_theta, log_mean)
@@ -165,11 +166,11 @@ class ZeroInflatedNegativeBinomial:
     zi_logits: Float[Tensor, "replicas *samples obs vars"]
 
     @property
-    def mean(self) -> Float[Tensor, "replicas *samples obs vars"]:
+    def mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """(1 - pi) mu."""
         return torch.sigmoid(-self.zi_logits) * self.counts.mean
 
-    def log_prob(self, x: Float[Tensor, "#replicas *samples obs vars"]) -> Float[Tensor, "replicas *samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x): log(1 - pi) + NB(x) for x > 0, log(pi + (1 - pi) NB(0)) at 0, summed over vars."""
         log_nb = self.counts.log_prob_each(x)
         from_counts = F.logsigmoid(-self.zi_logits) + log_nb

@@ -33,7 +33,7 @@ class AbstractLikelihood(nn.Module, ABC):
         return self.outputs_per_var * self.n_vars
 
     @abstractmethod
-    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Distribution:
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Distribution:
         """Return p(x | z) from the decoder's outputs."""
 
     def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
@@ -48,27 +48,31 @@ class AbstractLikelihood(nn.Module, ABC):
 class GaussianLikelihood(AbstractLikelihood):
     """N(f(z), 1): 1/2 squared error + (n/2) log 2 pi."""
 
-    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Normal:
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Normal:
         """Return N(f(z), 1)."""
         return Normal(outputs, torch.zeros_like(outputs))
 
 
 class SharedGaussianLikelihood(AbstractLikelihood):
-    """N(f(z), sigma^2), one learned sigma for all values (the sigma-VAE of Rybkin 2021, arXiv:2006.13202)."""
+    """N(f(z), sigma^2), one learned sigma for all values (the sigma-VAE of Rybkin 2021, arXiv:2006.13202): log sigma^2 = 20 ``scaled_log_variance``.
+
+    Adam moves every parameter by about the learning rate a step, and sigma must fall by orders of magnitude before the prior's term outweighs the
+    reconstruction and the posterior collapses: hence the factor.
+    """
 
     def __init__(self, n_vars: int) -> None:
         super().__init__(n_vars)
-        self.log_variance = nn.Parameter(torch.zeros(1, 1))
+        self.scaled_log_variance = nn.Parameter(torch.zeros(1, 1))
 
-    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Normal:
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Normal:
         """Return N(f(z), sigma^2)."""
-        return Normal(outputs, along_vars(self.log_variance, outputs).expand_as(outputs))
+        return Normal(outputs, 20 * along_vars(self.scaled_log_variance, outputs).expand_as(outputs))
 
 
 class BernoulliLikelihood(AbstractLikelihood):
     """Bernoulli(sigmoid(f(z))) on dynamically binarised pixels: a grey value is the probability of 1, sampled anew in every minibatch (Burda 2016)."""
 
-    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Bernoulli:
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Bernoulli:
         """Return Bernoulli(sigmoid(f(z)))."""
         return Bernoulli(outputs)
 
@@ -80,7 +84,7 @@ class BernoulliLikelihood(AbstractLikelihood):
 class ContinuousBernoulliLikelihood(AbstractLikelihood):
     """Continuous Bernoulli on grey values in [0, 1] as they are."""
 
-    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> ContinuousBernoulli:
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> ContinuousBernoulli:
         """Return CB(sigmoid(f(z)))."""
         return ContinuousBernoulli(outputs)
 
@@ -94,7 +98,7 @@ class PoissonLikelihood(AbstractLikelihood):
         """Return log(1 + counts), as scVI does."""
         return torch.log1p(x)
 
-    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> Poisson:
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Poisson:
         """Return Poisson(library_size * softmax(f(z)))."""
         return Poisson(outputs, library_size)
 
@@ -112,7 +116,7 @@ class NegativeBinomialLikelihood(AbstractLikelihood):
         """Return log(1 + counts), as scVI does."""
         return torch.log1p(x)
 
-    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> NegativeBinomial:
+    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> NegativeBinomial:
         """Return NB(library_size * softmax(f(z)), theta)."""
         return NegativeBinomial(outputs, library_size, along_vars(self.log_theta, outputs))
 
@@ -131,7 +135,9 @@ class ZeroInflatedNegativeBinomialLikelihood(AbstractLikelihood):
         """Return log(1 + counts), as scVI does."""
         return self.counts.encoder_input(x)
 
-    def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *samples obs 1"]) -> ZeroInflatedNegativeBinomial:
+    def forward(
+        self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]
+    ) -> ZeroInflatedNegativeBinomial:
         """Return ZINB(library_size * softmax(f(z)), theta, sigmoid(g(z)))."""
         scale_logits, zi_logits = outputs.split(self.n_vars, dim=-1)
         return ZeroInflatedNegativeBinomial(self.counts(scale_logits, library_size), zi_logits)

@@ -29,14 +29,14 @@ class RandomStreams:
         self.device = torch.device(device)
         self.generators = [torch.Generator(self.device).manual_seed(seed_of(seed, purpose)) for seed in seeds]
 
-    def normal(self, shape: Sequence[int]) -> Float[Tensor, "replicas *rest"]:
+    def normal(self, shape: Sequence[int]) -> Float[Tensor, "replicas ..."]:
         """Draw from N(0, 1)."""
         drawn = torch.empty(tuple(shape), device=self.device)
         for replica, generator in zip(drawn, self.generators, strict=True):
             replica.normal_(generator=generator)
         return drawn
 
-    def uniform(self, shape: Sequence[int]) -> Float[Tensor, "replicas *rest"]:
+    def uniform(self, shape: Sequence[int]) -> Float[Tensor, "replicas ..."]:
         """Draw from U(0, 1)."""
         drawn = torch.empty(tuple(shape), device=self.device)
         for replica, generator in zip(drawn, self.generators, strict=True):
@@ -61,11 +61,11 @@ def drawing_from(streams: RandomStreams) -> Iterator[None]:
         _active.reset(token)
 
 
-def standard_normal_like(tensor: Float[Tensor, "replicas *rest"]) -> Float[Tensor, "replicas *rest"]:
+def standard_normal_like(tensor: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
     """Draw N(0, 1) noise of a tensor's shape from the active streams."""
     return _active.get().normal(tensor.shape)
 
 
-def uniform_like(tensor: Float[Tensor, "replicas *rest"]) -> Float[Tensor, "replicas *rest"]:
+def uniform_like(tensor: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
     """Draw U(0, 1) noise of a tensor's shape from the active streams."""
     return _active.get().uniform(tensor.shape)

@@ -4,6 +4,7 @@ A parameter has shape (replicas, ...), an activation (replicas, *samples, obs, f
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -16,19 +17,22 @@ ACTIVATIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "softplus": F.softplu
 
 
 class Linear(nn.Module):
-    """x W + b for every replica with its own W and b; initialised U(-1/sqrt(n_in), 1/sqrt(n_in))."""
+    """x W + b for every replica with its own W and b; initialised U(-1/sqrt(n_in), 1/sqrt(n_in)).
 
-    def __init__(self, n_in: int, n_out: int) -> None:
+    ``bias`` False where batch normalisation follows: it would take a bias away again, and Adam would turn the rounding errors of a zero gradient into steps.
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, bias: bool = True) -> None:
         super().__init__()
         bound = 1 / math.sqrt(n_in)
         self.weight = nn.Parameter(torch.empty(1, n_in, n_out).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(1, 1, n_out).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(1, 1, n_out).uniform_(-bound, bound)) if bias else None
 
     def forward(self, x: Float[Tensor, "replicas *samples obs n_in"]) -> Float[Tensor, "replicas *samples obs n_out"]:
         """Return x W + b."""
         rows = x.flatten(1, -2)
-        if len(self.weight) == 1:
-            y = torch.addmm(self.bias[0, 0], rows[0], self.weight[0]).unsqueeze(0)
+        if self.bias is None:
+            y = torch.bmm(rows, self.weight)
         else:
             y = torch.baddbmm(self.bias, rows, self.weight)
         return y.unflatten(1, x.shape[1:-1])
@@ -63,7 +67,7 @@ class Dropout(nn.Module):
         super().__init__()
         self.p = p
 
-    def forward(self, x: Float[Tensor, "replicas *rest"]) -> Float[Tensor, "replicas *rest"]:
+    def forward(self, x: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
         """Zero each value with probability p and scale the others by 1 / (1 - p), in training only."""
         if not self.training or self.p == 0:
             return x
@@ -77,7 +81,7 @@ class Activation(nn.Module):
         super().__init__()
         self.function = ACTIVATIONS[name]
 
-    def forward(self, x: Float[Tensor, "replicas *rest"]) -> Float[Tensor, "replicas *rest"]:
+    def forward(self, x: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
         """Apply it."""
         return self.function(x)
 
@@ -85,12 +89,14 @@ class Activation(nn.Module):
 class MLP(nn.Sequential):
     """``n_layers`` hidden layers (Linear, BatchNorm, activation, Dropout), then a linear output layer."""
 
-    def __init__(self, n_in: int, n_out: int, *, n_hidden: int, n_layers: int = 1, activation: str = "relu", dropout: float = 0.0, batch_norm: bool = True) -> None:
+    def __init__(
+        self, n_in: int, n_out: int, *, n_hidden: int, n_layers: int = 1, activation: str = "relu", dropout: float = 0.0, batch_norm: bool = True
+    ) -> None:
         widths = [n_in] + [n_hidden] * n_layers
         hidden = [
             layer
-            for width_in, width_out in zip(widths, widths[1:], strict=False)
-            for layer in (Linear(width_in, width_out), *([BatchNorm(width_out)] if batch_norm else []), Activation(activation), Dropout(dropout))
+            for width_in, width_out in pairwise(widths)
+            for layer in (Linear(width_in, width_out, bias=not batch_norm), *([BatchNorm(width_out)] if batch_norm else []), Activation(activation), Dropout(dropout))
         ]
         super().__init__(*hidden, Linear(widths[-1], n_out))
 

@@ -5,7 +5,8 @@
     -ELBO(x) = sum_y q(y | x) { E_q[-log p(x | z)]
                                 + KL(q(z | x, y) || p(z | y)) } + KL(q(y | x) || p(y))   (3)
 
-Every y is enumerated, with one sample of z each; the inner KL is taken in closed form. Where y is observed only its component counts and -log q(y | x) is added.
+Every y is enumerated, with one sample of z each; the inner KL is taken in closed form. Where y is observed only its component counts,
+and -log q(y | x) is added.
 Symbols to code: pi is ``qy_head`` after ``trunk``; (m, log s^2) is ``qz_head`` after ``trunk``; (m_y, log v_y) are ``component_mean``,
 ``component_log_variance``. Deviation from Shu: the two encoders share their first layers. ``likelihood: nb`` and the other count likelihoods make it scVAE
 (Gronbech 2020, doi:10.1093/bioinformatics/btaa293).

@@ -82,7 +82,9 @@ class DirichletMixtureVAE(AbstractClusteringModel):
             "classification": classification,
         }
 
-    def dirichlet_terms(self, weights: Float[Tensor, "replicas obs clusters"], z: Float[Tensor, "replicas obs latent"]) -> dict[str, Float[Tensor, "replicas obs"]]:
+    def dirichlet_terms(
+        self, weights: Float[Tensor, "replicas obs clusters"], z: Float[Tensor, "replicas obs latent"]
+    ) -> dict[str, Float[Tensor, "replicas obs"]]:
         """Return KL(q(y | z) || p(y | d)) and KL(q(d | z) || p(d)), or their sum at the optimal q(d | z)."""
         if self.concentrations is None:
             return {"kl_y": collapsed_dirichlet(weights, self.alpha)}
@@ -111,4 +113,4 @@ def collapsed_dirichlet(qy: Float[Tensor, "*any clusters"], alpha: float) -> Flo
 
 
 def _clipped(mean: Tensor, log_variance: Tensor) -> Normal:
-    return Normal(soft_clip(mean, -5, 5), soft_clip(log_variance, -9, 1))
+    return Normal(soft_clip(mean, -5.0, 5.0), soft_clip(log_variance, -9.0, 1.0))

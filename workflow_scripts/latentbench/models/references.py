@@ -1,4 +1,7 @@
-"""References and controls: functions of the whole data set, without a network. They prove that the models are worth their time and that the metrics run the right way."""
+"""References and controls: functions of the whole data set, without a network.
+
+They prove that the models are worth their time and that the metrics run the right way.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,9 +30,9 @@ def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
 
 
 def leiden_pca(data: TrainingData, *, seed: int, n_latent: int = 20, n_neighbors: int = 15, resolution: float = 1.0) -> Reference:
-    """Cluster the kNN graph of the principal components by Leiden: the standard scanpy recipe (Wolf 2018, Traag 2019), its default resolution, no number of clusters.
+    """Cluster the neighbour graph of the principal components by Leiden: the standard scanpy recipe (Wolf 2018, Traag 2019) at a fixed resolution.
 
-    The graph is of the training cells; a test cell takes the label that its nearest training cells vote for.
+    No number of clusters is used. The graph is of the training cells; a test cell takes the label that its nearest training cells vote for.
     """
     codes = data.pca[:, :n_latent]
     is_train = np.isin(np.arange(data.n_obs), data.train.cpu().numpy())
@@ -63,7 +66,9 @@ def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
         ValueError: the data set has no such obsm; those that it has are listed.
     """
     if obsm not in data.obsm:
-        raise ValueError(f"no obsm '{obsm}' in the prepared data; there are: {', '.join(sorted(data.obsm))}. Name one of them in the variant's hyperparameters.obsm")
+        raise ValueError(
+            f"no obsm '{obsm}' in the prepared data; there are: {', '.join(sorted(data.obsm))}. Name one of them in the variant's hyperparameters.obsm"
+        )
     return Reference(np.asarray(data.obsm[obsm], dtype=np.float32))
 
 

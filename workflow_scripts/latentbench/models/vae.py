@@ -24,7 +24,15 @@ class VariationalAutoencoder(AbstractModel):
     inference = "q(z|x)"
 
     def __init__(
-        self, n_vars: int, *, likelihood: AbstractLikelihood, n_latent: int = 10, n_hidden: int = 128, n_layers: int = 1, dropout: float = 0.0, activation: str = "relu"
+        self,
+        n_vars: int,
+        *,
+        likelihood: AbstractLikelihood,
+        n_latent: int = 10,
+        n_hidden: int = 128,
+        n_layers: int = 1,
+        dropout: float = 0.0,
+        activation: str = "relu",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood

@@ -47,7 +47,9 @@ class TrainingData:
         """Return the same data with its tensors on ``device``."""
         return replace(self, x=self.x.to(device), library_size=self.library_size.to(device), train=self.train.to(device), test=self.test.to(device))
 
-    def minibatch(self, cells: Int[Tensor, "replicas obs"], likelihood: AbstractLikelihood, *, y: Int[Tensor, "replicas obs"] | None = None, sampled: bool = True) -> Minibatch:
+    def minibatch(
+        self, cells: Int[Tensor, "replicas obs"], likelihood: AbstractLikelihood, *, y: Int[Tensor, "replicas obs"] | None = None, sampled: bool = True
+    ) -> Minibatch:
         """Gather cells, each replica its own, and prepare them for a likelihood.
 
         ``y`` are the observed classes (none: all -1). ``sampled`` False leaves out the likelihood's own randomness (binarisation), as embedding a cell should.

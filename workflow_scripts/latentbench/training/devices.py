@@ -12,5 +12,8 @@ def choose_device(n_gpus: int) -> str:
     if not n_gpus:
         return "cpu"
     if not torch.cuda.is_available():
-        raise ValueError(f"the job was given {n_gpus} GPU(s) (resource 'gpu' of rule train) and torch {torch.__version__} sees none: install a CUDA build, or set gpu=0 in the profile")
+        raise ValueError(
+            f"the job was given {n_gpus} GPU(s) (resource 'gpu' of rule train) and torch {torch.__version__} sees none: "
+            "install a CUDA build of torch, or set gpu=0 in the profile"
+        )
     return "cuda"

@@ -77,8 +77,8 @@ def fit(
 ) -> Fitted:
     """Train every replica of ``model`` by Adam on minibatches of the training cells.
 
-    Each replica has its own minibatch order and noise, from streams seeded by its seed, so its result does not depend on the others. On a CPU replicas run side by
-    side on ``n_workers`` processes of one thread; on a GPU they are stacked.
+    Each replica has its own minibatch order and noise, from streams seeded by its seed, so its result does not depend on the others.
+    On a CPU replicas run side by side on ``n_workers`` processes of one thread; on a GPU they are stacked.
 
     Args:
         model: the stacked model of ``seeds``; left unchanged.
@@ -172,7 +172,9 @@ def _fit_stack(model: AbstractModel, data: TrainingData, seeds: Sequence[int], o
 
 
 @torch.no_grad()
-def evaluate_terms(model: AbstractModel, data: TrainingData, seeds: Sequence[int], cells: Int[Tensor, " cells"], *, chunk: int = 1024) -> dict[str, Float[Tensor, " replicas"]]:
+def evaluate_terms(
+    model: AbstractModel, data: TrainingData, seeds: Sequence[int], cells: Int[Tensor, " cells"], *, chunk: int = 1024
+) -> dict[str, Float[Tensor, " replicas"]]:
     """Return the per-cell mean of every loss term over ``cells``, in eval mode, no class observed, the noise the same at every call."""
     model.eval()
     totals: dict[str, Tensor] = {}

@@ -76,7 +76,15 @@ def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hype
         [result.embedding for result in results],
         [result.cluster_probs for result in results],
         weights,
-        pd.DataFrame({"replica": pd.Series(dtype=int), "epoch": pd.Series(dtype=int), "term": pd.Series(dtype=str), "split": pd.Series(dtype=str), "value": pd.Series(dtype=float)}),
+        pd.DataFrame(
+            {
+                "replica": pd.Series(dtype=int),
+                "epoch": pd.Series(dtype=int),
+                "term": pd.Series(dtype=str),
+                "split": pd.Series(dtype=str),
+                "value": pd.Series(dtype=float),
+            }
+        ),
         saw_labels="labels" in MODELS[kind].needs,
     )
 
@@ -109,7 +117,17 @@ def embed_cells(model: AbstractModel, data: TrainingData, *, chunk: int = 2048) 
 
 
 def write_results(
-    trained: Trained, data: TrainingData, *, dataset: str, model: str, kind: str, device: str, weights: str | Path, history: str | Path, embedding: str | Path, status: str | Path
+    trained: Trained,
+    data: TrainingData,
+    *,
+    dataset: str,
+    model: str,
+    kind: str,
+    device: str,
+    weights: str | Path,
+    history: str | Path,
+    embedding: str | Path,
+    status: str | Path,
 ) -> None:
     """Write the four files of a training, as docs/architecture.md says."""
     with atomic_path(weights) as temporary:

@@ -33,9 +33,9 @@ def observed_classes(
 ) -> ObservedClasses:
     """Return the classes that a task shows to a training; test cells are always hidden.
 
-    Modes: ``unsupervised`` shows none; ``supervised`` all labels; ``semi_supervised`` a random ``label_fraction`` of them, at least one of each class, the choice
-    following the seed; ``guided`` those that k-means finds on the principal components of the training cells, during the first ``guided_fraction`` of the epochs
-    (no label is used).
+    Modes: ``unsupervised`` shows none; ``supervised`` all labels; ``semi_supervised`` a random ``label_fraction`` of them, at least one of
+    each class, the choice following the seed; ``guided`` those that k-means finds on the principal components of the training cells, during
+    the first ``guided_fraction`` of the epochs (no label is used).
 
     Raises:
         ValueError: more classes in the labels than the model has clusters.
@@ -47,7 +47,9 @@ def observed_classes(
         return ObservedClasses(torch.full((len(seeds), data.n_obs), -1), 0.0, true_labels=False)
     labels = _of_training_cells(data, data.labels)
     if n_clusters is not None and labels.max() >= n_clusters:
-        raise ValueError(f"the labels have {labels.max() + 1} classes and the model {n_clusters} clusters: raise n_clusters or leave it out to take the sheet's")
+        raise ValueError(
+            f"the labels have {labels.max() + 1} classes and the model {n_clusters} clusters: raise n_clusters or leave it out to take the sheet's"
+        )
     fraction = 1.0 if mode == "supervised" else label_fraction
     return ObservedClasses(torch.from_numpy(np.stack([_shown(labels, fraction, seed) for seed in seeds])), 1.0, true_labels=True)
 

@@ -1,0 +1,79 @@
+import os
+
+# Before numpy or torch is imported: the same thread count, and so the same bytes, on every machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from latentbench.likelihoods import LIKELIHOODS
+from latentbench.models import MODELS
+from latentbench.random_streams import RandomStreams
+from latentbench.study import FITTING_MODALITIES
+from latentbench.training.data import TrainingData
+from latentbench.training.replicas import build_replicas
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def training_data():
+    """A factory of small data sets with three groups of cells, of any modality."""
+    return make_training_data
+
+
+def make_training_data(modality: str = "real", *, n_obs: int = 90, n_vars: int = 12, n_groups: int = 3, seed: int = 0) -> TrainingData:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n_obs) % n_groups
+    centres = 3 * rng.standard_normal((n_groups, n_vars))
+    if modality == "counts":
+        x = rng.poisson(np.exp(1 + centres[labels] / 4)).astype(np.float32)
+    elif modality == "images":
+        x = (1 / (1 + np.exp(-centres[labels] + rng.standard_normal((n_obs, n_vars))))).astype(np.float32)
+    else:
+        x = (centres[labels] + 0.3 * rng.standard_normal((n_obs, n_vars))).astype(np.float32)
+    centred = x - x.mean(0)
+    pca = (centred @ np.linalg.svd(centred, full_matrices=False)[2][:5].T).astype(np.float32)
+    is_test = np.arange(n_obs) % 5 == 0
+    obs = pd.DataFrame({"split": np.where(is_test, "test", "train"), "label": labels.astype(str)}, index=[f"cell{i}" for i in range(n_obs)])
+    return TrainingData(
+        x=torch.from_numpy(x),
+        library_size=torch.from_numpy(x.sum(1, keepdims=True)) if modality == "counts" else torch.ones(n_obs, 1),
+        labels=labels,
+        train=torch.from_numpy(np.flatnonzero(~is_test)),
+        test=torch.from_numpy(np.flatnonzero(is_test)),
+        pca=pca,
+        obs=obs,
+        obsm={"X_pca": pca, "X_mine": pca[:, :2]},
+    )
+
+
+def network_cells() -> list[tuple[str, str]]:
+    """Every (network kind, likelihood)."""
+    return [(kind, likelihood) for kind, entry in MODELS.items() if entry.is_network for likelihood in LIKELIHOODS]
+
+
+@pytest.fixture
+def built():
+    """A factory: (kind, likelihood) -> a small stacked model, its data, a minibatch of all cells, and noise streams."""
+
+    def build(kind: str, likelihood: str, *, seeds=(0, 1), y=None, **hyperparameters):
+        data = make_training_data(FITTING_MODALITIES[likelihood][-1] if "real" in FITTING_MODALITIES[likelihood] else FITTING_MODALITIES[likelihood][0])
+        if "n_clusters" in MODELS[kind].needs:
+            hyperparameters.setdefault("n_clusters", 4)
+        model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=list(seeds), n_latent=3, n_hidden=16, **hyperparameters)
+        cells = torch.arange(data.n_obs).expand(len(seeds), -1)
+        streams = RandomStreams(list(seeds), "noise")
+        with _drawing(streams):
+            minibatch = data.minibatch(cells, model.likelihood, y=y)
+        return model, data, minibatch, streams
+
+    return build
+
+
+def _drawing(streams):
+    from latentbench.random_streams import drawing_from
+
+    return drawing_from(streams)

@@ -1,0 +1,110 @@
+"""What every kind in the registry promises: one test file for all of them."""
+
+import inspect
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from latentbench.likelihoods import LIKELIHOODS
+from latentbench.models import MODELS
+from latentbench.models.interface import AbstractClusteringModel, AbstractModel
+from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.study import FITTING_MODALITIES
+from latentbench.training.fit import fit
+from latentbench.training.tasks import observed_classes
+
+NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]
+REFERENCES = [kind for kind, entry in MODELS.items() if not entry.is_network]
+SCHEMA = json.loads((Path(__file__).parents[2] / "config/schemas/models.schema.json").read_text())
+
+
+def schema_keys(kind: str) -> set[str]:
+    for rule in SCHEMA["$defs"]["variant"]["allOf"]:
+        if rule["if"]["properties"]["kind"].get("const") == kind:
+            return set(rule["then"]["properties"]["hyperparameters"]["properties"])
+    raise AssertionError(f"no schema entry for kind {kind}")
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_schema_keys_are_the_keyword_arguments_of_the_kind(kind):
+    arguments = {name for name, parameter in inspect.signature(MODELS[kind].load()).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
+    assert schema_keys(kind) == arguments - {"likelihood", "seed"}
+
+
+def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_tasks():
+    given_by_the_pipeline = {"seeds", "observed", "n_workers", "device"}
+    keywords = {name for name, parameter in inspect.signature(fit).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
+    assert set(SCHEMA["$defs"]["training"]["properties"]) == keywords - given_by_the_pipeline
+    keywords = {name for name, parameter in inspect.signature(observed_classes).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
+    assert set(SCHEMA["$defs"]["task"]["properties"]) == keywords - {"seeds", "n_clusters"}
+
+
+def test_the_schema_names_every_kind_and_every_likelihood():
+    variant = SCHEMA["$defs"]["variant"]["properties"]
+    assert variant["kind"]["enum"] == list(MODELS)
+    assert set(variant["likelihood"]["anyOf"][0]["enum"]) == set(LIKELIHOODS) == set(FITTING_MODALITIES)
+    for modality, entry in variant["likelihood"]["anyOf"][1]["properties"].items():
+        assert set(entry["enum"]) == set(LIKELIHOODS), modality
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_terms_are_finite_per_cell_and_reach_every_parameter(kind, likelihood, built):
+    model, data, minibatch, streams = built(kind, likelihood, y=torch.full((2, 90), -1))
+    with drawing_from(streams):
+        terms = model.loss_terms(minibatch)
+    assert all(term.shape == (2, data.n_obs) and torch.isfinite(term).all() for term in terms.values())
+    sum(term.sum() for term in terms.values()).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.shape[0] == 2, f"{name} has no replicas axis"
+        assert parameter.grad is not None, f"no gradient reaches {name}"
+        # every replica of every parameter moves
+        assert (parameter.grad.abs().flatten(1).sum(1) > 0).all(), f"a zero gradient in {name}"
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_codes_and_cluster_probs_have_their_shapes_and_rows_sum_to_one(kind, built):
+    model, data, minibatch, _ = built(kind, "gaussian")
+    model.eval()
+    assert isinstance(model, AbstractModel)
+    assert model.embed(minibatch).shape == (2, data.n_obs, 3)
+    if isinstance(model, AbstractClusteringModel):
+        probs = model.cluster_probs(minibatch)
+        assert probs.shape == (2, data.n_obs, 4)
+        torch.testing.assert_close(probs.sum(-1), torch.ones(2, data.n_obs))
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_replica_of_a_stack_computes_what_it_computes_alone(kind, built):
+    stacked, data, _, _ = built(kind, "gaussian", seeds=(3, 5))
+    alone, _, _, _ = built(kind, "gaussian", seeds=(5,))
+    results = []
+    for model, seeds in ((stacked, [3, 5]), (alone, [5])):
+        streams = RandomStreams(seeds, "noise")
+        cells = torch.arange(data.n_obs).expand(len(seeds), -1)
+        with drawing_from(streams):
+            terms = model.loss_terms(data.minibatch(cells, model.likelihood))
+        results.append(sum(terms.values())[-1])
+    torch.testing.assert_close(*results, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_the_declared_factorisations_name_x_and_only_one_side_conditions_on_it(kind):
+    model = MODELS[kind].load()
+    assert "p(x|" in model.generative
+    assert "x" in model.inference
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+def test_a_reference_gives_one_finite_code_a_cell_and_follows_its_seed(kind, training_data):
+    data = training_data()
+    options = {"obsm": "X_mine"} if kind == "embedding" else {}
+    first, again = (MODELS[kind].load()(data, seed=4, **options) for _ in range(2))
+    assert len(first.embedding) == data.n_obs
+    assert np.isfinite(first.embedding).all()
+    np.testing.assert_array_equal(first.embedding, again.embedding)
+    if first.cluster_probs is not None:
+        np.testing.assert_allclose(first.cluster_probs.sum(1), 1)

@@ -1,0 +1,74 @@
+import math
+
+import pytest
+import torch
+from torch.distributions import Categorical, Dirichlet
+from torch.distributions import kl_divergence as torch_kl
+
+from latentbench.models.gmvae_dirichlet import collapsed_dirichlet
+from latentbench.random_streams import drawing_from
+
+
+def y_and_d_terms(q, g, alpha):
+    """KL(q(y) || p(y | d)) + KL(Dir(g) || Dir(alpha)), with E[log d] in closed form."""
+    expected_log_d = torch.digamma(g) - torch.digamma(g.sum(-1, keepdim=True))
+    return (torch.xlogy(q, q) - q * expected_log_d).sum(-1) + torch_kl(Dirichlet(g), Dirichlet(torch.full_like(g, alpha)))
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.5, 1.0, 3.0])
+def test_the_collapsed_term_is_the_minimum_over_g_and_is_reached_at_alpha_plus_q(alpha):
+    generator = torch.Generator().manual_seed(0)
+    q = torch.softmax(2 * torch.randn(20, 6, dtype=torch.float64, generator=generator), -1)
+    collapsed = collapsed_dirichlet(q, alpha)
+    torch.testing.assert_close(y_and_d_terms(q, alpha + q, alpha), collapsed)
+    for _ in range(50):
+        g = torch.exp(torch.randn(20, 6, dtype=torch.float64, generator=generator))
+        assert (y_and_d_terms(q, g, alpha) >= collapsed - 1e-12).all()
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1.0, 5.0])
+@pytest.mark.parametrize("n_clusters", [2, 7, 10, 20])
+def test_at_a_one_hot_posterior_the_term_is_log_k_whatever_alpha(alpha, n_clusters):
+    onehot = torch.eye(n_clusters, dtype=torch.float64)
+    torch.testing.assert_close(collapsed_dirichlet(onehot, alpha), torch.full((n_clusters,), math.log(n_clusters), dtype=torch.float64))
+
+
+def test_at_alpha_one_and_ten_components_the_uniform_posterior_costs_half_a_nat():
+    uniform = torch.full((10,), 0.1, dtype=torch.float64)
+    assert collapsed_dirichlet(uniform, 1.0).item() == pytest.approx(0.499, abs=5e-4)
+
+
+@pytest.mark.parametrize(("n_clusters", "flip"), [(10, 0.233), (7, 0.247), (20, 0.207)])
+def test_below_the_stated_alpha_the_bound_prefers_one_hot_posteriors(n_clusters, flip):
+    uniform = torch.full((n_clusters,), 1 / n_clusters, dtype=torch.float64)
+    assert collapsed_dirichlet(uniform, flip + 2e-3).item() < math.log(n_clusters)
+    assert collapsed_dirichlet(uniform, flip - 2e-3).item() > math.log(n_clusters)
+
+
+def test_the_term_is_at_least_the_divergence_from_uniform():
+    q = torch.softmax(3 * torch.randn(200, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1)), -1)
+    uniform = Categorical(probs=torch.full_like(q, 0.2))
+    for alpha in (0.1, 1.0, 10.0):
+        assert (collapsed_dirichlet(q, alpha) >= torch_kl(Categorical(probs=q), uniform) - 1e-12).all()
+
+
+def test_the_explicit_terms_are_at_least_the_collapsed_one(built):
+    model, _, minibatch, streams = built("gmvae_dirichlet", "gaussian", dirichlet="explicit", alpha=0.5)
+    model.eval()
+    with torch.no_grad(), drawing_from(streams):
+        z = model.posteriors(minibatch)[0].rsample()
+        weights = torch.softmax(model.qy(z), -1)
+        terms = model.dirichlet_terms(weights, z)
+    assert (terms["kl_y"] + terms["kl_d"] >= collapsed_dirichlet(weights, 0.5) - 1e-4).all()
+
+
+def test_the_components_of_z_stay_inside_their_clips(built):
+    model, _, minibatch, streams = built("gmvae_dirichlet", "gaussian")
+    with torch.no_grad(), drawing_from(streams):
+        qz, qw = model.posteriors(minibatch)
+        pz = model.pz(100 * qw.rsample())
+    assert pz.mean.shape == (2, 4, 90, 3)
+    for normal in (qz, qw, pz):
+        assert normal.mean.abs().max() <= 5
+        assert normal.log_variance.min() >= -9
+        assert normal.log_variance.max() <= 1

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from latentbench.models.references import embedding, leiden_pca, pca, random_projection, shuffled_labels, true_labels
+
+
+def test_true_labels_recover_the_truth_and_shuffled_ones_keep_only_the_class_sizes(training_data):
+    data = training_data()
+    assert adjusted_rand_score(data.labels, true_labels(data, seed=0).cluster_probs.argmax(1)) == 1
+    shuffled = shuffled_labels(data, seed=0).cluster_probs.argmax(1)
+    np.testing.assert_array_equal(np.bincount(shuffled), np.bincount(data.labels))
+    assert abs(adjusted_rand_score(data.labels, shuffled)) < 0.2
+
+
+def test_leiden_on_principal_components_finds_separate_groups(training_data):
+    data = training_data(n_obs=150)
+    found = leiden_pca(data, seed=0, resolution=0.3).cluster_probs.argmax(1)
+    assert adjusted_rand_score(data.labels, found) == 1
+
+
+def test_pca_takes_the_leading_components(training_data):
+    data = training_data()
+    np.testing.assert_array_equal(pca(data, seed=0, n_latent=2).embedding, data.pca[:, :2])
+
+
+def test_a_random_projection_is_its_directions_times_the_data(training_data):
+    data = training_data()
+    reference = random_projection(data, seed=1, n_latent=4)
+    np.testing.assert_allclose(reference.embedding, data.x.numpy() @ reference.weights["directions"][0] / np.sqrt(data.n_vars), rtol=1e-5)
+
+
+def test_a_missing_embedding_is_refused_with_those_that_are_there(training_data):
+    with pytest.raises(ValueError, match=r"no obsm 'X_scvi'.*X_mine, X_pca"):
+        embedding(training_data(), seed=0, obsm="X_scvi")

@@ -1,0 +1,131 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from latentbench.models import MODELS
+from latentbench.outcomes import Outcome
+from latentbench.training import fit as fit_module
+from latentbench.training.fit import evaluate_terms, fit
+from latentbench.training.replicas import build_replicas, stack_replicas, unstack_replicas
+from latentbench.training.tasks import observed_classes
+
+SHORT = {"epochs": 3, "batch_size": 16, "log_every": 2}
+
+
+@pytest.fixture
+def trained(training_data):
+    """A factory: train a small model on small data."""
+
+    def train(kind="vae", likelihood="gaussian", *, seeds=(0, 1, 2), modality="real", task=None, n_workers=1, **training):
+        data = training_data(modality)
+        options = {"n_clusters": 3} if "n_clusters" in MODELS[kind].needs else {}
+        model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, n_latent=2, n_hidden=8, **options)
+        observed = observed_classes(data, seeds=seeds, n_clusters=options.get("n_clusters"), **(task or {}))
+        return fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, **{**SHORT, **training}), data
+
+    return train
+
+
+def states_equal(one, other) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_the_same_seed_gives_the_same_bytes(trained):
+    first, second = trained()[0], trained()[0]
+    assert states_equal(first.model, second.model)
+    assert first.history.equals(second.history)
+
+
+@pytest.mark.parametrize("kind", ["vae", "gmvae_dirichlet"])
+def test_a_replica_does_not_depend_on_its_neighbours(kind, trained):
+    together = trained(kind, seeds=(0, 1, 2))[0]
+    alone = trained(kind, seeds=(1,))[0]
+    assert states_equal(unstack_replicas(together.model)[1], alone.model)
+
+
+def test_two_workers_give_the_same_bytes_as_one(trained):
+    assert states_equal(trained(n_workers=1)[0].model, trained(n_workers=2)[0].model)
+
+
+@pytest.mark.parametrize("kind", ["ae", "vae", "gmvae", "gmvae_dirichlet"])
+def test_a_stack_trains_as_its_replicas_do_side_by_side(kind, trained, training_data, monkeypatch):
+    """The layout of a GPU, on the CPU: equal up to rounding."""
+    side_by_side = trained(kind, seeds=(0, 1))[0]
+    data = training_data()
+    options = {"n_clusters": 3} if "n_clusters" in MODELS[kind].needs else {}
+    model = build_replicas(kind, data.n_vars, likelihood="gaussian", seeds=(0, 1), n_latent=2, n_hidden=8, **options)
+    observed = observed_classes(data, seeds=(0, 1), n_clusters=3)
+    monkeypatch.setattr(fit_module, "side_by_side", lambda function, calls, n_workers: [function(model, data, (0, 1), observed, calls[0][-1])])
+    stacked = fit(model, data, seeds=(0, 1), observed=observed, **SHORT)
+    for (name, a), b in zip(side_by_side.model.state_dict().items(), stacked.model.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3, msg=name)
+
+
+def test_training_lowers_the_loss_of_the_test_cells(trained):
+    history = trained("ae", epochs=40)[0].history
+    test = history[(history.term == "loss") & (history.split == "test")]
+    first, last = (test[test.epoch == epoch].value.mean() for epoch in (test.epoch.min(), test.epoch.max()))
+    assert last < first - 1
+
+
+def test_history_has_every_term_and_the_loss_is_their_sum(trained):
+    history = trained("gmvae")[0].history
+    assert list(history.columns) == ["replica", "epoch", "term", "split", "value"]
+    wide = history.pivot(index=["replica", "epoch", "split"], columns="term", values="value")
+    np.testing.assert_allclose(wide.drop(columns="loss").sum(axis=1), wide["loss"], rtol=1e-5)
+    assert set(history.replica) == {0, 1, 2}
+
+
+def test_min_steps_lengthens_the_training_of_small_data(trained):
+    fitted, data = trained(min_steps=20)
+    steps_an_epoch = len(data.train) // 16
+    assert fitted.reports[0].epochs == math.ceil(20 / steps_an_epoch)
+
+
+def test_a_diverged_replica_is_typed_and_the_others_go_on(trained, training_data):
+    data = training_data()
+    good = build_replicas("vae", data.n_vars, likelihood="gaussian", seeds=(0,), n_latent=2, n_hidden=8)
+    bad = build_replicas("vae", data.n_vars, likelihood="gaussian", seeds=(1,), n_latent=2, n_hidden=8)
+    with torch.no_grad():
+        bad.decoder[-1].bias.fill_(math.inf)
+    observed = observed_classes(data, seeds=(0, 1), n_clusters=None)
+    fitted = fit(stack_replicas([good, bad]), data, seeds=(0, 1), observed=observed, **SHORT)
+    assert [report.status for report in fitted.reports] == [Outcome.OK, Outcome.DIVERGED]
+    assert "epoch 1" in fitted.reports[1].reason
+    assert states_equal(unstack_replicas(fitted.model)[0], trained("vae", seeds=(0,))[0].model)
+
+
+def test_the_kl_weight_rises_linearly_and_beta_scales_it():
+    options = {"kl_warmup": 0.5, "term_weights": {"kl_z": 4.0}}
+    weights = [fit_module._term_weights(epoch, 10, options)["kl_z"] for epoch in (1, 3, 5, 10)]
+    assert weights == pytest.approx([0.8, 2.4, 4.0, 4.0])
+
+
+def test_gradients_are_clipped_replica_by_replica(built):
+    model, _, _, _ = built("ae", "gaussian")
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter) * torch.tensor([1e-6, 10.0]).view(-1, *[1] * (parameter.ndim - 1))
+    fit_module._clip_gradients(model, 1.0)
+    norms = torch.stack([parameter.grad.flatten(1).square().sum(1) for parameter in model.parameters()]).sum(0).sqrt()
+    assert norms[0] < 1e-3
+    assert norms[1] == pytest.approx(1.0)
+
+
+def test_evaluating_twice_gives_the_same_numbers(trained):
+    fitted, data = trained("vae", "bernoulli", modality="images")
+    first, second = (evaluate_terms(fitted.model, data, (0, 1, 2), data.test) for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("kind", ["gmvae", "gmvae_dirichlet"])
+@pytest.mark.parametrize("mode", ["guided", "supervised"])
+def test_mixture_models_recover_separate_groups(kind, mode, trained, training_data):
+    from sklearn.metrics import adjusted_rand_score
+
+    from latentbench.training.results import embed_cells
+
+    fitted, data = trained(kind, task={"mode": mode}, min_steps=300, learning_rate=3e-3)
+    for probs in embed_cells(fitted.model, data)[1]:
+        assert adjusted_rand_score(data.labels, probs.argmax(1)) == 1

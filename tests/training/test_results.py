@@ -1,0 +1,72 @@
+import json
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file
+
+from latentbench.training.results import train_variant, write_results
+
+OPTIONS = {"task": {}, "training": {"epochs": 2, "batch_size": 16}, "seeds": [3, 7], "n_workers": 1, "device": "cpu"}
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(3, (60, 20)).astype(np.int32)
+    adata = ad.AnnData(np.log1p(counts).astype(np.float32), layers={"counts": counts})
+    adata.obs_names = [f"cell{i}" for i in range(60)]
+    adata.obs["split"] = np.where(np.arange(60) % 5 == 0, "test", "train")
+    adata.obs["label"] = np.where(np.arange(60) % 2 == 0, "a", "b")
+    adata.var["highly_variable"] = np.arange(20) < 12
+    adata.obsm["X_pca"] = adata.X[:, :4].astype(np.float32)
+    path = tmp_path / "prepared.h5ad"
+    adata.write_h5ad(path)
+    return path
+
+
+def results_of(prepared, folder, **variant):
+    paths = {name: folder / file for name, file in {"weights": "w.safetensors", "history": "h.parquet", "embedding": "e.h5ad", "status": "s.json"}.items()}
+    trained, data = train_variant(prepared, **{**OPTIONS, **variant})
+    write_results(trained, data, dataset="mine", model="variant", kind=variant["kind"], device="cpu", **paths)
+    return paths
+
+
+def test_a_network_writes_the_four_files_of_the_contract(prepared, tmp_path):
+    paths = results_of(prepared, tmp_path, kind="gmvae", likelihood="nb", hyperparameters={"n_clusters": 2, "n_latent": 3, "n_hidden": 8})
+    embedding = ad.read_h5ad(paths["embedding"])
+    assert embedding.obsm["X_seed3"].shape == (60, 3)
+    assert embedding.obsm["cluster_probs_seed7"].shape == (60, 2)
+    assert embedding.uns["latentbench"]["clusters"]
+    assert list(embedding.obs_names) == list(ad.read_h5ad(prepared).obs_names)
+    weights = load_file(paths["weights"])
+    # only the 12 highly variable genes are modelled
+    assert weights["trunk.0.weight"].shape == (2, 12, 8)
+    assert set(pd.read_parquet(paths["history"]).replica) == {3, 7}
+    status = json.loads(paths["status"].read_text())
+    assert [replica["status"] for replica in status["replicas"]] == ["ok", "ok"]
+    assert status["versions"]["torch"].startswith("2.13")
+    assert not status["saw_labels"]
+
+
+def test_a_reference_writes_the_same_four_files(prepared, tmp_path):
+    paths = results_of(prepared, tmp_path, kind="true_labels", likelihood=None, hyperparameters={})
+    assert json.loads(paths["status"].read_text())["saw_labels"]
+    assert pd.read_parquet(paths["history"]).empty
+    assert set(ad.read_h5ad(paths["embedding"]).obsm) == {"X_seed3", "X_seed7", "cluster_probs_seed3", "cluster_probs_seed7"}
+
+
+def test_a_supervised_variant_says_that_it_saw_labels(prepared, tmp_path):
+    paths = results_of(
+        prepared, tmp_path, kind="gmvae", likelihood="gaussian", hyperparameters={"n_clusters": 2}, task={"mode": "semi_supervised", "label_fraction": 0.5}
+    )
+    assert json.loads(paths["status"].read_text())["saw_labels"]
+
+
+def test_the_same_training_gives_the_same_weights_history_and_codes(prepared, tmp_path):
+    variant = {"kind": "vae", "likelihood": "nb", "hyperparameters": {"dropout": 0.2}}
+    first, second = (results_of(prepared, tmp_path / name, **variant) for name in ("a", "b"))
+    assert first["weights"].read_bytes() == second["weights"].read_bytes()
+    assert first["history"].read_bytes() == second["history"].read_bytes()
+    np.testing.assert_array_equal(ad.read_h5ad(first["embedding"]).obsm["X_seed3"], ad.read_h5ad(second["embedding"]).obsm["X_seed3"])

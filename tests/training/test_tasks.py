@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from dataclasses import replace
+
+from latentbench.training.tasks import observed_classes
+
+
+def test_unsupervised_shows_nothing(training_data):
+    observed = observed_classes(training_data(), seeds=[0, 1], n_clusters=3)
+    assert (observed.y == -1).all()
+    assert not observed.true_labels
+
+
+def test_supervised_shows_the_labels_of_training_cells_only(training_data):
+    data = training_data()
+    observed = observed_classes(data, seeds=[0], n_clusters=3, mode="supervised")
+    np.testing.assert_array_equal(observed.y[0][data.train], data.labels[data.train])
+    assert (observed.y[0][data.test] == -1).all()
+    assert observed.true_labels
+
+
+def test_semi_supervised_shows_the_stated_share_of_every_class_and_follows_the_seed(training_data):
+    data = training_data(n_obs=300)
+    observed = observed_classes(data, seeds=[0, 0, 1], n_clusters=3, mode="semi_supervised", label_fraction=0.1)
+    shown = observed.y.numpy()
+    for label in range(3):
+        assert (shown[0] == label).sum() == 8
+    np.testing.assert_array_equal(shown[0], shown[1])
+    assert (shown[0] != shown[2]).any()
+
+
+def test_semi_supervised_shows_at_least_one_cell_of_every_class(training_data):
+    observed = observed_classes(training_data(), seeds=[0], n_clusters=3, mode="semi_supervised", label_fraction=1e-9)
+    assert sorted(observed.y[0][observed.y[0] >= 0].tolist()) == [0, 1, 2]
+
+
+def test_guided_uses_no_label(training_data):
+    data = training_data()
+    shuffled = replace(data, labels=np.random.default_rng(0).permutation(data.labels))
+    first, second = (observed_classes(given, seeds=[0], n_clusters=3, mode="guided") for given in (data, shuffled))
+    np.testing.assert_array_equal(first.y, second.y)
+    assert not first.true_labels
+    assert (first.y[0][data.test] == -1).all()
+
+
+def test_more_classes_than_clusters_is_refused(training_data):
+    with pytest.raises(ValueError, match="3 classes and the model 2 clusters"):
+        observed_classes(training_data(), seeds=[0], n_clusters=2, mode="supervised")
