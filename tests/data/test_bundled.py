@@ -7,12 +7,12 @@ from latentbench.data.bundled import BUNDLED
 
 
 def test_the_counts_of_pbmc_are_whole_and_give_back_the_shipped_values():
-    import anndata as ad
-
     restored = BUNDLED["pbmc68k_reduced"]()
-    shipped = ad.read_h5ad(bundled._scanpy_folder() / "datasets" / "10x_pbmc68k_reduced.h5ad")
+    shipped = bundled.shipped_pbmc()
 
-    assert restored.shape == (700, 765) and restored.X.dtype == np.int32 and restored.X.nnz == 174_400
+    assert restored.shape == (700, 765)
+    assert restored.X.dtype == np.int32
+    assert restored.X.nnz == 174_400
     again = np.log1p(restored.X.toarray() / shipped.obs["n_counts"].to_numpy()[:, None] * 1e4)
     np.testing.assert_allclose(again, shipped.raw.X.toarray(), atol=1e-3)
     assert restored.obs["bulk_labels"].nunique() == 10
@@ -22,7 +22,8 @@ def test_digits_are_the_pixels_and_digits_of_scikit_learn():
     digits = BUNDLED["digits"]()
 
     np.testing.assert_array_equal(digits.X, load_digits().data)
-    assert digits.X.dtype == np.uint8 and digits.X.max() == 16
+    assert digits.X.dtype == np.uint8
+    assert digits.X.max() == 16
     assert list(digits.obs["digit"][:10]) == list("0123456789")
 
 

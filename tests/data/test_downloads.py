@@ -50,7 +50,8 @@ def test_a_download_is_kept_and_not_asked_for_again(server, tmp_path):
     assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert fetch(server, tmp_path).name == "cells.h5ad"
     [(path, agent)] = server.asked
-    assert path == "/folder/cells.h5ad" and agent.startswith("Mozilla/5.0")
+    assert path == "/folder/cells.h5ad"
+    assert agent.startswith("Mozilla/5.0")
 
 
 def test_a_busy_server_is_asked_again_but_a_missing_file_is_not(server, tmp_path):

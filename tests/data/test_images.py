@@ -30,13 +30,13 @@ def test_cut_off_foreign_and_missing_idx_files_are_refused_by_name(idx_folder):
     whole = path.read_bytes()
 
     path.write_bytes(whole[:-1])
-    with pytest.raises(ValueError, match="t10k-images.*33 bytes do not hold"):
+    with pytest.raises(ValueError, match=r"t10k-images.*33 bytes do not hold"):
         read_idx_folder(folder)
     path.write_bytes(b"<html>")
     with pytest.raises(ValueError, match="not an IDX file"):
         read_idx_folder(folder)
     path.unlink()
-    with pytest.raises(ValueError, match="no t10k-images-idx3-ubyte.gz"):
+    with pytest.raises(ValueError, match=r"no t10k-images-idx3-ubyte.gz"):
         read_idx_folder(folder)
 
 
@@ -47,7 +47,8 @@ def test_both_layouts_of_npz_are_read(tmp_path):
 
     assert list(read_npz(tmp_path / "keras.npz").obs["label"]) == ["1", "0", "1", "2"]
     own = read_npz(tmp_path / "own.npz")
-    assert list(own.obs["kind"]) == [1, 0, 1, 2] and list(own.obs_names) == list("abcd")
+    assert list(own.obs["kind"]) == [1, 0, 1, 2]
+    assert list(own.obs_names) == list("abcd")
     np.testing.assert_array_equal(own.X, x.reshape(4, 6))
 
 

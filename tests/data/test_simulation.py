@@ -12,7 +12,8 @@ def test_simulations_are_the_same_every_time(name):
 
     assert (first.X != second.X).sum() == 0
     assert first.obs.equals(second.obs)
-    assert first.obs_names.is_unique and first.var_names.is_unique
+    assert first.obs_names.is_unique
+    assert first.var_names.is_unique
 
 
 def test_blobs_have_the_thesis_sizes_separable_classes_and_a_shift_of_the_stated_size():
@@ -31,8 +32,10 @@ def test_simulated_counts_are_counts_that_vary_more_than_poisson_and_mark_their_
     counts = SIMULATED["counts"]()
     x = counts.X.toarray().astype(float)
 
-    assert counts.X.dtype == np.int32 and x.min() == 0
-    assert counts.obs["group"].nunique() == 4 and counts.obs["batch"].nunique() == 2
+    assert counts.X.dtype == np.int32
+    assert x.min() == 0
+    assert counts.obs["group"].nunique() == 4
+    assert counts.obs["batch"].nunique() == 2
     in_first = (counts.obs["group"] == "group 0").to_numpy()
     # From gene 100 on nothing marks a group, so the extra variance is the gamma's.
     unmarked = x[:, 100:]

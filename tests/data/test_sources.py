@@ -39,7 +39,7 @@ def test_a_mirror_without_the_data_set_is_passed_over_and_one_that_is_no_folder_
     row |= {"dataset": "other", "sources": ["simulate:counts"]}
 
     assert fetch(row, mirror=str(mirror), cache=tmp_path).n_obs == 600
-    with pytest.raises(ValueError, match="mirror: .*nowhere is not a folder"):
+    with pytest.raises(ValueError, match=r"mirror: .*nowhere is not a folder"):
         fetch(row, mirror=str(tmp_path / "nowhere"), cache=tmp_path)
 
 
@@ -84,7 +84,8 @@ def test_when_nothing_works_one_error_lists_every_source_its_failure_and_the_rem
 
     lines = str(caught.value).splitlines()
     assert lines[1] == "  1. https://host/a.h5ad: ConnectionError: no route to host"
-    assert lines[2].startswith("  2. mirror:mine.h5ad: no public file") and "(made from GEO)" in lines[2]
+    assert lines[2].startswith("  2. mirror:mine.h5ad: no public file")
+    assert "(made from GEO)" in lines[2]
     assert lines[3].startswith("  3. simulate:nothing: there is no simulate:nothing; there is simulate:blobs, simulate:counts")
     assert lines[4].startswith("Remedy: ")
 
@@ -111,7 +112,8 @@ def test_an_address_that_ends_in_a_slash_stands_for_the_four_image_files(row, id
     row |= {"modality": "images", "sources": ["https://host/images/"], "sha256": digests}
 
     assert fetch(row, cache=tmp_path).n_obs == 8
-    assert asked[0] == "https://host/images/train-images-idx3-ubyte.gz" and len(asked) == 4
+    assert asked[0] == "https://host/images/train-images-idx3-ubyte.gz"
+    assert len(asked) == 4
 
 
 def test_a_misspelt_column_stops_at_once_rather_than_trying_other_sources(row, mirror, tmp_path):

@@ -81,7 +81,7 @@ def test_two_matrices_a_missing_file_and_a_wrong_number_of_cells_are_refused(tmp
 
     with pytest.raises(ValueError, match=r"no features.tsv or genes.tsv beside matrix.mtx"):
         read_10x_mtx(write_folder(tmp_path / "x", {"matrix.mtx": files["matrix.mtx"], "barcodes.tsv": files["barcodes.tsv"]}))
-    with pytest.raises(ValueError, match="matrix.mtx is .* but there are 3 features and 1 barcodes"):
+    with pytest.raises(ValueError, match=r"matrix.mtx is .* but there are 3 features and 1 barcodes"):
         read_10x_mtx(write_folder(tmp_path / "y", {**files, "barcodes.tsv": b"BC0-1\n"}))
 
 
@@ -104,7 +104,8 @@ def test_both_generations_of_10x_h5_are_read(tmp_path, counts, version):
 
     n_genes = 2 if version == 3 else 3
     np.testing.assert_array_equal(found.X.toarray(), counts[:, :n_genes])
-    assert list(found.var_names) == ["A", "B", "CD3"][:n_genes] and list(found.obs_names) == ["BC0", "BC1", "BC2", "BC3"]
+    assert list(found.var_names) == ["A", "B", "CD3"][:n_genes]
+    assert list(found.obs_names) == ["BC0", "BC1", "BC2", "BC3"]
 
 
 def test_an_h5_that_is_not_of_10x_says_what_it_holds(tmp_path):

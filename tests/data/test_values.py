@@ -15,7 +15,8 @@ def check(function, matrix):
 def test_whole_numbers_stored_as_floats_are_counts(wrap):
     counts = check(as_counts, wrap(np.array([[0, 3.0, 1], [2, 0, 0]])))
 
-    assert counts.dtype == np.int32 and isinstance(counts, sparse.csr_matrix)
+    assert counts.dtype == np.int32
+    assert isinstance(counts, sparse.csr_matrix)
     np.testing.assert_array_equal(counts.toarray(), [[0, 3, 1], [2, 0, 0]])
 
 
@@ -40,7 +41,7 @@ def test_logged_data_is_recognised_and_the_total_named():
     counts = np.array([[10.0, 30, 60], [1, 1, 6]])
     logged = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4)
 
-    with pytest.raises(ValueError, match="already normalised and logged .* sums to 10000 in every cell"):
+    with pytest.raises(ValueError, match=r"already normalised and logged .* sums to 10000 in every cell"):
         check(as_counts, sparse.csr_matrix(logged))
     with pytest.raises(ValueError, match="look log-transformed"):
         check(as_counts, np.log1p(counts))
@@ -53,7 +54,8 @@ def test_duplicate_entries_of_a_sparse_matrix_are_summed_and_stored_zeros_droppe
 
     counts = check(as_counts, stored)
 
-    assert counts.nnz == 1 and counts[0, 1] == 3
+    assert counts.nnz == 1
+    assert counts[0, 1] == 3
     assert stored.nnz == 3, "the caller's matrix is left alone"
 
 
@@ -69,7 +71,7 @@ def test_pixels_must_be_whole_and_from_0_to_255(value):
 
 def test_real_values_must_be_finite_in_single_precision():
     assert check(as_real, np.array([[0, -1.5, 1], [2, 0, 0]])).dtype == np.float32
-    with pytest.raises(ValueError, match="cell c0, variable g1: 1e[+]39"):
+    with pytest.raises(ValueError, match=r"cell c0, variable g1: 1e[+]39"):
         check(as_real, np.array([[0, 1e39, 1], [2, 0, 0]]))
 
 

@@ -20,11 +20,7 @@ def pbmc68k_reduced() -> AnnData:
     The file holds log1p of counts per 10,000 in ``raw``, rounded so that a count comes back within a thousandth of itself (259.002 for 259):
     far from the next whole number. n_counts is the cell's total over all genes, not just the 765 here.
     """
-    with warnings.catch_warnings():
-        # The file is older than anndata's present layout; anndata says so of each of its parts.
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", OldFormatWarning)
-        shipped = ad.read_h5ad(_scanpy_folder() / "datasets" / "10x_pbmc68k_reduced.h5ad")
+    shipped = shipped_pbmc()
     logged = sparse.csr_matrix(shipped.raw.X, dtype=np.float64)
     restored = logged.copy()
     restored.data = np.expm1(logged.data) * np.repeat(shipped.obs["n_counts"].to_numpy(np.float64), np.diff(logged.indptr)) / 1e4
@@ -33,6 +29,19 @@ def pbmc68k_reduced() -> AnnData:
         raise ValueError(f"pbmc68k_reduced: restored counts are up to {furthest:.2%} away from whole numbers; this scanpy ships another file")
     restored.data = np.rint(restored.data)
     return AnnData(restored.astype(np.int32), obs=shipped.obs, var=pd.DataFrame(index=shipped.raw.var_names), obsm=dict(shipped.obsm))
+
+
+def shipped_pbmc() -> AnnData:
+    """Return scanpy's 10x_pbmc68k_reduced as it is shipped."""
+    # Found without importing it: scanpy takes seconds to import and only one of its files is needed.
+    spec = importlib.util.find_spec("scanpy")
+    if spec is None or not spec.submodule_search_locations:
+        raise ValueError("pbmc68k_reduced: scanpy is not installed; install it, or give a mirror folder that holds pbmc68k_reduced.h5ad")
+    with warnings.catch_warnings():
+        # The file is older than anndata's present layout; anndata says so of each of its parts.
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", OldFormatWarning)
+        return ad.read_h5ad(Path(spec.submodule_search_locations[0]) / "datasets" / "10x_pbmc68k_reduced.h5ad")
 
 
 def digits() -> AnnData:
@@ -44,11 +53,3 @@ def digits() -> AnnData:
 
 
 BUNDLED: dict[str, Callable[[], AnnData]] = {"pbmc68k_reduced": pbmc68k_reduced, "digits": digits}
-
-
-def _scanpy_folder() -> Path:
-    # Found without importing it: scanpy takes seconds to import and only one of its files is needed.
-    spec = importlib.util.find_spec("scanpy")
-    if spec is None or not spec.submodule_search_locations:
-        raise ValueError("pbmc68k_reduced: scanpy is not installed; install it, or give a mirror folder that holds pbmc68k_reduced.h5ad")
-    return Path(spec.submodule_search_locations[0])

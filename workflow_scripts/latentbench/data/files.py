@@ -21,7 +21,7 @@ ORIENTATIONS = ("cells_by_genes", "genes_by_cells")
 SUFFIXES = (".h5ad", ".h5", ".loom", ".zarr", ".npz", *TABLE_SUFFIXES, *ARCHIVE_SUFFIXES)
 LOOM_GENES_PER_READ = 256
 # The types that the paper gives its clusters 1 to 19 (as scanpy names them).
-PAUL15_CELL_TYPES = "Ery Ery Ery Ery Ery Ery MEP Mk GMP GMP DC Baso Baso Mo Mo Neu Neu Eos Lymph".split()
+PAUL15_CELL_TYPES = (*6 * ["Ery"], "MEP", "Mk", "GMP", "GMP", "DC", "Baso", "Baso", "Mo", "Mo", "Neu", "Neu", "Eos", "Lymph")
 
 
 def read_file(path: Path, row: dict[str, Any]) -> AnnData:

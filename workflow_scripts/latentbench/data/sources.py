@@ -10,14 +10,17 @@ from typing import Any
 
 from anndata import AnnData
 
+from latentbench.data.bundled import BUNDLED
 from latentbench.data.checksums import require_accepted
 from latentbench.data.downloads import cache_path, download
 from latentbench.data.files import SUFFIXES, annotate, files_of, read_annotation, read_file
 from latentbench.data.images import IDX_FILES
 from latentbench.data.packages import read_package
 from latentbench.data.raw import to_raw
+from latentbench.data.simulation import SIMULATED
 from latentbench.logs import logger
 
+MAKERS = {"builtin": BUNDLED, "simulate": SIMULATED}
 # What reading a missing, refused, cut-off or foreign file can raise; anything else is a mistake of this program and is not caught.
 FAILURES = (ValueError, OSError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, pickle.UnpicklingError, subprocess.TimeoutExpired)
 
@@ -59,10 +62,8 @@ def read_source(source: str, row: dict[str, Any], cache: Path) -> tuple[AnnData,
     Raises ``ValueError`` or another of ``FAILURES`` when it cannot be read or its checksum is not one of the row's.
     """
     kind, _, rest = source.partition(":")
-    if kind == "builtin":
-        return _made_by("builtin", rest, row)
-    if kind == "simulate":
-        return _made_by("simulate", rest, row)
+    if kind in MAKERS:
+        return _made_by(kind, rest)
     if kind == "package":
         return read_package(rest, cache / "packages", _required_digests(row, source))
     if kind == "mirror":
@@ -90,15 +91,11 @@ def _local(source: str, row: dict[str, Any], cache: Path) -> Path:
     return cache_path(source, cache / "downloads")
 
 
-def _made_by(kind: str, name: str, row: dict[str, Any]) -> tuple[AnnData, str]:
-    # Each kind's module is imported only for its own rows: scikit-learn's data sets take a second to import.
-    if kind == "builtin":
-        from latentbench.data.bundled import BUNDLED as known
-    else:
-        from latentbench.data.simulation import SIMULATED as known
-    if name not in known:
-        raise ValueError(f"there is no {kind}:{name}; there is {', '.join(f'{kind}:{other}' for other in known)}")
-    return known[name](), ""
+def _made_by(kind: str, name: str) -> tuple[AnnData, str]:
+    makers = MAKERS[kind]
+    if name not in makers:
+        raise ValueError(f"there is no {kind}:{name}; there is {', '.join(f'{kind}:{other}' for other in makers)}")
+    return makers[name](), ""
 
 
 def _required_digests(row: dict[str, Any], source: str) -> list[str]:

@@ -84,7 +84,7 @@ def _members(path: Path, stack: ExitStack) -> dict[str, Callable[[], IO[bytes]]]
     if path.suffix == ".zip":
         opened = stack.enter_context(zipfile.ZipFile(path))
         return {info.filename: lambda info=info: opened.open(info) for info in opened.infolist() if not info.is_dir()}
-    archive = stack.enter_context(tarfile.open(path))
+    archive = stack.enter_context(tarfile.TarFile.open(path))
     return {info.name: lambda info=info: archive.extractfile(info) for info in archive.getmembers() if info.isfile()}
 
 

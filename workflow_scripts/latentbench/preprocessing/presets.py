@@ -74,7 +74,7 @@ def images_unit(adata: AnnData, *, max_value: int | None = None, n_pcs: int = 50
     if largest == 0:
         raise ValueError(f"data set {adata.uns['latentbench']['dataset']}: every training pixel is 0")
     adata.uns["latentbench"]["max_value"] = largest
-    adata.uns["latentbench"]["filters"]["pixels_clipped"] = int((adata.X > largest).sum())
+    adata.uns["latentbench"]["filters"]["pixels_clipped"] = int(np.greater(adata.X, largest).sum())
     adata.X = np.minimum(adata.X.astype(np.float32) / np.float32(largest), np.float32(1))
     adata.var["highly_variable"] = True
     return _with_pca(adata, adata.X, n_pcs)
@@ -83,7 +83,7 @@ def images_unit(adata: AnnData, *, max_value: int | None = None, n_pcs: int = 50
 def images_binarised(adata: AnnData, *, max_value: int | None = None, threshold: float = 0.5, n_pcs: int = 50) -> AnnData:
     """Return images of zeros and ones: 1 where ``images_unit`` gives more than ``threshold``."""
     adata = images_unit(adata, max_value=max_value, n_pcs=n_pcs)
-    adata.X = (adata.X > threshold).astype(np.float32)
+    adata.X = np.greater(adata.X, threshold).astype(np.float32)
     return _with_pca(adata, adata.X, n_pcs)
 
 

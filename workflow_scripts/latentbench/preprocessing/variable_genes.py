@@ -5,6 +5,8 @@ from jaxtyping import Bool, Float
 from scipy import sparse
 from skmisc.loess import loess
 
+FEWEST_GENES_FOR_LOESS = 20
+
 
 def highly_variable(counts: sparse.csr_matrix, n_top_genes: int | None, flavor: str) -> Bool[np.ndarray, " vars"]:
     """Return which genes are the ``n_top_genes`` most variable; all of them when there are no more than that or it is None."""
@@ -21,18 +23,13 @@ def seurat_v3_scores(counts: sparse.csr_matrix, *, span: float = 0.3) -> Float[n
     """Return the variance of every gene's standardised counts (Stuart et al. 2019; Hafemeister and Satija's vst).
 
     The expected standard deviation is a loess fit of log10 variance on log10 mean; standardised counts are capped at sqrt(n_obs). Raises
-    ``ValueError`` where the fit has too few distinct means.
+    ``ValueError`` where there are too few genes or distinct means for the fit.
     """
     n_obs = counts.shape[0]
     mean, variance = _mean_and_variance(counts)
     varies = variance > 0
-    fit = loess(np.log10(mean[varies]), np.log10(variance[varies]), span=span, degree=2)
-    try:
-        fit.fit()
-    except ValueError as singular:
-        raise ValueError(f"hvg_flavor seurat_v3: the loess fit fails ({singular}); use hvg_flavor pearson_residuals, or n_top_genes null") from singular
     sd = np.ones_like(mean)
-    sd[varies] = np.sqrt(10**fit.outputs.fitted_values)
+    sd[varies] = np.sqrt(10 ** _loess_trend(np.log10(mean[varies]), np.log10(variance[varies]), span))
     cap = mean + sd * np.sqrt(n_obs)
     capped = counts.astype(np.float64)
     capped.data = np.minimum(capped.data, cap[capped.indices])
@@ -61,10 +58,24 @@ def pearson_residual_scores(counts: sparse.csr_matrix, *, theta: float = 100.0, 
 FLAVORS = {"seurat_v3": seurat_v3_scores, "pearson_residuals": pearson_residual_scores}
 
 
-def _mean_and_variance(matrix: sparse.csr_matrix) -> tuple[Float[np.ndarray, " vars"], Float[np.ndarray, " vars"]]:
-    n_obs = matrix.shape[0]
-    values = matrix.astype(np.float64)
-    mean = np.asarray(values.mean(axis=0)).ravel()
+def _loess_trend(x: Float[np.ndarray, " genes"], y: Float[np.ndarray, " genes"], span: float) -> Float[np.ndarray, " genes"]:
+    remedy = "use hvg_flavor pearson_residuals, or n_top_genes null"
+    # With a handful of points the compiled loess does not raise, it ends the process.
+    if x.size < FEWEST_GENES_FOR_LOESS:
+        raise ValueError(f"hvg_flavor seurat_v3: {x.size} genes vary, the loess fit needs {FEWEST_GENES_FOR_LOESS}; {remedy}")
+    fit = loess(x, y, span=span, degree=2)
+    try:
+        fit.fit()
+    except ValueError as singular:
+        raise ValueError(f"hvg_flavor seurat_v3: the loess fit fails ({singular}); {remedy}") from singular
+    return fit.outputs.fitted_values
+
+
+def _mean_and_variance(counts: sparse.csr_matrix) -> tuple[Float[np.ndarray, " vars"], Float[np.ndarray, " vars"]]:
+    n_obs = counts.shape[0]
+    values = counts.astype(np.float64)
+    total = np.asarray(values.sum(axis=0)).ravel()
     values.data **= 2
-    variance = (np.asarray(values.sum(axis=0)).ravel() - n_obs * mean**2) / (n_obs - 1)
-    return mean, np.maximum(variance, 0)
+    # Sums of whole numbers are exact, so that a gene which does not vary comes out as exactly 0.
+    variance = (n_obs * np.asarray(values.sum(axis=0)).ravel() - total**2) / (n_obs * (n_obs - 1))
+    return total / n_obs, variance
