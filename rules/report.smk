@@ -137,7 +137,7 @@ rule run_notebook:
         prepared="results/data/{dataset}/prepared.h5ad",
         clusters=clusters_of,
         notebook=f"{workflow.basedir}/workflow_scripts/notebooks/dataset.ipynb",
-        code=library("run_notebook"),
+        code=library("run_notebook", "reporting.notebook_views"),
         style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
     output:
         notebook="results/notebooks/{dataset}.ipynb",

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+
+from latentbench.evaluation.statistics import answer, summarise
 
 SEEDS = (0, 1, 2, 3, 4)
 DATASETS = {"blobs": 5, "digits": 10, "pbmc68k_reduced": 10}
@@ -34,6 +37,7 @@ SAW = ("shuffled_labels", "true_labels")
 TERMS = {"ae": ["reconstruction"], "vae": ["reconstruction", "kl_z"], "vae_nb": ["reconstruction", "kl_z"]}
 TERMS["gmvae"] = TERMS["gmvae_dirichlet"] = ["reconstruction", "kl_z", "kl_y"]
 KINDS = {"vae_nb": "vae"}
+NOT_COUNTS = "likelihood nb is for counts, the data are not"
 DIVERGED = ("digits", "gmvae", 3)
 REASON = "loss term 'kl_z' is not finite at epoch 12"
 
@@ -51,7 +55,7 @@ def make_scores(random: np.random.Generator) -> pd.DataFrame:
                 for split in ("test", "train"):
                     rows += _scores_of(random, dataset, model, seed, clustering, split)
     for dataset in ("blobs", "digits"):
-        rows.append([dataset, "vae_nb", np.nan, "test", "none", "all", np.nan, "not_applicable", "likelihood nb is for counts, the data are not", False, False])
+        rows.append([dataset, "vae_nb", np.nan, "test", "none", "ari", np.nan, "not_applicable", NOT_COUNTS, False, True])
     return pd.DataFrame(rows, columns="dataset model seed split clustering metric value status reason saw_labels headline".split())
 
 
@@ -63,16 +67,6 @@ def _scores_of(random, dataset, model, seed, clustering, split) -> list[list]:
     values = {"ari": ari, "nmi": min(1.0, ari + 0.06), "acc": min(1.0, ari + 0.09), "n_clusters_found": DATASETS[dataset]}
     saw, headline = model in SAW, clustering == ("own" if model in OWN else "kmeans")
     return [[dataset, model, seed, split, clustering, metric, np.nan if failed else value, status, reason, saw, headline] for metric, value in values.items()]
-
-
-def make_summary(scores: pd.DataFrame) -> pd.DataFrame:
-    keys = ["dataset", "model", "clustering", "split", "metric", "saw_labels"]
-    ran = scores[scores["status"] != "not_applicable"]
-    grouped = ran.groupby(keys)
-    frame = grouped["value"].agg(n_ok="count", mean="mean", sd="std").reset_index()
-    frame["n_failed"] = len(SEEDS) - frame["n_ok"]
-    half = 1.96 * frame["sd"] / np.sqrt(frame["n_ok"])
-    return frame.assign(low=frame["mean"] - half, high=frame["mean"] + half)
 
 
 def make_status(random: np.random.Generator) -> pd.DataFrame:
@@ -96,6 +90,8 @@ def make_status(random: np.random.Generator) -> pd.DataFrame:
                     60 if model in TERMS else 0,
                 ]
             )
+    for dataset in ("blobs", "digits"):
+        rows.append([dataset, "vae_nb", "vae", False, "", np.nan, "not_applicable", NOT_COUNTS, np.nan, np.nan, np.nan])
     return pd.DataFrame(rows, columns="dataset model kind saw_labels device seed status reason seconds peak_memory_mb epochs".split())
 
 
@@ -146,33 +142,41 @@ def make_maps(random: np.random.Generator, dataset: str, n_obs: int = 400) -> pd
     return pd.concat(frames, ignore_index=True)
 
 
-def make_answer(scores: pd.DataFrame) -> pd.DataFrame:
-    """A contest by mean ARI in which whoever is within 0.05 of the best is not distinguishable from it."""
-    ari = scores[scores["headline"] & (scores["split"] == "test") & (scores["metric"] == "ari")]
-    frames = []
-    for scope in ("study", *DATASETS):
-        rows = ari if scope == "study" else ari[ari["dataset"] == scope]
-        means = rows.groupby("model")["value"].mean().sort_values(ascending=False)
-        contest = means[~means.index.isin((*SAW, "random_projection", *(["vae_nb"] if scope == "study" else [])))]
-        frame = pd.DataFrame({"scope": scope, "model": contest.index, "mean": contest.to_numpy(), "in_contest": True, "rank": np.arange(1, len(contest) + 1)})
-        frames.append(frame.assign(distinguishable=frame["mean"] < frame["mean"].max() - 0.05, n_datasets=3 if scope == "study" else 1))
-    answer = pd.concat(frames, ignore_index=True)
-    answer["low"], answer["high"], answer["mean_rank"], answer["n_seeds"], answer["p_value"] = (
-        answer["mean"] - 0.06,
-        answer["mean"] + 0.06,
-        answer["rank"],
-        5,
-        0.01,
+def write_cells(folder: Path, dataset: str, random: np.random.Generator, n_obs: int = 120) -> None:
+    """Write prepared.h5ad, and for every model embedding.h5ad and the clusters of its replicas."""
+    codes = random.integers(DATASETS[dataset], size=n_obs)
+    cells = [f"cell{i}" for i in range(n_obs)]
+    obs = pd.DataFrame(
+        {"label": pd.Categorical(np.array(LABELS[dataset])[codes]), "split": pd.Categorical(np.where(np.arange(n_obs) % 5, "train", "test"))}, index=cells
     )
-    return answer.assign(note=np.where(answer["scope"] == "study", "Three data sets are few: a fourth could change the order.", ""))
+    about = {"dataset": dataset, "modality": "real", "source": f"builtin:{dataset}", "sha256": "ab" * 32, "licence": "MIT", "citation": "made up for the tests"}
+    about |= {"preset": "real_standardised", "filters": {"empty_cells": 0, "empty_genes": 3}, "n_clusters": DATASETS[dataset]}
+    prepared = ad.AnnData(np.zeros((n_obs, 3), "float32"), obs=obs, uns={"latentbench": about})
+    (folder / "data" / dataset).mkdir(parents=True)
+    prepared.write_h5ad(folder / "data" / dataset / "prepared.h5ad")
+    (folder / "clusters" / dataset).mkdir(parents=True)
+    for model in [model for name, model in pairs() if name == dataset]:
+        seeds = [seed for seed in SEEDS if (dataset, model, seed) != DIVERGED]
+        own = {"dataset": dataset, "model": model, "kind": KINDS.get(model, model), "saw_labels": model in SAW, "clusters": model in OWN}
+        embedding = ad.AnnData(obs=obs[["split"]], uns={"latentbench": own})
+        for seed in seeds:
+            embedding.obsm[f"X_seed{seed}"] = (np.eye(10)[codes] * 4 + random.normal(size=(n_obs, 10))).astype("float32")
+        (folder / "models" / dataset / model).mkdir(parents=True)
+        embedding.write_h5ad(folder / "models" / dataset / model / "embedding.h5ad")
+        found = [
+            pd.DataFrame({"cell": cells, "seed": seed, "clustering": clustering, "cluster": np.where(random.random(n_obs) < 0.8, codes, 0).astype(str)})
+            for seed in seeds
+            for clustering in (["own"] if model in OWN else []) + ["kmeans"]
+        ]
+        pd.concat(found, ignore_index=True).to_parquet(folder / "clusters" / dataset / f"{model}.parquet", index=False)
 
 
 def write_study(folder: Path) -> Path:
     """Write the tables, maps, statuses and counts of the made-up study under ``folder`` and return it."""
     random = np.random.default_rng(0)
     scores = make_scores(random)
-    tables = {"scores": scores, "summary": make_summary(scores), "status": make_status(random), "history": make_history(random)}
-    tables["answer"] = make_answer(scores)
+    tables = {"scores": scores, "summary": summarise(scores, n_bootstrap=200), "status": make_status(random), "history": make_history(random)}
+    tables["answer"] = answer(scores, {model: KINDS.get(model, model) for model in QUALITY}, n_bootstrap=200)
     (folder / "tables").mkdir(parents=True)
     (folder / "maps").mkdir()
     for name, frame in tables.items():
@@ -180,9 +184,9 @@ def write_study(folder: Path) -> Path:
     tables["history"].to_parquet(folder / "tables" / "history.parquet", index=False)
     for dataset in DATASETS:
         make_maps(random, dataset).to_parquet(folder / "maps" / f"{dataset}.parquet", index=False)
+        write_cells(folder, dataset, random)
     for dataset, model in pairs():
         path = folder / "models" / dataset / model / "status.json"
-        path.parent.mkdir(parents=True)
         path.write_text(
             json.dumps(
                 {"dataset": dataset, "model": model, "kind": KINDS.get(model, model), "versions": {"python": "3.11.9", "torch": "2.13.0"}, "device": "cpu"}

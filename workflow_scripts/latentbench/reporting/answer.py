@@ -4,13 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from latentbench.evaluation.statistics import ALL_DATASETS
 from latentbench.reporting.page_views import estimate
 from latentbench.reporting.style import model_colours
 from latentbench.reporting.tables import StudyTables
 
-COLUMNS = ("scope", "model", "mean", "low", "high", "mean_rank", "n_datasets", "n_seeds", "rank", "in_contest", "distinguishable", "p_value", "note")
-STUDY = "study"
-"""The scope of the rows over all data sets; every other scope is a data set."""
+COLUMNS = ("scope", "model", "mean", "low", "high", "n_datasets", "n_seeds", "n_failed", "in_contest", "best", "distinguishable", "note", "reason")
 
 
 def answer_view(answer: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:
@@ -22,22 +21,25 @@ def answer_view(answer: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:
     missing = [column for column in COLUMNS if column not in answer]
     if missing:
         raise ValueError(f"answer.tsv: no column {', '.join(missing)}; it has {', '.join(answer.columns)}; make the table anew with this version")
-    contest = answer[answer["in_contest"].astype(bool)].sort_values(["scope", "rank"], kind="stable")
-    over_all = contest[contest["scope"] == STUDY]
-    scopes = [STUDY, *tables.datasets] if contest["scope"].nunique() > 2 else tables.datasets
+    contest = answer[answer["in_contest"].astype(bool)].sort_values(["best", "mean", "model"], ascending=[False, False, True], kind="stable")
+    over_all = contest[contest["scope"] == ALL_DATASETS]
+    scopes = [ALL_DATASETS, *tables.datasets] if contest["scope"].nunique() > 2 else tables.datasets
     rows = [_row(scope, contest[contest["scope"] == scope], tables) for scope in scopes if (contest["scope"] == scope).any()]
-    notes = contest["note"].dropna().astype(str)
-    return {"model": None if over_all.empty else str(over_all["model"].iloc[0]),
-        "verdict": _verdict(over_all), "sentences": _sentences(over_all), "note": " ".join(dict.fromkeys(note for note in notes if note)), "rows": rows}
+    outside = answer[(answer["scope"] == ALL_DATASETS) & ~answer["in_contest"].astype(bool)]
+    return {
+        "model": None if over_all.empty else str(over_all["model"].iloc[0]),
+        "verdict": _verdict(over_all),
+        "sentences": [*_sentences(over_all), *_left_out(outside)],
+        "note": "" if over_all.empty or pd.isna(over_all["note"].iloc[0]) else f"A small study: {over_all['note'].iloc[0]}.",
+        "rows": rows,
+    }
 
 
 def _verdict(over_all: pd.DataFrame) -> str:
     if over_all.empty:
         return "No contestant has a score on every question asked, so there is no answer; see what did not work."
     best, ties = over_all.iloc[0], _not_distinguishable(over_all)
-    return f"has the highest mean ARI, {_interval(best)}" + (
-        f", but it cannot be told apart from {_listed(ties)}." if ties else ", and it stands alone."
-    )
+    return f"has the highest mean ARI, {_interval(best)}" + (f", but it cannot be told apart from {_listed(ties)}." if ties else ", and it stands alone.")
 
 
 def _sentences(over_all: pd.DataFrame) -> list[str]:
@@ -54,10 +56,16 @@ def _sentences(over_all: pd.DataFrame) -> list[str]:
     return sentences
 
 
+def _left_out(outside: pd.DataFrame) -> list[str]:
+    """Say which models could not compete; that controls do not is in the methods."""
+    absent = outside[~outside["reason"].isin(("control", "saw labels"))]
+    return [f"{row.model} is not in this comparison: {row.reason}." for row in absent.sort_values("model").itertuples()]
+
+
 def _row(scope: str, contest: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:
     best = contest.iloc[0]
     return {
-        "scope": "All data sets" if scope == STUDY else scope,
+        "scope": "All data sets" if scope == ALL_DATASETS else scope,
         "model": best["model"],
         "colour": model_colours(tables.kinds)[best["model"]],
         "others": ", ".join(_not_distinguishable(contest)),
@@ -67,7 +75,7 @@ def _row(scope: str, contest: pd.DataFrame, tables: StudyTables) -> dict[str, An
 
 def _not_distinguishable(contest: pd.DataFrame) -> list[str]:
     rest = contest.iloc[1:]
-    return [str(model) for model in rest.loc[~rest["distinguishable"].astype(bool), "model"]]
+    return [str(model) for model in rest.loc[~rest["distinguishable"].eq(True), "model"]]
 
 
 def _interval(row: pd.Series) -> str:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+from latentbench.evaluation.annotation import choose_replica
+from latentbench.outcomes import Outcome
 from latentbench.reporting.figures import scores_figure
 from latentbench.reporting.map_figures import confusion_figure, maps_figure, usage_figure
 from latentbench.reporting.style import model_colours, model_order
-from latentbench.reporting.tables import StudyTables, best_model, chosen_seed
+from latentbench.reporting.tables import StudyTables, best_model
 from latentbench.reporting.training_figures import losses_figure
 
 
@@ -38,10 +40,12 @@ def _maps(material: Material) -> Figure:
 def _confusion(material: Material) -> Figure:
     """The best contestant's replica that was chosen without labels, on test cells."""
     tables, model = material.tables, best_model(material.tables)
-    seed = chosen_seed(tables.history[tables.history["model"] == model], tables.status[tables.status["model"] == model])
+    if model is None:
+        return confusion_figure(material.found.iloc[:0], "no contestant has a score")
+    of_model = tables.status[tables.status["model"] == model]
+    seed, _ = choose_replica(tables.scores[tables.scores["model"] == model], of_model.loc[of_model["status"] == Outcome.OK, "seed"].astype(int).tolist())
     found = material.found
-    title = "no contestant" if seed is None else f"{model}, seed {seed}"
-    return confusion_figure(found[(found["model"] == model) & (found["seed"] == seed) & (found["split"] == "test")], title)
+    return confusion_figure(found[(found["model"] == model) & (found["seed"] == seed) & (found["split"] == "test")], f"{model}, seed {seed}")
 
 
 def _usage(material: Material) -> Figure:

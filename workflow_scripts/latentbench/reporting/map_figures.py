@@ -41,12 +41,14 @@ def maps_figure(maps: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw the maps of all models of one data set: one row coloured by truth, one by clusters, and by batch and condition where the data has them."""
     columns = [column for column in COLOURED_BY if maps[column].notna().any()]
     blocks = [list(models[i : i + COLUMNS_OF_MAPS]) for i in range(0, len(models), COLUMNS_OF_MAPS)]
-    colours = {column: label_colours(natural_order(maps[column].dropna())) for column in columns}
-    size = (
-        WIDTH,
-        len(blocks) * len(columns) * (WIDTH / COLUMNS_OF_MAPS) + 0.22 * sum(-(-len(colours[column]) // 4) + 1 for column in columns if column != "cluster"),
-    )
-    figure, axes = plt.subplots(len(blocks) * len(columns), COLUMNS_OF_MAPS, figsize=size, squeeze=False)
+    # What is no label gets colours that no label of up to ten has.
+    colours = {column: label_colours(natural_order(maps[column].dropna()), first=0 if column in ("label", "cluster") else 10) for column in columns}
+    keys = [column for column in columns if column != "cluster"]
+    side = WIDTH / COLUMNS_OF_MAPS
+    heights = [side] * (len(blocks) * len(columns)) + [_key_height(colours[column]) for column in keys]
+    figure = plt.figure(figsize=(WIDTH, sum(heights)))
+    grid = figure.add_gridspec(len(heights), COLUMNS_OF_MAPS, height_ratios=heights)
+    axes = np.array([[figure.add_subplot(grid[i, j]) for j in range(COLUMNS_OF_MAPS)] for i in range(len(blocks) * len(columns))])
     for ax in axes.flat:
         ax.set_axis_off()
     for b, block in enumerate(blocks):
@@ -59,7 +61,8 @@ def maps_figure(maps: pd.DataFrame, models: Sequence[str]) -> Figure:
                 if c == 0:
                     ax.set_title(model, weight="bold")
             axes[b * len(columns) + c, 0].set_ylabel(COLOURED_BY[column])
-    _legends(figure, {COLOURED_BY[column]: colours[column] for column in columns if column != "cluster"})
+    for i, column in enumerate(keys):
+        draw_key(figure.add_subplot(grid[len(heights) - len(keys) + i, :]), COLOURED_BY[column], colours[column])
     return figure
 
 
@@ -168,10 +171,20 @@ def _write_counts(ax: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
         ax.text(j, i, str(counts[i, j]), ha="center", va="center", size=6.5, color="white" if shares[i, j] > 0.45 else "#1f2328")
 
 
-def _legends(figure: Figure, groups: Mapping[str, Mapping[str, str]]) -> None:
-    handles = []
-    for name, colours in groups.items():
-        handles += [Line2D([], [], ls="", marker="o", ms=5, mew=0, color=colour, label=_shown(text)) for text, colour in colours.items()]
-    if handles:
-        longest = max(len(handle.get_label()) for handle in handles)
-        figure.legend(handles=handles, loc="outside lower center", ncols=max(1, min(len(handles), 96 // (longest + 5), 6)))
+def draw_key(ax: Axes, name: str, colours: Mapping[str, str]) -> Axes:
+    """Draw the key of one colouring: its name, then a dot and a text for every colour, in columns."""
+    handles = [Line2D([], [], ls="", marker="o", ms=5, mew=0, color=colour, label=_shown(text)) for text, colour in colours.items()]
+    key = ax.legend(handles=handles, loc="upper left", ncols=_key_columns(colours), title=name, alignment="left", borderaxespad=0, borderpad=0)
+    key.set_in_layout(False)
+    ax.set_axis_off()
+    return ax
+
+
+def _key_columns(colours: Mapping[str, str]) -> int:
+    longest = max(len(text) for text in colours)
+    return max(1, min(len(colours), 104 // (longest + 6), 8))
+
+
+def _key_height(colours: Mapping[str, str]) -> float:
+    """Inches: the title, the rows, a gap."""
+    return 0.3 + 0.155 * -(-len(colours) // _key_columns(colours))

@@ -12,8 +12,9 @@ from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
 from latentbench.evaluation.clusterings import headline_clustering
+from latentbench.evaluation.controls import CONTROL_KINDS
 from latentbench.logs import logger
-from latentbench.reporting.tables import COLUMNS, CONTROL_KINDS
+from latentbench.reporting.tables import COLUMNS
 
 Layout = Literal["tsne", "umap", "pca"]
 

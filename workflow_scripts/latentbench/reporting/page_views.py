@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from latentbench.evaluation.controls import CONTROL_KINDS
 from latentbench.reporting.style import model_colours, model_order
-from latentbench.reporting.tables import CONTROL_KINDS, HEADLINE_METRICS, StudyTables, best_model, failures, headline
+from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, best_model, failures, headline
 
 Row = dict[str, Any]
 
@@ -39,7 +40,7 @@ def score_rows(tables: StudyTables) -> list[Row]:
 
 def cost_rows(tables: StudyTables) -> list[Row]:
     """Return a row for every data set and model: median seconds of a replica, highest peak memory, epochs."""
-    grouped = tables.status.groupby(["dataset", "model"])
+    grouped = tables.status[tables.status["model"].isin(tables.kinds) & tables.status["seed"].notna()].groupby(["dataset", "model"])
     cost = grouped.agg(seconds=("seconds", "median"), memory=("peak_memory_mb", "max"), epochs=("epochs", "max"), n_seeds=("seed", "nunique"))
     place = {model: i for i, model in enumerate(model_order(tables.kinds))}
     colours = model_colours(tables.kinds)
@@ -59,14 +60,7 @@ def cost_rows(tables: StudyTables) -> list[Row]:
 def failure_rows(tables: StudyTables) -> list[Row]:
     """Return a row for everything that has no number, with its reason."""
     return [
-        {
-            "dataset": row.dataset,
-            "model": row.model,
-            "seed": "all" if pd.isna(row.seed) else str(int(row.seed)),
-            "what": row.what,
-            "status": str(row.status).replace("_", " "),
-            "reason": "" if pd.isna(row.reason) else str(row.reason),
-        }
+        {"dataset": row.dataset, "model": row.model, "seeds": row.seeds, "what": row.what, "status": str(row.status).replace("_", " "), "reason": row.reason}
         for row in failures(tables).itertuples()
     ]
 

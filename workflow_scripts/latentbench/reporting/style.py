@@ -67,10 +67,10 @@ def model_colours(kinds: Mapping[str, str]) -> dict[str, str]:
     return colours
 
 
-def label_colours(labels: Iterable[str]) -> dict[str, str]:
-    """Return a colour for every label, in the order given; past twenty the colours come round again, lighter."""
+def label_colours(labels: Iterable[str], *, first: int = 0) -> dict[str, str]:
+    """Return a colour for every label, in the order given, from the palette's ``first`` on; past twenty the colours come round again, lighter."""
     distinct = list(dict.fromkeys(labels))
-    return {label: lighten(LABEL_COLOURS[i % len(LABEL_COLOURS)], 0.25 * (i // len(LABEL_COLOURS))) for i, label in enumerate(distinct)}
+    return {label: lighten(LABEL_COLOURS[(first + i) % len(LABEL_COLOURS)], 0.25 * (i // len(LABEL_COLOURS))) for i, label in enumerate(distinct)}
 
 
 def lighten(colour: str, share: float) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from latentbench.evaluation.controls import CONTROL_KINDS
 from latentbench.outcomes import Outcome
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -15,9 +16,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "maps": ("cell", "model", "seed", "x", "y", "label", "cluster", "batch", "condition", "split", "layout"),
 }
 TEXTS = ("dataset", "model", "kind", "clustering", "split", "metric", "status", "reason", "label", "cluster", "batch", "condition", "cell", "term")
-CONTROL_KINDS = ("random_projection", "shuffled_labels", "true_labels")
-"""Kinds that bound the scores and take no part in the contest."""
-
 HEADLINE_METRICS: dict[str, str] = {"ari": "ARI", "nmi": "NMI", "acc": "ACC"}
 
 
@@ -32,8 +30,9 @@ class StudyTables:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Kind of every model that ran."""
-        return dict(zip(self.status["model"], self.status["kind"], strict=True))
+        """Kind of every model that ran, on any of the data sets."""
+        ran = self.status[self.status["status"] != Outcome.NOT_APPLICABLE]
+        return dict(zip(ran["model"], ran["kind"], strict=True))
 
     @property
     def datasets(self) -> list[str]:
@@ -57,7 +56,11 @@ def read_tables(scores: str | Path, summary: str | Path, status: str | Path, his
 def read_table(path: str | Path, kind: str) -> pd.DataFrame:
     """Read one table (``.tsv`` or ``.parquet``) and check its columns against ``COLUMNS[kind]``."""
     path = Path(path)
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, sep="\t", dtype=dict.fromkeys(TEXTS, "string"))
+    frame = (
+        pd.read_parquet(path)
+        if path.suffix == ".parquet"
+        else pd.read_csv(path, sep="\t", dtype=dict.fromkeys(TEXTS, "string"), keep_default_na=False, na_values=[""])
+    )
     missing = [column for column in COLUMNS[kind] if column not in frame]
     if missing:
         raise ValueError(f"{path}: no column {', '.join(missing)}; it has {', '.join(frame.columns)}; make the table anew with this version")
@@ -87,24 +90,16 @@ def best_model(tables: StudyTables) -> str | None:
 
 
 def failures(tables: StudyTables) -> pd.DataFrame:
-    """Return everything that has no number, once each: replicas that did not end ok, pairs that do not apply, scores that could not be had."""
-    ok = str(Outcome.OK)
-    replicas = tables.status.loc[tables.status["status"] != ok, ["dataset", "model", "seed", "status", "reason"]].assign(what="training")
-    scores = tables.scores[tables.scores["status"] != ok]
-    trained = scores.merge(replicas[["dataset", "model", "seed"]], how="left", indicator=True)["_merge"].eq("left_only").to_numpy()
-    scores = scores[trained].groupby(["dataset", "model", "seed", "status", "reason"], dropna=False, sort=True)["metric"]
-    named = scores.agg(lambda metrics: ", ".join(sorted(set(metrics)))).rename("what").reset_index()
-    return pd.concat([replicas, named], ignore_index=True).sort_values(["dataset", "model", "seed", "what"], ignore_index=True)
+    """Return everything that has no number, once each (columns dataset, model, seeds, what, status, reason).
 
-
-def chosen_seed(history: pd.DataFrame, status: pd.DataFrame) -> int | None:
-    """Return the seed of one variant on one data set that is shown: lowest held-out loss at its last epoch, else the first that ended ok.
-
-    Labels play no part in the choice; None when no replica ended ok.
+    That is: replicas that did not end ok, pairs that do not apply, and scores that could not be had of a replica that did end ok.
     """
-    ok = sorted(int(seed) for seed in status.loc[status["status"] == Outcome.OK, "seed"])
-    losses = history[(history["term"] == "loss") & (history["split"] == "test") & history["replica"].isin(ok)]
-    if losses.empty:
-        return ok[0] if ok else None
-    last = losses.sort_values("epoch").groupby("replica")["value"].last()
-    return int(last.idxmin())
+    ok, keys = str(Outcome.OK), ["dataset", "model", "seed"]
+    replicas = tables.status[tables.status["status"] != ok].assign(what="training")
+    scores = tables.scores[tables.scores["status"] != ok]
+    told = scores[keys].merge(replicas[keys].drop_duplicates(), how="left", indicator=True)["_merge"].eq("both").to_numpy()
+    scores = scores[~told].assign(what=lambda rows: rows["clustering"].where(rows["clustering"] != "none", rows["metric"]))
+    columns = [*keys, "what", "status", "reason"]
+    every = pd.concat([replicas[columns], scores[columns]], ignore_index=True).drop_duplicates()
+    named = every.assign(reason=every["reason"].fillna("")).groupby(["dataset", "model", "what", "status", "reason"], sort=True)["seed"]
+    return named.agg(lambda seeds: ", ".join(str(int(seed)) for seed in sorted(seeds.dropna())) or "all").rename("seeds").reset_index()

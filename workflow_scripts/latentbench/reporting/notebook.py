@@ -1,0 +1,61 @@
+"""Running a parametrised notebook and rendering it for people who do not read code."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbconvert import HTMLExporter
+
+import latentbench
+from latentbench.artefacts import atomic_path, write_text
+
+
+def run_notebook(template: str | Path, notebook_path: str | Path, html_path: str | Path, parameters: Mapping[str, Any], *, title: str) -> None:
+    """Run ``template`` with ``parameters`` in the working directory; write the notebook with its outputs, and a page without the code.
+
+    Raises papermill's error with the cell's traceback if a cell fails.
+    """
+    with _library_on_path(), atomic_path(notebook_path) as temporary:
+        papermill.execute_notebook(
+            str(template), str(temporary), parameters=dict(parameters), kernel_name="python3", cwd=os.getcwd(), progress_bar=False, log_output=False
+        )
+        notebook = without_times(nbformat.read(temporary, as_version=4))
+        nbformat.write(notebook, temporary)
+    write_text(rendered(notebook, title=title), html_path)
+
+
+def without_times(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Drop what differs between two runs of the same notebook: times, durations, paths of the run."""
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{i:02d}"
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+    return notebook
+
+
+def rendered(notebook: nbformat.NotebookNode, *, title: str) -> str:
+    """Return the notebook as one HTML page, code hidden, that asks nothing of the network."""
+    exporter = HTMLExporter(exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, mathjax_url="", require_js_url="", jquery_url="")
+    body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    return body
+
+
+@contextmanager
+def _library_on_path() -> Iterator[None]:
+    """The kernel is a process of its own; it finds the library where this one found it."""
+    before = os.environ.get("PYTHONPATH")
+    folder = str(Path(latentbench.__file__).parents[1])
+    os.environ["PYTHONPATH"] = os.pathsep.join([folder, before]) if before else folder
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before

@@ -1,0 +1,17 @@
+"""Run the notebook of one data set and render it."""
+
+from latentbench.logs import log_to
+from latentbench.reporting.notebook import run_notebook
+
+
+def main(template, notebook_path, html_path, *, dataset, paths) -> None:
+    """Write the executed notebook and its page; ``paths``: the notebook's other parameters."""
+    run_notebook(template, notebook_path, html_path, {"dataset": dataset, **paths}, title=dataset)
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    inputs = snakemake.input
+    paths = {name: str(inputs[name]) for name in ("scores", "summary", "status", "history", "maps", "prepared")}
+    paths["clusters"] = dict(zip(snakemake.params.models, map(str, inputs.clusters), strict=True))
+    main(inputs.notebook, snakemake.output.notebook, snakemake.output.html, dataset=snakemake.wildcards.dataset, paths=paths)
