@@ -38,7 +38,7 @@ def test_the_ari_is_that_of_the_written_clusters(study_files, evaluate):
     for (seed, clustering), group in clusters.groupby(["seed", "clustering"]):
         cells = group.set_index("cell").join(obs)
         test = cells[cells["split"] == "test"]
-        row = scores.query("seed == @seed and clustering == @clustering and split == 'test' and metric == 'ari'")
+        row = scores[(scores["seed"] == seed) & (scores["clustering"] == clustering) & (scores["split"] == "test") & (scores["metric"] == "ari")]
         assert row["value"].item() == pytest.approx(adjusted_rand_score(test["label"], test["cluster"]))
     assert set(clusters["clustering"]) == {"kmeans", "leiden"}
     assert len(clusters) == 2 * 2 * len(obs)
