@@ -48,7 +48,8 @@ def test_a_pair_that_never_ran_is_in_scores_status_and_summary(tmp_path, collect
     assert (status["dataset"], status["kind"], status["status"]) == ("digits", "vae", "not_applicable")
     answer = pd.read_csv(folder / "answer.tsv", sep="\t").query("scope == 'digits'")
     assert not answer["in_contest"].any()
-    assert NOT_APPLICABLE[0]["reason"] in answer["reason"].item()
+    assert answer["reason"].item() == NOT_APPLICABLE[0]["reason"]
+    assert answer["n_failed"].item() == 0
 
 
 def test_status_and_history_name_their_variant(tmp_path, collect):

@@ -51,7 +51,7 @@ def answer(scores: pd.DataFrame, kinds: Mapping[str, str], *, n_bootstrap: int =
     """Return one row a model for every data set (its name in ``scope``) and for all of them (``scope`` = "all"), best first.
 
     The score is the test ARI of the headline clustering. In the contest are the models that are no control, saw no label and have a value for at least half of
-    their replicas; over all data sets, those of which that holds on every data set where any contestant has a value. ``best`` marks the highest mean;
+    their replicas; over all data sets, those of which that holds on every data set where any contestant has a value. ``best`` marks the highest mean (of equal ones the first name);
     ``distinguishable`` says of every other contestant whether its paired difference to the best is not 0 (Holm-adjusted p at most 0.05). Models outside the
     contest are shown with the reason.
 
@@ -66,7 +66,7 @@ def answer(scores: pd.DataFrame, kinds: Mapping[str, str], *, n_bootstrap: int =
         here = {model: {name: seeds for name, seeds in v.items() if name == dataset} for model, v in values.items() if (model, dataset) in reasons}
         tables.append(_answer_of(dataset, [dataset], here, reasons, n_bootstrap))
     tables.append(_answer_of(ALL_DATASETS, contested, values, _reasons_overall(values, reasons, contested), n_bootstrap))
-    n_failed = counted[counted["status"] != Outcome.OK].groupby(["dataset", "model"]).size()
+    n_failed = counted[~counted["status"].isin([Outcome.OK, Outcome.NOT_APPLICABLE])].groupby(["dataset", "model"]).size()
     frame = pd.concat(tables, ignore_index=True)
     frame["n_failed"] = [
         int(sum(n_failed.get((dataset, row.model), 0) for dataset in (contested if row.scope == ALL_DATASETS else [row.scope]))) for row in frame.itertuples()
@@ -91,6 +91,8 @@ def _reasons_against(counted: pd.DataFrame, kinds: Mapping[str, str]) -> dict[tu
             reason = "control"
         elif group["saw_labels"].any():
             reason = "saw labels"
+        elif (group["status"] == Outcome.NOT_APPLICABLE).all():
+            reason = str(group["reason"].iloc[0])
         elif n_ok * 2 < len(group) or n_ok == 0:
             reason = f"{n_ok} of {len(group)} replicas have a score: {group.loc[group['status'] != Outcome.OK, 'reason'].iloc[0]}"
         else:
