@@ -51,9 +51,9 @@ def answer(scores: pd.DataFrame, kinds: Mapping[str, str], *, n_bootstrap: int =
     """Return one row a model for every data set (its name in ``scope``) and for all of them (``scope`` = "all"), best first.
 
     The score is the test ARI of the headline clustering. In the contest are the models that are no control, saw no label and have a value for at least half of
-    their replicas; over all data sets, those of which that holds on every data set where any contestant has a value. ``best`` marks the highest mean (of equal ones the first name);
-    ``distinguishable`` says of every other contestant whether its paired difference to the best is not 0 (Holm-adjusted p at most 0.05). Models outside the
-    contest are shown with the reason.
+    their replicas; over all data sets, those of which that holds on every data set where any contestant has a value. ``best`` marks the highest mean (of equal
+    ones the first name); ``distinguishable`` says of every other contestant whether its paired difference to the best is not 0 (Holm-adjusted p at most 0.05).
+    Models outside the contest are shown with the reason.
 
     ``kinds`` maps each model to its kind.
     """
