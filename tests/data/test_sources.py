@@ -60,7 +60,7 @@ def test_a_failing_source_falls_through_and_is_remembered(row, mirror, tmp_path,
     tried = raw.uns["latentbench"]["tried"].tolist()
     assert [line.split(":")[0] for line in tried] == ["missing.h5ad", str(damaged), "builtin"]
     assert "does not exist" in tried[0]
-    assert [record.message for record in caplog.records] == [f"mine: source failed, trying the next: {line}" for line in tried]
+    assert [record.message for record in caplog.records] == [f"mine: source failed: {line}" for line in tried]
 
 
 def test_a_wrong_checksum_falls_through(row, mirror, tmp_path):

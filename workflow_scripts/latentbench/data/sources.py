@@ -38,7 +38,7 @@ def fetch(row: dict[str, Any], *, mirror: str | None = None, cache: Path) -> Ann
             found, sha256 = read_source(source, row, Path(cache))
         except FAILURES as reason:
             tried.append(f"{source}: {_one_line(reason, source)}")
-            logger.warning("%s: source failed, trying the next: %s", row["dataset"], tried[-1])
+            logger.warning("%s: source failed: %s", row["dataset"], tried[-1])
             continue
         logger.info("%s: read %d x %d from %s", row["dataset"], found.n_obs, found.n_vars, source)
         return to_raw(found, row, source=source, sha256=sha256, tried=tried)
@@ -65,7 +65,7 @@ def read_source(source: str, row: dict[str, Any], cache: Path) -> tuple[AnnData,
     if kind in MAKERS:
         return _made_by(kind, rest)
     if kind == "package":
-        return read_package(rest, cache / "packages", _required_digests(row, source))
+        return read_package(rest, cache / "packages", _required_digests(row))
     if kind == "mirror":
         raise ValueError(_mirror_only(row, rest))
     path = _local(source, row, cache)
@@ -83,7 +83,7 @@ def _local(source: str, row: dict[str, Any], cache: Path) -> Path:
         raise ValueError("only https addresses and local paths are read")
     if not source.startswith("https://"):
         return Path(source).expanduser()
-    digests = _required_digests(row, source)
+    digests = _required_digests(row)
     if not source.endswith("/"):
         return download(source, cache / "downloads", digests)
     for name in IDX_FILES:
@@ -98,10 +98,10 @@ def _made_by(kind: str, name: str) -> tuple[AnnData, str]:
     return makers[name](), ""
 
 
-def _required_digests(row: dict[str, Any], source: str) -> list[str]:
+def _required_digests(row: dict[str, Any]) -> list[str]:
     digests = row.get("sha256") or []
     if not digests:
-        raise ValueError(f"{source} needs a checksum: give the file's sha256 (or md5:<hex>) in the data sheet's sha256 column")
+        raise ValueError(f"a download needs a checksum: give the file's sha256 (or md5:<hex>) in the data sheet's sha256 column")
     return digests
 
 
