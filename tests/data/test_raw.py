@@ -59,7 +59,7 @@ def test_counts_come_from_the_counts_layer_or_the_one_that_the_sheet_names(cells
 
     assert make(cells, row).X.sum() == 16
     assert make(cells, row, layer="raw").X.sum() == 32
-    with pytest.raises(ValueError, match="non-integer"):
+    with pytest.raises(ValueError, match=r"non-integer values.*Whole numbers are in raw, counts: name it in the 'layer' column"):
         make(cells, row, layer="X")
     with pytest.raises(ValueError, match="no layer 'spliced'; there is X, raw, counts"):
         make(cells, row, layer="spliced")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from scipy import sparse
 
 from latentbench.data.values import BY_MODALITY
 from latentbench.logs import logger
@@ -24,7 +25,10 @@ def to_raw(found: AnnData, row: dict[str, Any], *, source: str, sha256: str, tri
     obs_names, var_names = found.obs_names.astype(str), var.index.astype(str)
     refuse_duplicates(obs_names, "cell names (obs_names)", source)
     refuse_duplicates(var_names, "variable names (var_names)", source)
-    values = BY_MODALITY[row["modality"]](matrix, obs_names, var_names, where=source)
+    try:
+        values = BY_MODALITY[row["modality"]](matrix, obs_names, var_names, where=source)
+    except ValueError as fault:
+        raise ValueError(f"{fault}{_counts_elsewhere(found, row)}") from fault
     obs = _storable(canonical_obs(found.obs, row, source))
     raw = AnnData(values, obs=obs.set_index(obs_names), var=_storable(var).set_index(var_names))
     for name in found.obsm:
@@ -72,6 +76,20 @@ def _values_and_variables(found: AnnData, row: dict[str, Any], source: str) -> t
         raise ValueError(f"{source}: no layer '{layer}'; there is {', '.join(present)}. Correct the 'layer' column of the data sheet")
     logger.info("%s: values are taken from layer '%s'", source, layer)
     return found.layers[layer], found.var
+
+
+def _counts_elsewhere(found: AnnData, row: dict[str, Any]) -> str:
+    """Return where whole numbers are, if counts are wanted and ``found`` has any: the remedy that most refused files need."""
+    if row["modality"] != "counts":
+        return ""
+    places = {"X": found.X, "raw": found.raw.X if found.raw is not None else None, **found.layers}
+    whole = [name for name, matrix in places.items() if matrix is not None and _all_whole(matrix)]
+    return f". Whole numbers are in {', '.join(whole)}: name it in the 'layer' column of the data sheet" if whole else ""
+
+
+def _all_whole(matrix) -> bool:
+    stored = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
+    return stored.dtype.kind in "biuf" and bool((np.isfinite(stored) & (stored >= 0) & (stored == np.rint(stored))).all())
 
 
 def _column(obs: pd.DataFrame, column: str, name: str, source: str) -> pd.Series:

@@ -101,7 +101,7 @@ def _made_by(kind: str, name: str) -> tuple[AnnData, str]:
 def _required_digests(row: dict[str, Any]) -> list[str]:
     digests = row.get("sha256") or []
     if not digests:
-        raise ValueError(f"a download needs a checksum: give the file's sha256 (or md5:<hex>) in the data sheet's sha256 column")
+        raise ValueError("a download needs a checksum: give the file's sha256 (or md5:<hex>) in the data sheet's sha256 column")
     return digests
 
 
