@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from latentbench.evaluation.statistics import answer, summarise
+from latentbench.reporting.style import apply_style, save
+from latentbench.reporting.tables import StudyTables, read_tables
 
 SEEDS = (0, 1, 2, 3, 4)
 DATASETS = {"blobs": 5, "digits": 10, "pbmc68k_reduced": 10}
@@ -56,7 +60,7 @@ def make_scores(random: np.random.Generator) -> pd.DataFrame:
                     rows += _scores_of(random, dataset, model, seed, clustering, split)
     for dataset in ("blobs", "digits"):
         rows.append([dataset, "vae_nb", np.nan, "test", "none", "ari", np.nan, "not_applicable", NOT_COUNTS, False, True])
-    return pd.DataFrame(rows, columns="dataset model seed split clustering metric value status reason saw_labels headline".split())
+    return pd.DataFrame(rows, columns=["dataset", "model", "seed", "split", "clustering", "metric", "value", "status", "reason", "saw_labels", "headline"])
 
 
 def _scores_of(random, dataset, model, seed, clustering, split) -> list[list]:
@@ -92,7 +96,7 @@ def make_status(random: np.random.Generator) -> pd.DataFrame:
             )
     for dataset in ("blobs", "digits"):
         rows.append([dataset, "vae_nb", "vae", False, "", np.nan, "not_applicable", NOT_COUNTS, np.nan, np.nan, np.nan])
-    return pd.DataFrame(rows, columns="dataset model kind saw_labels device seed status reason seconds peak_memory_mb epochs".split())
+    return pd.DataFrame(rows, columns=["dataset", "model", "kind", "saw_labels", "device", "seed", "status", "reason", "seconds", "peak_memory_mb", "epochs"])
 
 
 def make_history(random: np.random.Generator) -> pd.DataFrame:
@@ -198,3 +202,28 @@ def write_study(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def study_folder(tmp_path_factory) -> Path:
     return write_study(tmp_path_factory.mktemp("study") / "results")
+
+
+@pytest.fixture(scope="session")
+def tables(study_folder) -> StudyTables:
+    folder = study_folder / "tables"
+    return read_tables(folder / "scores.tsv", folder / "summary.tsv", folder / "status.tsv", folder / "history.parquet")
+
+
+@pytest.fixture(scope="session")
+def made_up() -> SimpleNamespace:
+    """What the made-up study is known to hold."""
+    return SimpleNamespace(diverged=DIVERGED, reason=REASON, not_counts=NOT_COUNTS, pairs=pairs(), labels=LABELS)
+
+
+@pytest.fixture(scope="session")
+def svg(tmp_path_factory) -> Path:
+    """A small figure whose one text is what a hostile file could bring."""
+    apply_style()
+    figure = Figure(figsize=(7, 1))
+    ax = figure.subplots()
+    ax.plot([0, 1], [0, 1], color="#0072b2")
+    ax.set_title("<script>alert('$1$')</script>")
+    path = tmp_path_factory.mktemp("svg") / "figure.svg"
+    save(figure, [path])
+    return path

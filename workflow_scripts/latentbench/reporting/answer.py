@@ -1,5 +1,6 @@
 """The answer in words: which model, how sure, on how much, and who is not distinguishable from it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,8 @@ from latentbench.reporting.tables import StudyTables
 COLUMNS = ("scope", "model", "mean", "low", "high", "n_datasets", "n_seeds", "n_failed", "in_contest", "best", "distinguishable", "note", "reason")
 
 
-def answer_view(answer: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:
-    """Return model (the best, or None), verdict (what is said of it), sentences, note and rows (one for the study, one a data set) of the answer table.
+def answer_view(answer: pd.DataFrame, tables: StudyTables, datasets: Sequence[str]) -> dict[str, Any]:
+    """Return model (the best, or None), verdict (what is said of it), sentences, note and rows (one for the study, one for each of ``datasets``).
 
     Raises:
         ValueError: the table lacks a column.
@@ -23,7 +24,7 @@ def answer_view(answer: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:
         raise ValueError(f"answer.tsv: no column {', '.join(missing)}; it has {', '.join(answer.columns)}; make the table anew with this version")
     contest = answer[answer["in_contest"].astype(bool)].sort_values(["best", "mean", "model"], ascending=[False, False, True], kind="stable")
     over_all = contest[contest["scope"] == ALL_DATASETS]
-    scopes = [ALL_DATASETS, *tables.datasets] if contest["scope"].nunique() > 2 else tables.datasets
+    scopes = [ALL_DATASETS, *datasets] if len(datasets) > 1 else datasets
     rows = [_row(scope, contest[contest["scope"] == scope], tables) for scope in scopes if (contest["scope"] == scope).any()]
     outside = answer[(answer["scope"] == ALL_DATASETS) & ~answer["in_contest"].astype(bool)]
     return {
@@ -52,7 +53,7 @@ def _sentences(over_all: pd.DataFrame) -> list[str]:
         f"That is over {_counted(datasets, 'data set')} with {_counted(seeds, 'seed')} each, on held-out cells; the brackets hold the 95 % bootstrap interval."
     ]
     if told_apart:
-        sentences.append(f"Lower beyond doubt, after Holm’s correction: {_listed(told_apart)}.")
+        sentences.append(f"Lower than it, and told apart from it after Holm’s correction: {_listed(told_apart)}.")
     return sentences
 
 

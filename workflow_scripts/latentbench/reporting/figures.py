@@ -101,6 +101,14 @@ def cost_figure(tables: StudyTables, datasets: Sequence[str]) -> Figure:
     return figure
 
 
+def sentence_figure(sentence: str) -> Figure:
+    """Return a figure that says why there is nothing to draw."""
+    figure, ax = plt.subplots(figsize=(WIDTH, 0.6))
+    ax.set_axis_off()
+    ax.text(0, 0.5, sentence, va="center")
+    return figure
+
+
 def _models_on(tables: StudyTables, dataset: str, colours: Mapping[str, str]) -> dict[str, str]:
     kinds = tables.of_dataset(dataset).kinds
     return {model: colours[model] for model in model_order(kinds)}

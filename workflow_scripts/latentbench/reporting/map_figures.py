@@ -1,6 +1,6 @@
 """Figures of what a model found on one data set: maps, confusion matrix, sizes of the clusters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.optimize import linear_sum_assignment
 
-from latentbench.reporting.figures import WIDTH
+from latentbench.reporting.figures import WIDTH, sentence_figure
 from latentbench.reporting.style import INK, UNLABELLED, label_colours, lighten
 
 COLUMNS_OF_MAPS = 4
@@ -39,6 +39,8 @@ def plot_map(ax: Axes, points: pd.DataFrame, column: str, colours: Mapping[str, 
 
 def maps_figure(maps: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw the maps of all models of one data set: one row coloured by truth, one by clusters, and by batch and condition where the data has them."""
+    if maps.empty:
+        return sentence_figure("no model of this study has an embedding to show")
     columns = [column for column in COLOURED_BY if maps[column].notna().any()]
     blocks = [list(models[i : i + COLUMNS_OF_MAPS]) for i in range(0, len(models), COLUMNS_OF_MAPS)]
     # What is no label gets colours that no label of up to ten has.
@@ -106,11 +108,9 @@ def confusion_figure(clusters: pd.DataFrame, model: str) -> Figure:
     """Draw the confusion matrix of one replica; ``clusters`` has columns label and cluster, a row for every test cell."""
     labelled = clusters.dropna(subset=["label", "cluster"])
     n_labels, n_clusters = labelled["label"].nunique(), labelled["cluster"].nunique()
-    figure, ax = plt.subplots(figsize=(min(WIDTH, 2.6 + 0.36 * n_clusters), 0.9 + 0.27 * max(n_labels, 3)))
     if labelled.empty:
-        ax.set_axis_off()
-        ax.text(0, 0.5, "no labelled test cell, so no confusion matrix", transform=ax.transAxes)
-        return figure
+        return sentence_figure("no labelled test cell with a cluster, so no confusion matrix")
+    figure, ax = plt.subplots(figsize=(min(WIDTH, 2.6 + 0.36 * n_clusters), 0.9 + 0.27 * max(n_labels, 3)))
     plot_confusion(ax, labelled["label"], labelled["cluster"])
     ax.set_title(model, weight="bold")
     return figure
@@ -150,7 +150,7 @@ def usage_figure(clusters: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
     return figure
 
 
-def natural_order(texts: Sequence[str]) -> list[str]:
+def natural_order(texts: Iterable[str]) -> list[str]:
     """Return the distinct texts sorted, numbers by their value."""
     return sorted({str(text) for text in texts}, key=lambda text: (0, float(text), text) if _is_number(text) else (1, 0.0, text))
 

@@ -41,7 +41,16 @@ def without_times(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def rendered(notebook: nbformat.NotebookNode, *, title: str) -> str:
     """Return the notebook as one HTML page, code hidden, that asks nothing of the network."""
-    exporter = HTMLExporter(exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, mathjax_url="", require_js_url="", jquery_url="")
+    exporter = HTMLExporter(
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        mathjax_url="",
+        require_js_url="",
+        jquery_url="",
+        mermaid_js_url="",
+        mermaid_layout_elk_js_url="",
+    )
     body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     return body
 

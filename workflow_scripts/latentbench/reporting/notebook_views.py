@@ -30,9 +30,10 @@ def read_material(
 
 def introduction(dataset: str, about: Row) -> str:
     """Return the opening paragraph in Markdown."""
-    given = "was told to the models that need one" if about["n_clusters"] != "not declared" else "so clusterings had to find one"
+    given = "told to the models that need one" if about["n_clusters"] != "not declared" else "so clusterings had to find one"
     return (
-        f"# {_plain(dataset)}\n\n{about['size']} cells × variables ({about['modality']}), {about['n_labels']} labels; number of clusters: {about['n_clusters']}, which {given}. "
+        f"# {_plain(dataset)}\n\n{about['n_obs']} cells × {about['n_vars']} variables ({about['modality']}), {about['n_labels']} labels; "
+        f"number of clusters: {about['n_clusters']}, {given}. "
         f"Source: {_plain(about['source'])}. {_plain(about['citation'])}. Licence: {_plain(about['licence']) or 'not stated'}."
     )
 

@@ -52,7 +52,7 @@ def render_page(
         js=_asset("page.js"),
         sections=SECTIONS,
         counts={"models": tables.scores["model"].nunique(), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
-        answer=answer_view(answer, tables),
+        answer=answer_view(answer, tables, [data["row"]["name"] for data in datasets]),
         datasets=[{**data, "scores": score_rows(tables.of_dataset(data["row"]["name"]))} for data in datasets],
         layout=" and ".join(sorted({data["layout"] for data in datasets})),
         failures=failure_rows(tables),
@@ -66,7 +66,8 @@ def render_page(
 
 
 def read_dataset(name: str, prepared: Mapping[str, Any], figure_paths: Mapping[str, str | Path], maps: pd.DataFrame) -> dict[str, Any]:
-    """Return what the page shows of one data set; ``prepared``: about (uns), n_obs, n_vars, n_labels; ``figure_paths``: figure -> svg file; ``maps``: its maps table."""
+    """Return what the page shows of one data set; ``prepared``: about (uns), n_obs, n_vars, n_labels; ``figure_paths``: figure -> svg file;
+    ``maps``: its maps table."""
     figures = {
         figure: inline_svg(figure_paths[figure], prefix=f"{_identifier(name)}-{figure}", title=words.format(name)) for figure, words in FIGURE_TITLES.items()
     }

@@ -71,7 +71,8 @@ def dataset_row(dataset: str, about: Mapping[str, Any], n_obs: int, n_vars: int,
     return {
         "name": dataset,
         "modality": str(about.get("modality", "")),
-        "size": f"{n_obs:,} × {n_vars:,}".replace(",", "\u202f"),
+        "n_obs": f"{n_obs:,}".replace(",", "\u202f"),
+        "n_vars": f"{n_vars:,}".replace(",", "\u202f"),
         "n_labels": n_labels,
         "n_clusters": str(about["n_clusters"]) if about.get("n_clusters") is not None else "not declared",
         "preset": str(about.get("preset", "")),
@@ -99,4 +100,4 @@ def number(value: float | None, digits: int) -> dict[str, str]:
 
 
 def _shown(value: Any) -> str:
-    return f"{int(value):,}".replace(",", "\u202f") if isinstance(value, int) or hasattr(value, "dtype") and value.dtype.kind in "iu" else str(value)
+    return f"{int(value):,}".replace(",", "\u202f") if isinstance(value, int) or (hasattr(value, "dtype") and value.dtype.kind in "iu") else str(value)

@@ -12,6 +12,10 @@ THEME = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--rule)"}
 """The neutral colours of the style sheet become those of the page's theme: ink is light on dark paper."""
 
 
+PIXELS_A_POINT = 1.9
+"""A figure of the full 7 inches fills the page; a smaller one stays smaller, its letters the same size."""
+
+
 def inline_svg(path: str | Path, *, prefix: str, title: str) -> Markup:
     """Return an svg file as markup: an image with the text alternative ``title``, ids prefixed so that several fit in one page, neutrals by theme."""
     svg = Path(path).read_text(encoding="utf-8")
@@ -23,5 +27,6 @@ def inline_svg(path: str | Path, *, prefix: str, title: str) -> Markup:
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
     svg = re.sub("|".join(THEME), lambda colour: THEME[colour[0]], svg)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()
-    opening = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+    size = f'viewBox="0 0 {width} {height}" style="max-width:{float(width) * PIXELS_A_POINT:.0f}px"'
+    opening = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {size} role="img" aria-label="{escape(title)}">'
     return Markup(opening + re.sub(r"\n\s*", "\n", svg[svg.index(">") + 1 :]))

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from latentbench.reporting.figures import WIDTH
+from latentbench.reporting.figures import WIDTH, sentence_figure
 from latentbench.reporting.style import MUTED, lighten, model_colours, model_order
 from latentbench.reporting.tables import StudyTables
 
@@ -36,7 +36,7 @@ def losses_figure(tables: StudyTables) -> Figure:
     history = tables.history
     trained = {model: kind for model, kind in tables.kinds.items() if model in set(history["model"])}
     if not trained:
-        return _empty_figure("no model of this study is trained by epochs")
+        return sentence_figure("no model of this study is trained by epochs")
     colours = model_colours(tables.kinds)
     models = model_order(trained)
     terms = ["loss", *(term for term in dict.fromkeys(history["term"]) if term != "loss")]
@@ -69,10 +69,3 @@ def _name_epochs(axes: np.ndarray) -> None:
         for ax in drawn:
             ax.tick_params(labelbottom=ax is drawn[-1])
         drawn[-1].set_xlabel("epoch")
-
-
-def _empty_figure(why: str) -> Figure:
-    figure, ax = plt.subplots(figsize=(WIDTH, 0.6))
-    ax.set_axis_off()
-    ax.text(0, 0.5, why, va="center")
-    return figure

@@ -1,0 +1,140 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from latentbench.reporting.page import FIGURE_TITLES, read_dataset, render_page
+from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
+from latentbench.reporting.tables import StudyTables
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+SCHEMA = Path(__file__).parents[2] / "config" / "schemas" / "report.schema.json"
+
+
+class Structure(HTMLParser):
+    """Collects tags, ids and links, and fails on tags that close in the wrong order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open, self.tags, self.ids, self.attributes = [], [], [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.attributes.append((tag, attrs))
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def make_page(study_folder, svg):
+    def make(tables: StudyTables, answer: pd.DataFrame, **about) -> str:
+        datasets = []
+        for dataset in tables.datasets:
+            prepared = read_prepared(study_folder / f"data/{dataset}/prepared.h5ad")
+            prepared["about"] |= about
+            maps = pd.read_parquet(study_folder / f"maps/{dataset}.parquet")
+            datasets.append(read_dataset(dataset, prepared, dict.fromkeys(FIGURE_TITLES, svg), maps))
+        config = {"datasets": tables.datasets, "preprocessing": {"split": {"test_fraction": 0.2}}}
+        return render_page(tables, answer, datasets=datasets, cost_figure=svg, versions={"torch": "2.13.0"}, config=config, title="A study")
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def answer(study_folder):
+    return pd.read_csv(study_folder / "tables" / "answer.tsv", sep="\t")
+
+
+@pytest.fixture(scope="module")
+def page(make_page, tables, answer):
+    return make_page(tables, answer)
+
+
+def test_the_page_asks_nothing_of_the_network(page):
+    addresses = [value for _, attrs in Structure(page).attributes for key, value in attrs.items() if key in ("src", "href", "xlink:href")]
+    assert addresses
+    assert [address for address in addresses if re.match(r"(https?:)?//", address)] == []
+    assert "@import" not in page
+    assert "url(http" not in page
+
+
+def test_tags_are_balanced_and_ids_unique(page):
+    ids = Structure(page).ids
+    assert len(ids) == len(set(ids))
+
+
+def test_every_section_of_the_navigation_is_there(page):
+    structure = Structure(page)
+    targets = [attrs["href"][1:] for tag, attrs in structure.attributes if tag == "a" and attrs["href"].startswith("#")]
+    assert len(targets) > 8
+    assert set(targets) <= set(structure.ids)
+
+
+def test_the_answer_comes_before_everything_else(page):
+    places = [page.index(f'id="{section}"') for section in ("answer", "scores", "maps", "training", "failures", "cost", "data", "methods", "files")]
+    assert places == sorted(places)
+
+
+def test_every_figure_has_a_text_alternative_and_every_column_a_scope(page):
+    structure = Structure(page)
+    assert all(attrs.get("aria-label") for tag, attrs in structure.attributes if tag == "svg")
+    assert all(attrs.get("scope") for tag, attrs in structure.attributes if tag == "th")
+
+
+def test_failures_are_listed_with_their_reason(page, made_up):
+    assert "diverged" in page
+    assert made_up.reason.replace("'", "&#39;") in page
+
+
+def test_no_failure_is_said_plainly(make_page, tables, answer):
+    ok = StudyTables(
+        *(frame[frame["status"] == "ok"] if "status" in frame else frame for frame in (tables.scores, tables.summary, tables.status, tables.history))
+    )
+    assert "None: every replica of every variant ended well" in make_page(ok, answer)
+
+
+def test_names_of_files_are_harmless_in_the_page(make_page, tables, answer):
+    hostile = "<script>alert(1)</script>"
+    page = make_page(tables, answer, citation=hostile, filters={hostile: 3}, source=f'"{hostile}')
+    assert hostile not in page
+    assert page.count("&lt;script&gt;alert(1)") >= 3
+    assert Structure(page).tags.count("script") == 1
+
+
+def test_the_same_study_gives_the_same_page(make_page, tables, answer, page):
+    assert make_page(tables, answer) == page
+
+
+def test_sorting_values_are_numbers_or_empty(page):
+    values = [attrs["data-value"] for tag, attrs in Structure(page).attributes if tag == "td" and "number" in attrs.get("class", "") and "data-value" in attrs]
+    assert values
+    assert all(value == "" or float(value) >= -1 for value in values)
+
+
+def test_versions_that_differ_between_jobs_are_all_named(tmp_path):
+    for i, version in enumerate(("2.13.0", "2.12.0", "2.13.0")):
+        (tmp_path / f"{i}.json").write_text(json.dumps({"versions": {"torch": version}}))
+    assert read_versions(sorted(tmp_path.iterdir())) == {"torch": "2.12.0 and 2.13.0"}
+
+
+def test_figures_are_found_by_name():
+    assert figures_by_name(["results/figures/a.b/scores.svg"]) == {"scores": Path("results/figures/a.b/scores.svg")}
+
+
+def test_the_schema_asks_for_a_title_and_options_of_maps():
+    assert set(json.loads(SCHEMA.read_text())["properties"]) == {"title", "maps"}
