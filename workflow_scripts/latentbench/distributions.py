@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from latentbench.kernels import log_prob as kernels
 from latentbench.random_streams import standard_normal_like
 
 
@@ -124,7 +125,7 @@ class Poisson:
 
     def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x) = x log mu - mu - lgamma(x + 1), summed over vars."""
-        return (x * self.log_mean - self.mean - torch.lgamma(x + 1)).sum(-1)
+        return kernels.poisson(x, self.library_size, self.scale_logits)
 
 
 @dataclass(frozen=True)
@@ -146,16 +147,8 @@ class NegativeBinomial:
         return torch.exp(self.log_mean)
 
     def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
-        """Return log p(x), summed over vars."""
-        return self.log_prob_each(x).sum(-1)
-
-    def log_prob_each(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs vars"]:
-        """Return lgamma(x+t) - lgamma(t) - lgamma(x+1) + t log(t/(t+m)) + x log(m/(t+m)) of every value."""
-        log_mean = self.log_mean
-        log_total = torch.logaddexp(self.log_theta, log_mean)
-        theta = torch.exp(self.log_theta)
-        binomial = torch.lgamma(x + theta) - torch.lgamma(theta) - torch.lgamma(x + 1)
-        return binomial + theta * (self.log_theta - log_total) + x * (log_mean - log_total)
+        """Return log p(x) = lgamma(x+t) - lgamma(t) - lgamma(x+1) + t log(t/(t+m)) + x log(m/(t+m)), summed over vars."""
+        return kernels.negative_binomial(x, self.library_size, self.scale_logits, self.log_theta)
 
 
 @dataclass(frozen=True)
@@ -172,7 +165,5 @@ class ZeroInflatedNegativeBinomial:
 
     def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x): log(1 - pi) + NB(x) for x > 0, log(pi + (1 - pi) NB(0)) at 0, summed over vars."""
-        log_nb = self.counts.log_prob_each(x)
-        from_counts = F.logsigmoid(-self.zi_logits) + log_nb
-        at_zero = torch.logaddexp(F.logsigmoid(self.zi_logits), from_counts)
-        return torch.where(x == 0, at_zero, from_counts).sum(-1)
+        nb = self.counts
+        return kernels.zero_inflated_negative_binomial(x, nb.library_size, nb.scale_logits, nb.log_theta, self.zi_logits)

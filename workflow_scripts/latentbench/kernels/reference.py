@@ -1,0 +1,76 @@
+"""Loss kernels in plain torch, for any device and precision: the formulas that ``compiled`` repeats, and what it is tested against.
+
+Every function takes x and the parameters of a distribution and returns log p(x), summed over vars, and its derivative by every parameter, before any sum over
+broadcast axes. With mu = L softmax(a), r = mu / theta and l = log(1 + r), equations (1) to (3) of ``compiled`` hold.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+Counts = Float[Tensor, "#replicas *#samples obs vars"]
+Sizes = Float[Tensor, "#replicas *#samples obs 1"]
+PerVar = Float[Tensor, "replicas *samples obs vars"]
+PerCell = Float[Tensor, "replicas *samples obs"]
+
+
+def negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, *, wants_gradient: bool) -> tuple[PerCell, tuple[PerVar, ...]]:
+    """Return log NB(x) and its derivatives by ``scale_logits`` and ``log_theta``."""
+    nb = _NegativeBinomialParts(x, library_size, scale_logits, log_theta)
+    log_prob = (x * (nb.log_mean - nb.log_excess) - nb.at_zero + nb.constant).sum(-1)
+    return log_prob, (nb.through_softmax(nb.h), nb.slope - nb.at_zero - nb.h)
+
+
+def zero_inflated_negative_binomial(
+    x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, zi_logits: PerVar, *, wants_gradient: bool
+) -> tuple[PerCell, tuple[PerVar, ...]]:
+    """Return log ZINB(x) and its derivatives by ``scale_logits``, ``log_theta`` and ``zi_logits``."""
+    nb = _NegativeBinomialParts(x, library_size, scale_logits, log_theta)
+    is_zero = x == 0
+    log_zero = torch.logaddexp(zi_logits, -nb.at_zero)
+    log_seen = torch.where(is_zero, log_zero, x * (nb.log_mean - nb.log_excess) - nb.at_zero + nb.constant)
+    from_counts = torch.where(is_zero, torch.sigmoid(-zi_logits - nb.at_zero), 1.0)
+    inflated = torch.where(is_zero, torch.sigmoid(zi_logits + nb.at_zero), 0.0)
+    log_prob = (log_seen - F.softplus(zi_logits)).sum(-1)
+    return log_prob, (nb.through_softmax(from_counts * nb.h), from_counts * (nb.slope - nb.at_zero - nb.h), inflated - torch.sigmoid(zi_logits))
+
+
+def poisson(x: Counts, library_size: Sizes, scale_logits: PerVar, *, wants_gradient: bool) -> tuple[PerCell, tuple[PerVar, ...]]:
+    """Return log Poisson(x) and its derivative x - softmax(a) sum x: the sum of mu is the library size whatever the logits."""
+    log_shares = F.log_softmax(scale_logits, dim=-1)
+    constant = -torch.lgamma(x.double() + 1).sum(-1) - library_size.squeeze(-1)
+    log_prob = (x * (log_shares + torch.log(library_size))).sum(-1) + constant.to(x.dtype)
+    return log_prob, (x - torch.exp(log_shares) * x.sum(-1, keepdim=True),)
+
+
+class _NegativeBinomialParts:
+    """The terms that NB and ZINB share, by the names of ``compiled``: h, ``slope`` T, ``at_zero`` theta l, ``constant`` R - lgamma(x + 1)."""
+
+    def __init__(self, x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor) -> None:
+        theta = torch.exp(log_theta)
+        log_shares = F.log_softmax(scale_logits, dim=-1)
+        self.shares = torch.exp(log_shares)
+        self.log_mean = log_shares + torch.log(library_size)
+        mean = self.shares * library_size
+        ratio = mean / theta
+        self.log_excess = torch.log1p(ratio)
+        self.at_zero = theta * self.log_excess
+        self.h = (x - mean) / (1 + ratio)
+        rising, slope = log_rising(x.double(), log_theta.double())
+        self.constant = (rising - torch.lgamma(x.double() + 1)).to(x.dtype)
+        self.slope = slope.to(x.dtype)
+
+    def through_softmax(self, gradient: PerVar) -> PerVar:
+        """Turn a derivative by log mu into one by the logits."""
+        return gradient - self.shares * gradient.sum(-1, keepdim=True)
+
+
+def log_rising(x: Float[Tensor, "*x"], log_theta: Float[Tensor, "*theta"]) -> tuple[Float[Tensor, "*any"], Float[Tensor, "*any"]]:
+    """Return R = lgamma(x + theta) - lgamma(theta) - x log theta and T = theta (digamma(x + theta) - digamma(theta)), in double precision.
+
+    Differences of large terms when theta is large: hence the precision.
+    """
+    theta = torch.exp(log_theta)
+    rising = torch.lgamma(x + theta) - torch.lgamma(theta) - x * log_theta
+    return rising, theta * (torch.digamma(x + theta) - torch.digamma(theta))
