@@ -51,12 +51,19 @@ def dataset_row(wildcards):
     return study.row(wildcards.dataset)
 
 
+def own_files(wildcards):
+    """The local files that a data set's row names: a changed file is read anew."""
+    row = study.row(wildcards.dataset)
+    named = [*row["sources"], row["annotation"]]
+    return [path for path in named if path and ":" not in path and Path(path).exists()]
+
+
 def dataset_preset(wildcards):
     return study.row(wildcards.dataset)["preset"]
 
 
 def preset_options(wildcards):
-    return study.config["preprocessing"][dataset_preset(wildcards)]
+    return study.config["preprocessing"].get(dataset_preset(wildcards), {})
 
 
 def model_variant(wildcards):

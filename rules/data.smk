@@ -1,5 +1,6 @@
 rule download:
     input:
+        own=own_files,
         code=library("download"),
     output:
         raw="results/data/{dataset}/raw.h5ad",
@@ -9,7 +10,6 @@ rule download:
         "../envs/download.yaml"
     params:
         row=dataset_row,
-        mirror=config["mirror"],
         cache="results/cache",
     message:
         "Getting {wildcards.dataset}"

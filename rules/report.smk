@@ -9,13 +9,13 @@ rule draw_maps:
         code=library("draw_maps"),
     output:
         maps="results/maps/{dataset}.parquet",
-    params:
-        options=lookup(dpath="report/maps", within=config, default={}),
     log:
         "results/logs/draw_maps/{dataset}.log",
     conda:
         "../envs/figures.yaml"
     threads: 1
+    params:
+        options=lookup(dpath="report/maps", within=config, default={}),
     message:
         "lay out the embeddings of {wildcards.dataset}"
     script:
@@ -114,13 +114,13 @@ rule draw_dataset_figures:
             subcategory="{dataset}",
             labels={"figure": "confusion matrix"},
         ),
-    params:
-        models=models_of,
     log:
         "results/logs/draw_dataset_figures/{dataset}.log",
     conda:
         "../envs/figures.yaml"
     threads: 1
+    params:
+        models=models_of,
     message:
         "draw the figures of {wildcards.dataset}"
     script:
@@ -148,13 +148,13 @@ rule run_notebook:
             subcategory="{dataset}",
             labels={"figure": "notebook"},
         ),
-    params:
-        models=models_of,
     log:
         "results/logs/run_notebook/{dataset}.log",
     conda:
         "../envs/notebook.yaml"
     threads: 1
+    params:
+        models=models_of,
     message:
         "run the notebook of {wildcards.dataset}"
     script:
@@ -193,14 +193,14 @@ rule write_report:
             category="Study",
             labels={"figure": "report"},
         ),
-    params:
-        datasets=study.datasets,
-        config=config,
     log:
         "results/logs/write_report.log",
     conda:
         "../envs/report.yaml"
     threads: 1
+    params:
+        datasets=study.datasets,
+        config=config,
     message:
         "write the report"
     script:

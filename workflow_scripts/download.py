@@ -15,4 +15,5 @@ def main(raw_path: str, *, row: dict[str, Any], mirror: str | None, cache: str) 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    main(snakemake.output.raw, row=snakemake.params.row, mirror=snakemake.params.mirror, cache=snakemake.params.cache)
+    # From the config and not from params: another mirror must not make the data, and all that follows, anew.
+    main(snakemake.output.raw, row=snakemake.params.row, mirror=snakemake.config["mirror"], cache=snakemake.params.cache)

@@ -1,0 +1,62 @@
+# make            the environment, then the default study on every core -> results/report/index.html
+# make test       the environment, then the whole test suite
+# make help       everything else
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+# On a terminal: progress bars; in a file: plain lines.
+LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
+
+.DEFAULT_GOAL := study
+.PHONY: study test test-fast check validate reference lock clean clean-all help environment
+
+study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
+	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
+	@echo "The report: results/report/index.html"
+
+test: environment ## run every test
+	$(BIN)/python -m pytest
+
+test-fast: environment ## run the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+check: environment ## ruff, snakefmt, snakemake --lint, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+	$(BIN)/python -m pytest
+
+validate: environment ## check config, sheets and schemas in seconds, and show what would run; trains nothing
+	$(BIN)/snakemake --dry-run --quiet all $(ARGS)
+	@echo "The config and its sheets are valid."
+
+environment: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	@touch $@
+
+reference: environment ## write config/README.md from the schemas
+	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.config_reference config/schemas > config/README.md
+
+lock: ## resolve pyproject.toml anew and write requirements.lock
+	rm -rf .lock-venv
+	$(PYTHON) -m venv .lock-venv
+	.lock-venv/bin/python -m pip install --quiet ".[pipeline,dev]"
+	{ echo "# Made by 'make lock' from pyproject.toml. A build suffix such as +cpu is left out: the platform chooses the build."; \
+	  .lock-venv/bin/python -m pip freeze --all --exclude latentbench --exclude setuptools | sed 's/+cpu$$//'; } > .requirements.lock.new
+	mv .requirements.lock.new requirements.lock
+	rm -rf .lock-venv
+
+clean: ## remove what the study made (downloads in results/cache stay)
+	find results -mindepth 1 -maxdepth 1 ! -name README.md ! -name cache -exec rm -rf {} +
+
+clean-all: clean ## also remove downloads, Snakemake's records and the environment
+	rm -rf results/cache .snakemake $(VENV)
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
