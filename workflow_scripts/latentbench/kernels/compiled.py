@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-# Types are numba's own business: a checker's wrapper (the tests' import hook) could not be compiled, hence no_type_check everywhere.
+# numba infers types and compiles no checker's wrapper (the tests' import hook adds one): hence no annotations, and no_type_check. Arrays are float32.
 # "contract" lets LLVM fuse a multiplication and an addition; it never reorders.
 COMPILED = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
 N_TABULATED = 16
@@ -61,7 +61,7 @@ def _larger(typing_context, largest, value):
 
 @njit(**COMPILED)
 @no_type_check
-def exp_of_negative(x: np.float32) -> np.float32:
+def exp_of_negative(x):
     """Return exp(x) for x <= 0; exp(-87.3), about 1e-38, below that. NaN stays NaN."""
     x = _EXP_LOWEST if x < _EXP_LOWEST else x
     n = np.float32(np.int32(x * _LOG2_E - _HALF))
@@ -72,7 +72,7 @@ def exp_of_negative(x: np.float32) -> np.float32:
 
 @njit(**COMPILED)
 @no_type_check
-def log1p_of_positive(r: np.float32) -> np.float32:
+def log1p_of_positive(r):
     """Return log(1 + r) for finite r >= 0: with r itself, not (1 + r) - 1, where 1 + r < sqrt(2)."""
     bits = np.float32(_ONE + r).view(np.int32)
     exponent = np.int32((bits - _SQRT_HALF_BITS) >> _EXPONENT_SHIFT)
@@ -86,7 +86,7 @@ def log1p_of_positive(r: np.float32) -> np.float32:
 
 @njit(**COMPILED)
 @no_type_check
-def log_rising(x: float, theta: float) -> tuple[float, float]:
+def log_rising(x, theta):
     """Return R(x, theta) and T(x, theta) of equations (1) and (3) for any real x >= 0, in double precision.
 
     Stirling's series at theta + 8 and a product for the eight steps up to it; no difference of large terms either.
@@ -103,7 +103,7 @@ def log_rising(x: float, theta: float) -> tuple[float, float]:
 
 @njit(**COMPILED)
 @no_type_check
-def _lgamma_rest(z: float) -> float:
+def _lgamma_rest(z):
     """Return lgamma(z) - (z - 1/2) log z + z - log(2 pi) / 2 for z >= 8."""
     square = z * z
     return (1 / 12 - (1 / 360 - (1 / 1260 - 1 / 1680 / square) / square) / square) / z
@@ -111,7 +111,7 @@ def _lgamma_rest(z: float) -> float:
 
 @njit(**COMPILED)
 @no_type_check
-def _digamma_rest(z: float) -> float:
+def _digamma_rest(z):
     """Return digamma(z) - log z for z >= 8."""
     square = z * z
     return -0.5 / z - (1 / 12 - (1 / 120 - (1 / 252 - 1 / 240 / square) / square) / square) / square
@@ -119,7 +119,7 @@ def _digamma_rest(z: float) -> float:
 
 @njit(**COMPILED)
 @no_type_check
-def _tabulate(theta: np.ndarray, risings: np.ndarray, slopes: np.ndarray) -> None:
+def _tabulate(theta, risings, slopes):
     """Fill row k of two tables with R(k, theta) and T(k, theta) of every gene."""
     risings[0], slopes[0] = _ZERO, _ZERO
     for k in range(1, N_TABULATED):
@@ -132,7 +132,7 @@ def _tabulate(theta: np.ndarray, risings: np.ndarray, slopes: np.ndarray) -> Non
 
 @njit(**COMPILED)
 @no_type_check
-def _find_rare(x: np.ndarray, genes: np.ndarray) -> int:
+def _find_rare(x, genes):
     """List the genes whose count is neither 0 nor 1, without a branch; return how many there are."""
     n = 0
     for gene in range(x.shape[0]):
@@ -143,7 +143,7 @@ def _find_rare(x: np.ndarray, genes: np.ndarray) -> int:
 
 @njit(**COMPILED)
 @no_type_check
-def _look_up(x: np.ndarray, genes: np.ndarray, theta: np.ndarray, risings: np.ndarray, slopes: np.ndarray, extra_slopes: np.ndarray) -> float:
+def _look_up(x, genes, theta, risings, slopes, extra_slopes):
     """Return sum R - lgamma(x + 1) over the listed genes of a cell, and leave T - x of each in ``extra_slopes``."""
     constant = 0.0
     for i in range(genes.shape[0]):
@@ -161,14 +161,14 @@ def _look_up(x: np.ndarray, genes: np.ndarray, theta: np.ndarray, risings: np.nd
 
 @njit(**COMPILED)
 @no_type_check
-def _log_factorial(count: np.float32) -> float:
+def _log_factorial(count):
     k = int(count)
     return _LOG_FACTORIALS[k] if k < N_TABULATED and count == k else math.lgamma(np.float64(count) + 1)
 
 
 @njit(**COMPILED)
 @no_type_check
-def _softmax(logits: np.ndarray, weights: np.ndarray) -> tuple[np.float32, np.float32]:
+def _softmax(logits, weights):
     """Leave exp(logits - their maximum) in ``weights``; return that maximum and their sum."""
     largest = logits[0]
     for gene in range(logits.shape[0]):
@@ -182,7 +182,7 @@ def _softmax(logits: np.ndarray, weights: np.ndarray) -> tuple[np.float32, np.fl
 
 @njit(**COMPILED)
 @no_type_check
-def _through_softmax(gradient: np.ndarray, weights: np.ndarray, share: np.float32) -> None:
+def _through_softmax(gradient, weights, share):
     """Turn a gradient by log mu into one by the logits, equation (2)."""
     for gene in range(gradient.shape[0]):
         gradient[gene] -= weights[gene] * share
@@ -190,16 +190,7 @@ def _through_softmax(gradient: np.ndarray, weights: np.ndarray, share: np.float3
 
 @njit(**COMPILED)
 @no_type_check
-def _negative_binomial_row(
-    x: np.ndarray,
-    logits: np.ndarray,
-    library_size: np.float32,
-    theta: np.ndarray,
-    inverse_theta: np.ndarray,
-    weights: np.ndarray,
-    d_logits: np.ndarray,
-    d_log_theta: np.ndarray,
-) -> np.float32:
+def _negative_binomial_row(x, logits, library_size, theta, inverse_theta, weights, d_logits, d_log_theta):
     """Return log p of one cell without the looked-up terms, and leave its derivatives in the last two arguments."""
     largest, total = _softmax(logits, weights)
     scale, offset = library_size / total, np.float32(math.log(library_size) - math.log(total)) - largest
@@ -218,68 +209,9 @@ def _negative_binomial_row(
     return value
 
 
-@njit(cache=True, **COMPILED)
-@no_type_check
-def negative_binomial(
-    x: np.ndarray,
-    logits: np.ndarray,
-    stride: int,
-    library_size: np.ndarray,
-    theta: np.ndarray,
-    log_prob: np.ndarray,
-    d_logits: np.ndarray,
-    d_log_theta: np.ndarray,
-) -> None:
-    """Fill ``log_prob`` (replicas, samples, obs) and the derivatives (rows, vars) of every cell; derivatives of one row are scratch.
-
-    ``x`` is (replicas, 1 or samples, obs, vars), ``library_size`` (replicas, samples, obs), ``theta`` (replicas, vars); row i of the logits begins
-    at i * stride.
-    """
-    n_replicas, n_samples, n_obs = log_prob.shape
-    n_vars = x.shape[3]
-    risings, slopes = np.empty((N_TABULATED, n_vars), np.float32), np.empty((N_TABULATED, n_vars), np.float32)
-    weights, extra_slopes, rare = np.empty(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.int32)
-    constant, n_rare = 0.0, 0
-    for replica in range(n_replicas):
-        _tabulate(theta[replica], risings, slopes)
-        inverse_theta = _ONE / theta[replica]
-        for cell in range(n_obs):
-            for sample in range(n_samples):
-                counts = x[replica, sample if x.shape[1] > 1 else 0, cell]
-                if sample == 0 or x.shape[1] > 1:
-                    n_rare = _find_rare(counts, rare)
-                    constant = _look_up(counts, rare[:n_rare], theta[replica], risings, slopes, extra_slopes)
-                row = (replica * n_samples + sample) * n_obs + cell
-                kept = row if d_logits.shape[0] > 1 else 0
-                value = _negative_binomial_row(
-                    counts,
-                    logits[row * stride : row * stride + n_vars],
-                    library_size[replica, sample, cell],
-                    theta[replica],
-                    inverse_theta,
-                    weights,
-                    d_logits[kept],
-                    d_log_theta[kept],
-                )
-                log_prob[replica, sample, cell] = value + constant
-                for i in range(n_rare):
-                    d_log_theta[kept, rare[i]] += extra_slopes[i]
-
-
 @njit(**COMPILED)
 @no_type_check
-def _zero_inflated_row(
-    x: np.ndarray,
-    logits: np.ndarray,
-    zi_logits: np.ndarray,
-    library_size: np.float32,
-    theta: np.ndarray,
-    inverse_theta: np.ndarray,
-    weights: np.ndarray,
-    d_logits: np.ndarray,
-    d_log_theta: np.ndarray,
-    d_zi_logits: np.ndarray,
-) -> np.float32:
+def _zero_inflated_row(x, logits, zi_logits, library_size, theta, inverse_theta, weights, d_logits, d_log_theta, d_zi_logits):
     """Return log p of one cell without the looked-up terms, and leave its derivatives in the last three arguments.
 
     At x = 0, log p = log(exp(zi) + exp(-theta l)) - log(1 + exp(zi)), and the derivatives of the NB count by the probability that it made the zero.
@@ -305,7 +237,7 @@ def _zero_inflated_row(
         inflated = inflated if is_zero else _ZERO
         from_counts = from_counts if is_zero else _ONE
         log_seen = log_zero if is_zero else x[gene] * (logits[gene] + offset - log_excess) - at_zero
-        value = _plus(value, log_seen - (zi if zi > _ZERO else _ZERO) - log1p_of_positive(zi_tail))
+        value = _plus(value, log_seen - (_ZERO if zi < _ZERO else zi) - log1p_of_positive(zi_tail))
         pull = _plus(pull, from_counts * h)
         d_logits[gene] = from_counts * h
         d_log_theta[gene] = from_counts * (x[gene] - at_zero - h)
@@ -316,20 +248,12 @@ def _zero_inflated_row(
 
 @njit(cache=True, **COMPILED)
 @no_type_check
-def zero_inflated_negative_binomial(
-    x: np.ndarray,
-    logits: np.ndarray,
-    stride: int,
-    library_size: np.ndarray,
-    theta: np.ndarray,
-    zi_logits: np.ndarray,
-    zi_stride: int,
-    log_prob: np.ndarray,
-    d_logits: np.ndarray,
-    d_log_theta: np.ndarray,
-    d_zi_logits: np.ndarray,
-) -> None:
-    """Do as ``negative_binomial`` with zero-inflation logits, whose rows lie as those of the logits do."""
+def negative_binomial(x, logits, stride, library_size, theta, zi_logits, zi_stride, log_prob, d_logits, d_log_theta, d_zi_logits):
+    """Fill ``log_prob`` (replicas, samples, obs) and the derivatives (rows, vars) of every cell; derivatives of one row are scratch.
+
+    ``x`` is (replicas, 1 or samples, obs, vars), ``library_size`` (replicas, samples, obs), ``theta`` (replicas, vars); row i of the logits begins
+    at i * stride. Without zero inflation ``zi_logits`` and ``d_zi_logits`` are None.
+    """
     n_replicas, n_samples, n_obs = log_prob.shape
     n_vars = x.shape[3]
     risings, slopes = np.empty((N_TABULATED, n_vars), np.float32), np.empty((N_TABULATED, n_vars), np.float32)
@@ -346,18 +270,14 @@ def zero_inflated_negative_binomial(
                     constant = _look_up(counts, rare[:n_rare], theta[replica], risings, slopes, extra_slopes)
                 row = (replica * n_samples + sample) * n_obs + cell
                 kept = row if d_logits.shape[0] > 1 else 0
-                value = _zero_inflated_row(
-                    counts,
-                    logits[row * stride : row * stride + n_vars],
-                    zi_logits[row * zi_stride : row * zi_stride + n_vars],
-                    library_size[replica, sample, cell],
-                    theta[replica],
-                    inverse_theta,
-                    weights,
-                    d_logits[kept],
-                    d_log_theta[kept],
-                    d_zi_logits[kept],
-                )
+                size, cell_logits = library_size[replica, sample, cell], logits[row * stride : row * stride + n_vars]
+                if zi_logits is None:
+                    value = _negative_binomial_row(counts, cell_logits, size, theta[replica], inverse_theta, weights, d_logits[kept], d_log_theta[kept])
+                else:
+                    cell_zi = zi_logits[row * zi_stride : row * zi_stride + n_vars]
+                    value = _zero_inflated_row(
+                        counts, cell_logits, cell_zi, size, theta[replica], inverse_theta, weights, d_logits[kept], d_log_theta[kept], d_zi_logits[kept]
+                    )
                 log_prob[replica, sample, cell] = value + constant
                 for i in range(n_rare):
                     d_log_theta[kept, rare[i]] += extra_slopes[i]
@@ -365,7 +285,7 @@ def zero_inflated_negative_binomial(
 
 @njit(cache=True, **COMPILED)
 @no_type_check
-def poisson(x: np.ndarray, logits: np.ndarray, stride: int, library_size: np.ndarray, log_prob: np.ndarray, d_logits: np.ndarray) -> None:
+def poisson(x, logits, stride, library_size, log_prob, d_logits):
     """Do as ``negative_binomial`` for Poisson counts: the sum of mu is the library size, the derivative x - softmax(a) sum x."""
     n_replicas, n_samples, n_obs = log_prob.shape
     n_vars = x.shape[3]

@@ -17,7 +17,7 @@ def negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_
     """Return log NB(x) and, if wanted, its derivatives by ``scale_logits`` and ``log_theta`` (before the sum over cells)."""
     log_prob, derivatives, arrays = _results(scale_logits, 2, wants_gradient)
     theta = _per_replica(torch.exp(log_theta), scale_logits)
-    compiled.negative_binomial(_counts(x, scale_logits), *_rows(scale_logits), _sizes(library_size, scale_logits), theta, *arrays)
+    compiled.negative_binomial(_counts(x, scale_logits), *_rows(scale_logits), _sizes(library_size, scale_logits), theta, None, 0, *arrays, None)
     return log_prob, derivatives
 
 
@@ -27,8 +27,7 @@ def zero_inflated_negative_binomial(
     """Return log ZINB(x) and, if wanted, its derivatives by ``scale_logits``, ``log_theta`` (before the sum over cells) and ``zi_logits``."""
     log_prob, derivatives, arrays = _results(scale_logits, 3, wants_gradient)
     theta = _per_replica(torch.exp(log_theta), scale_logits)
-    sizes = _sizes(library_size, scale_logits)
-    compiled.zero_inflated_negative_binomial(_counts(x, scale_logits), *_rows(scale_logits), sizes, theta, *_rows(zi_logits), *arrays)
+    compiled.negative_binomial(_counts(x, scale_logits), *_rows(scale_logits), _sizes(library_size, scale_logits), theta, *_rows(zi_logits), *arrays)
     return log_prob, derivatives
 
 
