@@ -7,7 +7,7 @@ from latentbench.reporting.tables import best_model, failures, headline, headlin
 def test_a_table_without_a_column_is_refused_by_name(tmp_path):
     path = tmp_path / "status.tsv"
     pd.DataFrame({"dataset": ["a"], "model": ["b"]}).to_csv(path, sep="\t", index=False)
-    with pytest.raises(ValueError, match="status.tsv: no column kind"):
+    with pytest.raises(ValueError, match=r"status\.tsv: no column kind"):
         read_table(path, "status")
 
 

@@ -100,7 +100,7 @@ def lay_out(embedding: Float[np.ndarray, "obs latent"], *, layout: Layout, seed:
     tsne: van der Maaten and Hinton 2008, PCA start, 500 iterations; umap: McInnes et al. 2018 (arXiv:1802.03426); pca: the first two components.
     One thread: the same bytes on any number of cores.
     """
-    n_obs, n_latent = embedding.shape
+    n_latent = embedding.shape[1]
     if n_latent <= 2:
         return np.pad(embedding, ((0, 0), (0, 2 - n_latent))).astype("float32")
     with threadpool_limits(1):

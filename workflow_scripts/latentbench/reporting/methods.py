@@ -10,16 +10,16 @@ from latentbench.reporting.style import model_colours, model_order
 from latentbench.reporting.tables import StudyTables
 
 PARAGRAPHS = (
-    """Each data set was split once into training and test cells ({share} the cells for testing, stratified by label where labels exist). Variable genes, scaling
-    and principal components were fitted on the training cells alone and applied to all.""",
+    """Each data set was split once into training and test cells ({share} the cells for testing, stratified by label where labels exist). Variable genes,
+    scaling and principal components were fitted on the training cells alone and applied to all.""",
     """Every variant was trained once for each seed ({seeds}); a seed fixes initial weights, order of minibatches and noise. Hyperparameters were the same for
     every data set and none was chosen by labels. A replica whose loss stopped being finite is counted as diverged.""",
-    """Clusterings were fitted on the training cells and test cells assigned to them: the model’s own components, k-means with the declared number of clusters,
-    Leiden at a resolution chosen without labels. Which of them speaks for a variant was fixed beforehand: its own, else k-means, else Leiden where no number is
-    declared.""",
-    """Scores are the adjusted Rand index (ARI; Hubert and Arabie 1985), normalised mutual information (NMI, arithmetic mean; Strehl and Ghosh 2002) and accuracy
-    under the best one-to-one matching of clusters to labels (ACC; Kuhn 1955), on test cells. Intervals are 95 % bootstrap intervals over seeds, and over data sets
-    and seeds for the study as a whole; differences are tested in pairs with Holm’s correction.""",
+    """Clusterings were fitted on the training cells and test cells assigned to them: the model’s own components, k-means with the declared number of
+    clusters, Leiden at a resolution chosen without labels. Which of them speaks for a variant was fixed beforehand: its own, else k-means, else Leiden where
+    no number is declared.""",
+    """Scores are the adjusted Rand index (ARI; Hubert and Arabie 1985), normalised mutual information (NMI, arithmetic mean; Strehl and Ghosh 2002) and
+    accuracy under the best one-to-one matching of clusters to labels (ACC; Kuhn 1955), on test cells. Intervals are 95 % bootstrap intervals over seeds, and
+    over data sets and seeds for the study as a whole; differences are tested in pairs with Holm’s correction.""",
     """Controls bound the scores: a random projection (what no learning gives), shuffled labels (chance) and the true labels (the ceiling). They, and variants
     that saw labels (†), take no part in the contest.""",
 )
