@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from latentbench.code_dependencies import library_files
+
+SCRIPTS = Path(__file__).parents[1] / "workflow_scripts"
+LIBRARY = SCRIPTS / "latentbench"
+
+
+def names(script, *also):
+    return {str(Path(path).relative_to(LIBRARY)) for path in library_files(SCRIPTS / f"{script}.py", *also, library=LIBRARY)}
+
+
+def test_imports_are_followed_through_modules_to_the_end():
+    assert {"training/fit.py", "random_streams.py", "outcomes.py", "training/__init__.py", "__init__.py"} <= names("train")
+
+
+def test_a_model_is_an_input_of_its_own_training_only():
+    assert "models/vae.py" in names("train", "models.vae")
+    assert not {"models/vae.py", "models/gmvae.py", "models/references.py"} & names("train")
+    assert "models/gmvae.py" not in names("train", "models.vae")
+
+
+def test_stages_do_not_depend_on_each_other():
+    assert not any(name.startswith("reporting/") for name in names("train") | names("evaluate") | names("preprocess"))
+    assert not any(name.startswith("training/") for name in names("preprocess") | names("evaluate"))
+
+
+@pytest.mark.parametrize("script", sorted(path.stem for path in SCRIPTS.glob("*.py")))
+def test_no_library_file_knows_snakemake(script):
+    for path in library_files(SCRIPTS / f"{script}.py", library=LIBRARY):
+        assert "snakemake." not in Path(path).read_text(), path

@@ -1,0 +1,120 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from latentbench.study import load_study, nearest
+
+ROOT = Path(__file__).parents[1]
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    return tmp_path
+
+
+def load(folder, **changes):
+    return load_study({**CONFIG, **changes}, named="config.yaml", schemas=ROOT / "config/schemas", folders=[folder])
+
+
+def rewrite_models(folder, **variants):
+    (folder / "config/models.yaml").write_text(yaml.safe_dump(variants))
+
+
+def test_the_default_study_is_valid_and_skips_count_likelihoods_on_other_data(folder):
+    study = load(folder)
+    assert ("pbmc68k_reduced", "vae_nb") in study.cells
+    reasons = {(cell["dataset"], cell["model"]): cell["reason"] for cell in study.not_applicable}
+    assert reasons["digits", "vae_nb"] == "likelihood 'nb' is a distribution of counts, and digits holds images data"
+    assert len(study.cells) + len(study.not_applicable) == len(study.datasets) * len(study.models)
+
+
+def test_every_row_of_the_sheet_and_every_variant_makes_a_valid_study(folder):
+    rows = load(folder).rows
+    study = load(folder, datasets=list(rows))
+    assert {dataset for dataset, _ in study.cells} == set(rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": ["digits"]}, "config.yaml: unknown key 'dataset'; did you mean 'datasets'?"),
+        ({"datasets": ["digit"]}, "config.yaml: datasets: 'digit' is not in .*datasets.tsv; did you mean 'digits'?"),
+        ({"models": ["gmvea"]}, "config.yaml: models: 'gmvea' is not in .*models.yaml; did you mean 'gmvae'?"),
+        ({"seeds": []}, r"config.yaml: seeds: \[\] should be non-empty"),
+        ({"seeds": [1, 1]}, "config.yaml: seeds: .*non-unique"),
+        ({"preprocessing": {"split": {"test_fractoin": 0.2}}}, "preprocessing: split: unknown key 'test_fractoin'; did you mean 'test_fraction'?"),
+        ({"preprocessing": {"split": {"test_fraction": 2}}}, "preprocessing: split: test_fraction: 2 is greater than or equal to the maximum of 1"),
+        ({"sheets": {"datasets": "absent.tsv", "models": "config/models.yaml"}}, "config.yaml: sheets: no file 'absent.tsv' in"),
+    ],
+)
+def test_a_mistake_in_the_config_is_refused_with_its_place(changes, message, folder):
+    with pytest.raises(ValueError, match=message):
+        load(folder, **changes)
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        ({"kind": "vea", "likelihood": "nb"}, "mine: kind: 'vea' is not one of .*did you mean 'vae'?"),
+        ({"kind": "vae"}, "mine: missing key 'likelihood'"),
+        ({"kind": "vae", "likelihood": "negbin"}, "mine: likelihood: 'negbin' is not one of"),
+        ({"kind": "vae", "likelihood": {"count": "nb"}}, "mine: likelihood: unknown key 'count'; did you mean 'counts'?"),
+        ({"kind": "vae", "likelihood": "nb", "hyperparameters": {"n_latnt": 3}}, "mine: hyperparameters: unknown key 'n_latnt'; did you mean 'n_latent'?"),
+        ({"kind": "vae", "likelihood": "nb", "training": {"epoch": 3}}, "mine: training: unknown key 'epoch'; did you mean 'epochs'?"),
+        ({"kind": "vae", "likelihood": "nb", "training": {"epochs": 0}}, "mine: training: epochs: 0 is less than the minimum of 1"),
+        ({"kind": "pca", "likelihood": "nb"}, "mine: likelihood: this key does not apply to this kind"),
+        ({"kind": "embedding"}, "mine: missing key 'hyperparameters'"),
+    ],
+)
+def test_a_mistake_in_a_variant_is_refused_with_its_place(variant, message, folder):
+    rewrite_models(folder, mine=variant)
+    with pytest.raises(ValueError, match=message):
+        load(folder, models=["mine"])
+
+
+def test_the_number_of_clusters_comes_from_the_variant_or_else_from_the_sheet(folder):
+    rewrite_models(folder, declared={"kind": "gmvae", "likelihood": "bernoulli"}, more={"kind": "gmvae", "likelihood": "bernoulli", "hyperparameters": {"n_clusters": 20}})
+    study = load(folder, models=["declared", "more"], datasets=["digits"])
+    assert study.variant("declared", "digits")["hyperparameters"]["n_clusters"] == 10
+    assert study.variant("more", "digits")["hyperparameters"]["n_clusters"] == 20
+
+
+def test_a_mixture_without_a_number_of_clusters_is_not_applicable_and_says_what_to_fill_in(folder):
+    sheet = folder / "config/datasets.tsv"
+    header = sheet.read_text().splitlines()[0].split("\t")
+    row = {"dataset": "mine", "modality": "counts", "sources": "mine.h5ad", "preset": "counts_standard"}
+    sheet.write_text(sheet.read_text() + "\t".join(row.get(column, "") for column in header) + "\n")
+    study = load(folder, datasets=["mine"])
+    reasons = {cell["model"]: cell["reason"] for cell in study.not_applicable}
+    assert "fill n_clusters in the sheet's row of mine" in reasons["gmvae"]
+    assert "needs labels" in reasons["true_labels"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda text: text.replace("modality", "modalty", 1), r"line 2: unknown column 'modalty'; did you mean 'modality'\?"),
+        (lambda text: text.replace("\timages\t", "\timage\t", 1), r"line 3: modality: 'image' is not one of .*did you mean 'images'\?"),
+        (lambda text: text + text.splitlines()[1] + "\n", "data set 'pbmc68k_reduced' is named twice"),
+        (lambda text: text + "short\trow\n", "fewer cells than the header"),
+    ],
+)
+def test_a_mistake_in_the_sheet_is_refused_with_its_line(edit, message, folder):
+    sheet = folder / "config/datasets.tsv"
+    sheet.write_text(edit(sheet.read_text()))
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+def test_nothing_is_suggested_for_a_word_like_no_other():
+    assert nearest("zzz", ["epochs", "seeds"]) == ""
+
+
+def test_the_reference_of_the_config_is_fresh():
+    from latentbench.config_reference import reference
+
+    assert (ROOT / "config/README.md").read_text() == reference(ROOT / "config/schemas"), "run: make reference"
