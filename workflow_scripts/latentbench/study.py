@@ -157,8 +157,8 @@ def _leaves(errors) -> Iterator[jsonschema.ValidationError]:
     for error in sorted(errors, key=lambda error: [str(part) for part in error.absolute_path]):
         if error.validator in ("anyOf", "oneOf") and error.context:
             # The branch of the value's own type says more than "fits none of these".
-            same_type = [leaf for leaf in error.context if leaf.validator != "type"]
-            yield from same_type or [error]
+            other_types = {leaf.schema_path[0] for leaf in error.context if leaf.validator == "type" and not leaf.path}
+            yield from [leaf for leaf in error.context if leaf.schema_path[0] not in other_types] or [error]
         else:
             yield error
 
@@ -179,7 +179,7 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
         return f"missing key{'s' if len(missing) > 1 else ''} {', '.join(repr(key) for key in missing)}"
-    if error.validator is None:
+    if error.validator == "not":
         return "this key does not apply to this kind; leave it out"
     return f"{error.message}{described}"
 
