@@ -10,6 +10,7 @@ from latentbench.evaluation.annotation import choose_replica
 from latentbench.outcomes import Outcome
 from latentbench.reporting.figures import scores_figure
 from latentbench.reporting.map_figures import confusion_figure, maps_figure, usage_figure
+from latentbench.reporting.maps import UNMAPPED_KINDS
 from latentbench.reporting.style import model_colours, model_order
 from latentbench.reporting.tables import StudyTables, best_model
 from latentbench.reporting.training_figures import losses_figure
@@ -49,7 +50,9 @@ def _confusion(material: Material) -> Figure:
 
 
 def _usage(material: Material) -> Figure:
-    return usage_figure(material.found, model_colours(material.tables.kinds))
+    kinds = material.tables.kinds
+    # Clusters made of the labels have the sizes of the labels, which are drawn already.
+    return usage_figure(material.found, {model: colour for model, colour in model_colours(kinds).items() if kinds[model] not in UNMAPPED_KINDS})
 
 
 DATASET_FIGURES: dict[str, Callable[[Material], Figure]] = {"scores": _scores, "maps": _maps, "losses": _losses, "usage": _usage, "confusion": _confusion}

@@ -88,7 +88,7 @@ def estimate(row: pd.Series | None) -> dict[str, str]:
     """Return a mean and its interval as texts, and the mean in full for sorting; empty texts where there is none."""
     if row is None or pd.isna(row["mean"]):
         return {"value": "", "mean": "–", "interval": ""}
-    interval = "" if pd.isna(row["low"]) else f"[{row['low']:.2f}, {row['high']:.2f}]".replace("-", "\u2212")
+    interval = "" if pd.isna(row["low"]) else f"[{row['low']:.3f}, {row['high']:.3f}]".replace("-", "\u2212")
     return {"value": repr(float(row["mean"])), "mean": f"{row['mean']:.3f}".replace("-", "\u2212"), "interval": interval}
 
 

@@ -39,7 +39,8 @@ def losses_figure(tables: StudyTables) -> Figure:
         return sentence_figure("no model of this study is trained by epochs")
     colours = model_colours(tables.kinds)
     models = model_order(trained)
-    terms = ["loss", *(term for term in dict.fromkeys(history["term"]) if term != "loss")]
+    first = ["loss", "reconstruction"]
+    terms = sorted(history["term"].unique(), key=lambda term: (first.index(term) if term in first else len(first), term))
     figure, axes = plt.subplots(len(models), len(terms), figsize=(WIDTH, 0.35 + 1.15 * len(models)), squeeze=False, sharex=True)
     for row, model in zip(axes, models, strict=True):
         _draw_row(row, history[history["model"] == model], terms, colours[model])

@@ -1,0 +1,45 @@
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from latentbench.reporting.dataset_figures import DATASET_FIGURES, Material
+from latentbench.reporting.maps import gather_clusters
+from latentbench.reporting.page import FIGURE_TITLES
+from latentbench.reporting.style import apply_style
+from latentbench.reporting.tables import headline_clusterings
+
+
+@pytest.fixture
+def material(study_folder, tables, made_up):
+    apply_style()
+    of_dataset = tables.of_dataset("digits")
+    paths = {model: study_folder / f"clusters/digits/{model}.parquet" for name, model in made_up.pairs if name == "digits"}
+    found = gather_clusters(study_folder / "data/digits/prepared.h5ad", paths, headline_clusterings(of_dataset))
+    yield Material(of_dataset, pd.read_parquet(study_folder / "maps/digits.parquet"), found)
+    plt.close("all")
+
+
+def test_the_page_shows_every_figure_of_a_data_set():
+    assert set(FIGURE_TITLES) == set(DATASET_FIGURES)
+
+
+def test_the_confusion_matrix_is_that_of_the_replica_with_the_lowest_held_out_loss(material):
+    scores = material.tables.scores
+    losses = pd.DataFrame({"model": "gmvae_dirichlet", "seed": [0, 1, 2, 3, 4], "value": [5.0, 4.0, 1.0, 3.0, 2.0]})
+    losses = losses.assign(dataset="digits", split="test", clustering="none", metric="loss", status="ok", reason="", saw_labels=False, headline=False)
+    tables = type(material.tables)(pd.concat([scores, losses]), material.tables.summary, material.tables.status, material.tables.history)
+    figure = DATASET_FIGURES["confusion"](Material(tables, material.maps, material.found))
+    assert figure.axes[0].get_title("left") == "gmvae_dirichlet, seed 2"
+
+
+def test_sizes_of_clusters_leave_out_the_controls_made_of_labels(material):
+    names = [label.get_text() for label in DATASET_FIGURES["usage"](material).axes[0].get_yticklabels()]
+    assert "labels (truth)" in names
+    assert "random_projection" in names
+    assert "true_labels" not in names
+
+
+def test_a_data_set_without_contestants_still_gets_its_figures(material):
+    none_left = material.tables.summary.assign(mean=float("nan"))
+    tables = type(material.tables)(material.tables.scores, none_left, material.tables.status, material.tables.history)
+    assert "no confusion matrix" in DATASET_FIGURES["confusion"](Material(tables, material.maps, material.found)).axes[0].texts[0].get_text()
