@@ -77,7 +77,9 @@ def test_a_mistake_in_a_variant_is_refused_with_its_place(variant, message, fold
 
 
 def test_the_number_of_clusters_comes_from_the_variant_or_else_from_the_sheet(folder):
-    rewrite_models(folder, declared={"kind": "gmvae", "likelihood": "bernoulli"}, more={"kind": "gmvae", "likelihood": "bernoulli", "hyperparameters": {"n_clusters": 20}})
+    rewrite_models(
+        folder, declared={"kind": "gmvae", "likelihood": "bernoulli"}, more={"kind": "gmvae", "likelihood": "bernoulli", "hyperparameters": {"n_clusters": 20}}
+    )
     study = load(folder, models=["declared", "more"], datasets=["digits"])
     assert study.variant("declared", "digits")["hyperparameters"]["n_clusters"] == 10
     assert study.variant("more", "digits")["hyperparameters"]["n_clusters"] == 20

@@ -8,8 +8,8 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from latentbench.evaluation.clusterings import CLUSTERINGS, Replica, headline_clustering, kmeans, leiden, own
-from latentbench.evaluation.neighbours import NeighbourGraph
 from latentbench.evaluation.unavailable import Unavailable
+from latentbench.neighbours import NeighbourGraph
 from latentbench.outcomes import Outcome
 
 N_GROUPS = 4

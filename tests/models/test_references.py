@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from latentbench.models.references import embedding, leiden_pca, pca, random_projection, shuffled_labels, true_labels
+from latentbench.models.references import embedding, pca, random_projection, shuffled_labels, true_labels
 
 
 def test_true_labels_recover_the_truth_and_shuffled_ones_keep_only_the_class_sizes(training_data):
@@ -11,12 +11,6 @@ def test_true_labels_recover_the_truth_and_shuffled_ones_keep_only_the_class_siz
     shuffled = shuffled_labels(data, seed=0).cluster_probs.argmax(1)
     np.testing.assert_array_equal(np.bincount(shuffled), np.bincount(data.labels))
     assert abs(adjusted_rand_score(data.labels, shuffled)) < 0.2
-
-
-def test_leiden_on_principal_components_finds_separate_groups(training_data):
-    data = training_data(n_obs=150)
-    found = leiden_pca(data, seed=0, resolution=0.3).cluster_probs.argmax(1)
-    assert adjusted_rand_score(data.labels, found) == 1
 
 
 def test_pca_takes_the_leading_components(training_data):

@@ -1,6 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from dataclasses import replace
 
 from latentbench.training.tasks import observed_classes
 

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn.cluster import KMeans
 
-from latentbench.evaluation.leiden import leiden_matching, leiden_stable
-from latentbench.evaluation.neighbours import NeighbourGraph
+from latentbench.evaluation.resolution import leiden_matching, leiden_stable
 from latentbench.evaluation.unavailable import Unavailable
+from latentbench.neighbours import NeighbourGraph
 from latentbench.outcomes import Outcome
 
 

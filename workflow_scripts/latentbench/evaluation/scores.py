@@ -15,9 +15,9 @@ from jaxtyping import Bool, Int
 
 from latentbench.evaluation.clusterings import CLUSTERINGS, Clusters, Replica, headline_clustering
 from latentbench.evaluation.metrics import AGREEMENT, agreement, problem_with_labels, silhouette
-from latentbench.evaluation.neighbours import NeighbourGraph
 from latentbench.evaluation.unavailable import Unavailable
 from latentbench.logs import logger
+from latentbench.neighbours import NeighbourGraph
 from latentbench.outcomes import Outcome
 
 SCORE_COLUMNS = ["dataset", "model", "seed", "split", "clustering", "metric", "value", "status", "reason", "saw_labels", "headline"]

@@ -31,7 +31,7 @@ def _network(module: str, name: str, *needs: str) -> Kind:
 
 MODELS: dict[str, Kind] = {
     "pca": Kind("references", "pca"),
-    "leiden_pca": Kind("references", "leiden_pca"),
+    "leiden_pca": Kind("leiden_pca", "leiden_pca"),
     "random_projection": Kind("references", "random_projection"),
     "shuffled_labels": Kind("references", "shuffled_labels", frozenset({"labels"})),
     "true_labels": Kind("references", "true_labels", frozenset({"labels"})),

@@ -96,7 +96,12 @@ class MLP(nn.Sequential):
         hidden = [
             layer
             for width_in, width_out in pairwise(widths)
-            for layer in (Linear(width_in, width_out, bias=not batch_norm), *([BatchNorm(width_out)] if batch_norm else []), Activation(activation), Dropout(dropout))
+            for layer in (
+                Linear(width_in, width_out, bias=not batch_norm),
+                *([BatchNorm(width_out)] if batch_norm else []),
+                Activation(activation),
+                Dropout(dropout),
+            )
         ]
         super().__init__(*hidden, Linear(widths[-1], n_out))
 

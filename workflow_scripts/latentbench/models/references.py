@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 
-from latentbench.evaluation.leiden import leiden_at
-from latentbench.evaluation.neighbours import NeighbourGraph
 from latentbench.random_streams import seed_of
 from latentbench.training.data import TrainingData
 
@@ -27,20 +25,6 @@ class Reference:
 def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
     """Return the first principal components, fitted on the training cells when the data were prepared (eq 2.2, 2.3 of the thesis)."""
     return Reference(data.pca[:, :n_latent])
-
-
-def leiden_pca(data: TrainingData, *, seed: int, n_latent: int = 20, n_neighbors: int = 15, resolution: float = 1.0) -> Reference:
-    """Cluster the neighbour graph of the principal components by Leiden: the standard scanpy recipe (Wolf 2018, Traag 2019) at a fixed resolution.
-
-    No number of clusters is used. The graph is of the training cells; a test cell takes the label that its nearest training cells vote for.
-    """
-    codes = data.pca[:, :n_latent]
-    is_train = np.isin(np.arange(data.n_obs), data.train.cpu().numpy())
-    graph = NeighbourGraph(codes, is_train, n_neighbors=n_neighbors)
-    labels = np.empty(data.n_obs, dtype=np.int64)
-    labels[is_train] = leiden_at(graph.train, resolution, seed_of(seed, "leiden"))
-    labels[~is_train] = graph.vote(labels[is_train])
-    return Reference(codes, _onehot(labels))
 
 
 def random_projection(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
@@ -74,9 +58,10 @@ def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
 
 def _labels_as_codes(labels: Int[np.ndarray, " obs"]) -> Reference:
     # An unlabelled cell (-1) gets a class of its own: it is never scored.
-    onehot = _onehot(labels - labels.min())
-    return Reference(onehot, onehot)
+    codes = onehot(labels - labels.min())
+    return Reference(codes, codes)
 
 
-def _onehot(labels: Int[np.ndarray, " obs"]) -> Float[np.ndarray, "obs clusters"]:
+def onehot(labels: Int[np.ndarray, " obs"]) -> Float[np.ndarray, "obs clusters"]:
+    """Return cluster probabilities that are certain."""
     return np.eye(labels.max() + 1, dtype=np.float32)[labels]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Int
-from sklearn.cluster import KMeans
 from torch import Tensor
 
 from latentbench.random_streams import seed_of
@@ -55,6 +54,8 @@ def observed_classes(
 
 
 def _guide(data: TrainingData, seed: int, n_clusters: int | None) -> Int[np.ndarray, " obs"]:
+    from sklearn.cluster import KMeans  # imported here: the other modes would pay a second for it
+
     train = data.train.cpu().numpy()
     y = np.full(data.n_obs, -1)
     kmeans = KMeans(n_clusters, n_init=5, random_state=seed_of(seed, "guide") % 2**32)

@@ -1,15 +1,9 @@
-"""Leiden clusterings (Traag et al. 2019, doi:10.1038/s41598-019-41695-z) at a resolution that no label has touched.
-
-Objective: modularity with a resolution (Reichardt and Bornholdt 2006, doi:10.1103/PhysRevE.74.016110),
-
-    Q = 1/(2m) sum_ij [ w_ij - resolution * d_i d_j / (2m) ] [cluster_i = cluster_j]
+"""The resolution of a Leiden clustering, chosen without a label.
 
 Where the number of clusters is declared, the resolution is bisected until Leiden finds that many. Where none is declared, it is the largest resolution
 whose stability under subsampling is within one standard error of the best: the idea of chooseR (Patterson-Cross et al. 2021, doi:10.1186/s12859-021-03957-4)
 with the one-standard-error rule of Breiman et al. (1984).
 """
-
-import random
 
 import igraph
 import numpy as np
@@ -17,15 +11,9 @@ from jaxtyping import Int
 
 from latentbench.evaluation.metrics import adjusted_rand_index, contingency_table
 from latentbench.logs import logger
+from latentbench.neighbours import leiden_at
 
 RESOLUTIONS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
-
-
-def leiden_at(graph: igraph.Graph, resolution: float, seed: int) -> Int[np.ndarray, " train"]:
-    """Return Leiden's clusters, numbered from 0, after two iterations (scanpy's setting for igraph); igraph's generator is seeded at every call."""
-    igraph.set_random_number_generator(random.Random(seed))
-    found = graph.community_leiden(objective_function="modularity", weights="weight", resolution=resolution, n_iterations=2)
-    return np.asarray(found.membership, dtype=np.int64)
 
 
 def leiden_matching(graph: igraph.Graph, n_clusters: int, seed: int, *, max_steps: int = 24) -> Int[np.ndarray, " train"]:

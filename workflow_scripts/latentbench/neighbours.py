@@ -5,8 +5,14 @@
 
 The Jaccard weight (2) is PhenoGraph's. It has no bandwidth to choose and is the same for any rescaling of the embedding, so that models whose codes live on
 different scales meet the same graph. A test cell t joins by N(t) = its nearest training cells and votes with the weights (2).
+
+Its communities are Leiden's (Traag et al. 2019, doi:10.1038/s41598-019-41695-z), by modularity with a resolution (Reichardt and Bornholdt 2006,
+doi:10.1103/PhysRevE.74.016110):
+
+    Q = 1/(2m) sum_ij [ w_ij - resolution * d_i d_j / (2m) ] [cluster_i = cluster_j]       (3)
 """
 
+import random
 from functools import cached_property
 
 import igraph
@@ -55,6 +61,13 @@ class NeighbourGraph:
         n_clusters = int(clusters_train.max()) + 1
         membership = csr_array((np.ones(len(clusters_train)), (np.arange(len(clusters_train)), clusters_train)), shape=(len(clusters_train), n_clusters))
         return np.asarray((self._votes @ membership).toarray().argmax(axis=1), dtype=np.int64)
+
+
+def leiden_at(graph: igraph.Graph, resolution: float, seed: int) -> Int[np.ndarray, " train"]:
+    """Return Leiden's clusters by equation (3), numbered from 0, after two iterations (scanpy's setting); igraph's generator is seeded at every call."""
+    igraph.set_random_number_generator(random.Random(seed))
+    found = graph.community_leiden(objective_function="modularity", weights="weight", resolution=resolution, n_iterations=2)
+    return np.asarray(found.membership, dtype=np.int64)
 
 
 def _rows_of_ones(columns: Int[np.ndarray, "rows neighbours"], n_columns: int) -> csr_array:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from latentbench.evaluation.neighbours import NeighbourGraph
+from latentbench.neighbours import NeighbourGraph
 
 K = 4
 

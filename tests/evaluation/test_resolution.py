@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from latentbench.evaluation.leiden import RESOLUTIONS, _largest_within_one_standard_error, leiden_at, leiden_matching, leiden_stable
-from latentbench.evaluation.neighbours import NeighbourGraph
+from latentbench.evaluation.resolution import RESOLUTIONS, _largest_within_one_standard_error, leiden_matching, leiden_stable
+from latentbench.neighbours import NeighbourGraph, leiden_at
 
 
 @pytest.fixture(scope="module")
