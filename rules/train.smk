@@ -10,9 +10,6 @@ rule train:
         history="results/models/{dataset}/{model}/history.parquet",
         embedding="results/models/{dataset}/{model}/embedding.h5ad",
         status="results/models/{dataset}/{model}/status.json",
-    params:
-        variant=model_variant,
-        seeds=study.seeds,
     log:
         "results/logs/train/{dataset}/{model}.log",
     benchmark:
@@ -22,6 +19,9 @@ rule train:
     threads: 1
     resources:
         gpu=0,
+    params:
+        variant=model_variant,
+        seeds=study.seeds,
     message:
         "train {wildcards.model} on {wildcards.dataset}"
     script:

@@ -37,7 +37,7 @@ def test_kl_is_zero_where_the_posterior_is_the_prior(built):
 
 
 def test_the_reconstruction_term_is_torchs_own_log_density(built):
-    model, _, minibatch, streams = built("vae", "gaussian")
+    model, _, minibatch, _ = built("vae", "gaussian")
     with drawing_from(RandomStreams([0, 1], "z")):
         terms = model.loss_terms(minibatch)
     with drawing_from(RandomStreams([0, 1], "z")):
