@@ -18,6 +18,7 @@ import math
 from typing import no_type_check
 
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -26,7 +27,7 @@ from numba.extending import intrinsic
 COMPILED = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
 N_TABULATED = 16
 
-_LOG_FACTORIALS = np.array([math.lgamma(k + 1.0) for k in range(N_TABULATED)])
+_LOG_FACTORIALS = np.array([math.lgamma(k + 1.0) for k in range(256)])
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _LOG2_HIGH, _LOG2_LOW, _LOG2_E = np.float32(0.693359375), np.float32(-2.12194440e-4), np.float32(1.44269504)
 _EXP_LOWEST = np.float32(-87.3)
@@ -57,6 +58,17 @@ def _larger(typing_context, largest, value):
         return builder.select(builder.fcmp_ordered(">", *arguments, flags=flags), *arguments, flags=flags)
 
     return types.float32(types.float32, types.float32), generate
+
+
+@intrinsic
+@no_type_check
+def _trailing_zeros(typing_context, word):
+    """Return how many low bits of a word are zero; the word is not."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(*arguments, ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
 
 
 @njit(**COMPILED)
@@ -96,9 +108,17 @@ def log_rising(x, theta):
         product *= 1 + x / start
         slope += x / (start * (start + x))
         start += 1
+    growth, log_growth = _stirling_growth(x, start)
+    return growth + x * math.log1p(8 / theta) - math.log(product), theta * (slope + log_growth)
+
+
+@njit(**COMPILED)
+@no_type_check
+def _stirling_growth(x, start):
+    """Return lgamma(start + x) - lgamma(start) - x log start and digamma(start + x) - digamma(start), for start >= 8."""
     end, log_growth = start + x, math.log1p(x / start)
-    rising = (end - 0.5) * log_growth - x + x * math.log1p(8 / theta) - math.log(product) + _lgamma_rest(end) - _lgamma_rest(start)
-    return rising, theta * (slope + log_growth + _digamma_rest(end) - _digamma_rest(start))
+    growth = (end - 0.5) * log_growth - x + _lgamma_rest(end) - _lgamma_rest(start)
+    return growth, log_growth + _digamma_rest(end) - _digamma_rest(start)
 
 
 @njit(**COMPILED)
@@ -119,25 +139,38 @@ def _digamma_rest(z):
 
 @njit(**COMPILED)
 @no_type_check
-def _tabulate(theta, risings, slopes):
-    """Fill row k of two tables with R(k, theta) and T(k, theta) of every gene."""
+def _tabulate(inverse_theta, risings, slopes):
+    """Fill row k of two tables with R(k, theta) and T(k, theta) of every gene, k up to ``N_TABULATED``."""
     risings[0], slopes[0] = _ZERO, _ZERO
-    for k in range(1, N_TABULATED):
-        i = np.float32(k - 1)
-        for gene in range(theta.shape[0]):
-            ratio = i / theta[gene]
-            risings[k, gene] = risings[k - 1, gene] + log1p_of_positive(ratio)
-            slopes[k, gene] = slopes[k - 1, gene] + _ONE / (_ONE + ratio)
+    for k in range(N_TABULATED):
+        _next_row(np.float32(k), inverse_theta, risings[k], slopes[k], risings[k + 1], slopes[k + 1])
 
 
 @njit(**COMPILED)
 @no_type_check
-def _find_rare(x, genes):
-    """List the genes whose count is neither 0 nor 1, without a branch; return how many there are."""
-    n = 0
+def _next_row(k, inverse_theta, risings, slopes, next_risings, next_slopes):
+    for gene in range(inverse_theta.shape[0]):
+        ratio = k * inverse_theta[gene]
+        next_risings[gene] = risings[gene] + log1p_of_positive(ratio)
+        next_slopes[gene] = slopes[gene] + _ONE / (_ONE + ratio)
+
+
+@njit(**COMPILED)
+@no_type_check
+def _find_rare(x, flags, genes):
+    """List the genes whose count is neither 0 nor 1; return how many there are. ``flags``: a byte a gene, a multiple of 8 of them, zero at the end.
+
+    A branch a gene would be mispredicted too often: flags are set by vectors, then read eight at a time.
+    """
     for gene in range(x.shape[0]):
-        genes[n] = gene
-        n += x[gene] * (x[gene] - _ONE) != _ZERO
+        flags[gene] = x[gene] * (x[gene] - _ONE) != _ZERO
+    words, n, one = flags.view(np.uint64), 0, np.uint64(1)
+    for index in range(words.shape[0]):
+        word = words[index]
+        while word != 0:
+            genes[n] = 8 * index + (_trailing_zeros(word) >> 3)
+            n += 1
+            word &= word - one
     return n
 
 
@@ -150,10 +183,15 @@ def _look_up(x, genes, theta, risings, slopes, extra_slopes):
         gene = genes[i]
         count = x[gene]
         k = int(count)
-        if k < N_TABULATED and count == k:
+        if k != count:
+            rising, slope = log_rising(np.float64(count), np.float64(theta[gene]))
+        elif k <= N_TABULATED:
             rising, slope = np.float64(risings[k, gene]), np.float64(slopes[k, gene])
         else:
-            rising, slope = log_rising(np.float64(count), np.float64(theta[gene]))
+            above, inverse = np.float64(k - N_TABULATED), 1 / np.float64(theta[gene])
+            growth, log_growth = _stirling_growth(above, theta[gene] + N_TABULATED)
+            rising = risings[N_TABULATED, gene] + growth + above * math.log1p(N_TABULATED * inverse)
+            slope = slopes[N_TABULATED, gene] + theta[gene] * log_growth
         constant += rising - _log_factorial(count)
         extra_slopes[i] = slope - count
     return constant
@@ -163,7 +201,7 @@ def _look_up(x, genes, theta, risings, slopes, extra_slopes):
 @no_type_check
 def _log_factorial(count):
     k = int(count)
-    return _LOG_FACTORIALS[k] if k < N_TABULATED and count == k else math.lgamma(np.float64(count) + 1)
+    return _LOG_FACTORIALS[k] if k < len(_LOG_FACTORIALS) and count == k else math.lgamma(np.float64(count) + 1)
 
 
 @njit(**COMPILED)
@@ -256,17 +294,18 @@ def negative_binomial(x, logits, stride, library_size, theta, zi_logits, zi_stri
     """
     n_replicas, n_samples, n_obs = log_prob.shape
     n_vars = x.shape[3]
-    risings, slopes = np.empty((N_TABULATED, n_vars), np.float32), np.empty((N_TABULATED, n_vars), np.float32)
+    risings, slopes = np.empty((N_TABULATED + 1, n_vars), np.float32), np.empty((N_TABULATED + 1, n_vars), np.float32)
     weights, extra_slopes, rare = np.empty(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.int32)
+    flags = np.zeros((n_vars + 7) // 8 * 8, np.uint8)
     constant, n_rare = 0.0, 0
     for replica in range(n_replicas):
-        _tabulate(theta[replica], risings, slopes)
         inverse_theta = _ONE / theta[replica]
+        _tabulate(inverse_theta, risings, slopes)
         for cell in range(n_obs):
             for sample in range(n_samples):
                 counts = x[replica, sample if x.shape[1] > 1 else 0, cell]
                 if sample == 0 or x.shape[1] > 1:
-                    n_rare = _find_rare(counts, rare)
+                    n_rare = _find_rare(counts, flags, rare)
                     constant = _look_up(counts, rare[:n_rare], theta[replica], risings, slopes, extra_slopes)
                 row = (replica * n_samples + sample) * n_obs + cell
                 kept = row if d_logits.shape[0] > 1 else 0
@@ -289,7 +328,7 @@ def poisson(x, logits, stride, library_size, log_prob, d_logits):
     """Do as ``negative_binomial`` for Poisson counts: the sum of mu is the library size, the derivative x - softmax(a) sum x."""
     n_replicas, n_samples, n_obs = log_prob.shape
     n_vars = x.shape[3]
-    weights, rare = np.empty(n_vars, np.float32), np.empty(n_vars, np.int32)
+    weights, rare, flags = np.empty(n_vars, np.float32), np.empty(n_vars, np.int32), np.zeros((n_vars + 7) // 8 * 8, np.uint8)
     constant, depth = 0.0, _ZERO
     for replica in range(n_replicas):
         for cell in range(n_obs):
@@ -299,7 +338,7 @@ def poisson(x, logits, stride, library_size, log_prob, d_logits):
                     constant, depth = 0.0, _ZERO
                     for gene in range(n_vars):
                         depth = _plus(depth, counts[gene])
-                    for i in range(_find_rare(counts, rare)):
+                    for i in range(_find_rare(counts, flags, rare)):
                         constant -= _log_factorial(counts[rare[i]])
                 row = (replica * n_samples + sample) * n_obs + cell
                 kept = row if d_logits.shape[0] > 1 else 0
