@@ -9,8 +9,8 @@ from typing import Any
 HEADER = """# Configuration
 
 A study is three files: **config.yaml** says which data sets and which model variants over which seeds, **datasets.tsv** holds one row a data set,
-**models.yaml** one entry a variant. A second study is a second config.yaml: `snakemake --cores all --configfile my_study.yaml` (mappings are merged into the default one, lists
-replace). Threads, memory, GPUs and executors are not here but in profiles/.
+**models.yaml** one entry a variant. A second study is a second config.yaml: `snakemake --cores all --configfile my_study.yaml` (mappings are merged
+into the default one, lists replace). Threads, memory, GPUs and executors are not here but in profiles/.
 
 Every key is checked before anything runs: a misspelt one is refused by name, with the nearest valid key. `make validate` does just that.
 

@@ -1,0 +1,86 @@
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "report")
+TINY = """
+datasets: [blobs]
+models: [pca, shuffled_labels, true_labels, quick_vae, quick_gmvae]
+seeds: [0, 1]
+sheets: {datasets: config/datasets.tsv, models: tiny_models.yaml}
+evaluation:
+  scoring: {clusterings: [kmeans]}
+  statistics: {n_bootstrap: 200}
+report:
+  title: a tiny study
+  maps: {layout: pca}
+"""
+TINY_MODELS = """
+pca: {kind: pca}
+shuffled_labels: {kind: shuffled_labels}
+true_labels: {kind: true_labels}
+quick_vae: {kind: vae, likelihood: gaussian, training: {epochs: 2}}
+quick_gmvae: {kind: gmvae, likelihood: gaussian, task: {mode: guided, guided_fraction: 0.5}, training: {epochs: 4, learning_rate: 0.003}}
+"""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A copy of the workflow and, elsewhere, a working directory with a tiny study."""
+
+    workflow: Path
+    folder: Path
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "snakemake", "-s", str(self.workflow / "Snakefile"), "--directory", str(self.folder), "--cores", str(cores)]
+        profile = ["--workflow-profile", str(self.workflow / "profiles/default")]
+        return subprocess.run(
+            [*command, *profile, "--configfile", str(self.folder / "tiny.yaml"), *arguments], capture_output=True, text=True, timeout=600, check=False
+        )
+
+    def jobs(self, *arguments: str) -> set[tuple[str, str]]:
+        """Return (rule, wildcards) of every job of a dry run."""
+        lines = self.snakemake("--dry-run", *arguments).stdout.splitlines()
+        jobs, rule = set(), None
+        for line in [*lines, "rule end:"]:
+            if line.startswith(("rule ", "localrule ")):
+                if rule is not None:
+                    jobs.add((rule, wildcards))
+                rule, wildcards = line.split()[1].rstrip(":"), ""
+            elif line.strip().startswith("wildcards:"):
+                wildcards = line.split(":", 1)[1].strip()
+        return jobs
+
+
+def make_workspace(folder: Path) -> Workspace:
+    workflow, working = folder / "workflow", folder / "study"
+    working.mkdir(parents=True)
+    for name in WORKFLOW:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, workflow / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            workflow.mkdir(exist_ok=True)
+            shutil.copy2(source, workflow / name)
+    (working / "tiny.yaml").write_text(TINY)
+    (working / "tiny_models.yaml").write_text(TINY_MODELS)
+    return Workspace(workflow, working)
+
+
+@pytest.fixture
+def fresh_workspace(tmp_path):
+    return make_workspace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A workspace whose tiny study has run to its end."""
+    workspace = make_workspace(tmp_path_factory.mktemp("finished"))
+    run = workspace.snakemake()
+    assert run.returncode == 0, run.stdout + run.stderr
+    return workspace

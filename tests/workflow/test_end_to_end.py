@@ -1,0 +1,97 @@
+import json
+import time
+
+import anndata as ad
+import pandas as pd
+import pytest
+
+
+def test_a_study_runs_from_another_folder_to_its_report(finished):
+    results = finished.folder / "results"
+    page = (results / "report/index.html").read_text()
+    assert "a tiny study" in page
+    assert (results / "notebooks/blobs.html").stat().st_size > 10_000
+    scores = pd.read_csv(results / "tables/scores.tsv", sep="\t")
+    ari = scores[(scores.metric == "ari") & (scores.split == "test") & scores.headline].groupby("model").value.mean()
+    assert ari["true_labels"] == 1
+    assert ari["pca"] > 0.95
+    assert ari["quick_gmvae"] > 0.9
+    assert not (finished.workflow / "results").exists()
+
+
+def test_every_seed_has_a_status_and_the_annotated_data_every_embedding(finished):
+    results = finished.folder / "results"
+    status = json.loads((results / "models/blobs/quick_vae/status.json").read_text())
+    assert [(replica["seed"], replica["status"]) for replica in status["replicas"]] == [(0, "ok"), (1, "ok")]
+    annotated = ad.read_h5ad(results / "data/blobs/annotated.h5ad")
+    assert {"X_pca", "X_quick_vae", "X_quick_gmvae"} <= set(annotated.obsm)
+    assert "quick_gmvae_cluster" in annotated.obs
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in finished.snakemake().stderr
+
+
+def test_touching_a_library_file_reruns_nothing(finished):
+    path = finished.workflow / "workflow_scripts/latentbench/models/vae.py"
+    path.touch()
+    assert finished.jobs() == set()
+
+
+def test_editing_a_model_reruns_its_training_and_what_follows_and_no_other_model(finished):
+    path = finished.workflow / "workflow_scripts/latentbench/models/vae.py"
+    text = path.read_text()
+    time.sleep(1.1)  # mtimes of a second's resolution
+    try:
+        path.write_text(text + "\n# an edit\n")
+        jobs = finished.jobs()
+    finally:
+        path.write_text(text)
+    assert {job for job in jobs if job[0] in ("download", "preprocess", "train", "evaluate")} == {
+        ("train", "dataset=blobs, model=quick_vae"),
+        ("evaluate", "dataset=blobs, model=quick_vae"),
+    }
+    assert ("collect", "") in jobs
+    assert ("write_report", "") in jobs
+
+
+def test_editing_a_metric_reruns_the_evaluation_and_no_training(finished):
+    path = finished.workflow / "workflow_scripts/latentbench/evaluation/metrics.py"
+    text = path.read_text()
+    time.sleep(1.1)
+    try:
+        path.write_text(text + "\n# an edit\n")
+        rules = {rule for rule, _ in finished.jobs()}
+    finally:
+        path.write_text(text)
+    assert "evaluate" in rules
+    assert "train" not in rules
+
+
+def test_a_new_hyperparameter_reruns_that_variant_only(finished):
+    path = finished.folder / "tiny_models.yaml"
+    text = path.read_text()
+    try:
+        path.write_text(text.replace("epochs: 2", "epochs: 3"))
+        assert {job for job in finished.jobs() if job[0] == "train"} == {("train", "dataset=blobs, model=quick_vae")}
+    finally:
+        path.write_text(text)
+
+
+def test_another_mirror_reruns_nothing(finished):
+    assert finished.jobs("--config", "mirror=elsewhere") == set()
+
+
+def test_snakemakes_own_report_can_be_made(finished):
+    run = finished.snakemake("--report", "report.html")
+    assert run.returncode == 0, run.stderr
+    assert (finished.folder / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_another_folder_and_one_core_give_the_same_bytes_in_every_table(finished, fresh_workspace):
+    targets = [f"results/tables/{name}" for name in ("scores.tsv", "summary.tsv", "answer.tsv", "history.parquet")]
+    run = fresh_workspace.snakemake(*targets, cores=1)
+    assert run.returncode == 0, run.stderr
+    for target in targets:
+        assert (finished.folder / target).read_bytes() == (fresh_workspace.folder / target).read_bytes(), target
