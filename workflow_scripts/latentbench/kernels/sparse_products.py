@@ -17,9 +17,9 @@ _LANES = 16
 
 @no_type_check
 def _strip_sum(n_vectors):
-    """Return an intrinsic for one strip: out[0:width] = sum over k in first..end of values[k] * matrix[places[k] * stride : ... + width], flat float32 arrays.
+    """Return an intrinsic for one strip: out[0:width] = sum over k in first..end of values[k] * strip k, which begins at matrix[places[k] * stride + offset].
 
-    LLVM would keep the sums in memory, since it cannot know that ``out`` and ``matrix`` do not overlap; here they are vectors, ``n_vectors`` of 16, by construction.
+    LLVM would keep the sums in memory, since it cannot know that ``out`` and ``matrix`` do not overlap; here they are ``n_vectors`` vectors of 16.
     """
 
     @intrinsic
