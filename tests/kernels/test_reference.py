@@ -31,3 +31,12 @@ def test_single_precision_keeps_its_digits_at_large_dispersion():
     single, _ = reference.negative_binomial(*case, wants_gradient=True)
     double, _ = reference.negative_binomial(*(tensor.double() for tensor in case), wants_gradient=True)
     torch.testing.assert_close(single.double(), double, rtol=1e-6, atol=0)
+
+
+def test_continuous_bernoulli_is_that_of_torch():
+    logits = torch.linspace(-12, 12, 401, dtype=torch.float64).view(1, 1, -1)
+    x = torch.linspace(0, 1, 401, dtype=torch.float64).view(1, 1, -1)
+    theirs = torch.distributions.ContinuousBernoulli(logits=logits, lims=(0.4999, 0.5001))
+    log_prob, (derivative,) = reference.continuous_bernoulli(x, logits, wants_gradient=True)
+    torch.testing.assert_close(log_prob, theirs.log_prob(x).sum(-1), rtol=1e-6, atol=0)
+    torch.testing.assert_close(x - derivative, theirs.mean, rtol=1e-6, atol=1e-7)

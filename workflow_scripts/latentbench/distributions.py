@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from latentbench.kernels import log_prob as kernels
+from latentbench.kernels.reference import continuous_bernoulli_mean
 from latentbench.random_streams import standard_normal_like
 
 
@@ -73,7 +74,7 @@ class Bernoulli:
 
     def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x): x a - log(1 + exp a), summed over vars."""
-        return (x * self.logits - F.softplus(self.logits)).sum(-1)
+        return kernels.bernoulli(x, self.logits)
 
 
 @dataclass(frozen=True)
@@ -85,25 +86,11 @@ class ContinuousBernoulli:
     @property
     def mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
         """E[x] = l / (2 l - 1) + 1 / (2 artanh(1 - 2 l)) = 1 / (1 - exp(-a)) - 1 / a with a = logit(l); 1/2 + a / 12 near a = 0."""
-        near, a = self._split()
-        return torch.where(near, 0.5 + self.logits / 12, -1 / torch.expm1(-a) - 1 / a)
+        return continuous_bernoulli_mean(self.logits)
 
     def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
-        """Return log p(x) = x a - softplus(a) + log C(l), summed over vars."""
-        return (x * self.logits - F.softplus(self.logits) + self.log_normaliser()).sum(-1)
-
-    def log_normaliser(self) -> Float[Tensor, "replicas *#samples obs vars"]:
-        """Return log C(l) = log(a / tanh(a / 2)) with a = logit(l) (2 artanh(1 - 2 l) = -a); Taylor near a = 0, where it is log 2 + a^2 / 12."""
-        near, a = self._split()
-        size = a.abs()
-        # log tanh(s / 2) = log(1 - exp(-s)) - log(1 + exp(-s)), exact for large s as well.
-        exact = torch.log(size) - torch.log(-torch.expm1(-size)) + torch.log1p(torch.exp(-size))
-        return torch.where(near, math.log(2) + self.logits.square() / 12, exact)
-
-    def _split(self) -> tuple[Tensor, Tensor]:
-        """Where the Taylor form holds, and logits with those places replaced, so that no branch makes a NaN gradient."""
-        near = self.logits.abs() < 1e-2
-        return near, torch.where(near, torch.ones_like(self.logits), self.logits)
+        """Return log p(x) = x a + log(a / (exp(a) - 1)), summed over vars: x a - softplus(a) + log C(l) with both logarithms taken together."""
+        return kernels.continuous_bernoulli(x, self.logits)
 
 
 @dataclass(frozen=True)

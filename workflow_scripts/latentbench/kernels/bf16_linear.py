@@ -1,4 +1,4 @@
-"""A linear layer whose three products are taken in bfloat16; weights, inputs, outputs and gradients are float32. For a wide output layer, on a processor with bf16.
+"""A linear layer whose three products are taken in bfloat16, all else in float32: for a wide output layer, on a processor with bf16.
 
 A product of bf16 numbers is summed in float32, so the error is that of rounding the factors (2^-9 relative each) and the result.
 """

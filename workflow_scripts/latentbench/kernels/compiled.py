@@ -36,6 +36,9 @@ _E0, _E1, _E2, _E3, _E4, _E5 = map(np.float32, (1.9875691500e-4, 1.3981999507e-3
 _L0, _L1, _L2, _L3, _L4 = map(np.float32, (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1))
 _L5, _L6, _L7, _L8 = map(np.float32, (-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1))
 
+_C1, _C2, _C3 = map(np.float32, (1 / 24, 1 / 2880, 1 / 181440))  # log(sinh(s / 2) / (s / 2)), and its derivative
+_M1, _M2, _M3, _M4 = map(np.float32, (1 / 12, 1 / 720, 1 / 30240, 1 / 1209600))
+
 
 @intrinsic
 @no_type_check
@@ -349,3 +352,54 @@ def poisson(x, logits, stride, library_size, log_prob, d_logits):
                     value = _plus(value, counts[gene] * (cell_logits[gene] + offset))
                     d_logits[kept, gene] = counts[gene] - weights[gene] * share
                 log_prob[replica, sample, cell] = value - size + constant
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def bernoulli(x, logits, stride, continuous, log_prob, d_logits):
+    """Do as ``negative_binomial`` for Bernoulli or continuous Bernoulli values; with s = |a|, both log densities are x a - max(a, 0) - a function of s.
+
+    Bernoulli: log(1 + e), e = exp(-s), the mean of s being 1 / (1 + e). Continuous: log((1 - e) / s) and 1 / (1 - e) - 1 / s; below s = 1 their Taylor
+    series, since the differences would cancel (errors below 1e-7).
+    """
+    n_replicas, n_samples, n_obs = log_prob.shape
+    n_vars = x.shape[3]
+    for replica in range(n_replicas):
+        for sample in range(n_samples):
+            for cell in range(n_obs):
+                row = (replica * n_samples + sample) * n_obs + cell
+                kept = d_logits[row if d_logits.shape[0] > 1 else 0]
+                values, cell_logits = x[replica, sample if x.shape[1] > 1 else 0, cell], logits[row * stride : row * stride + n_vars]
+                log_prob[replica, sample, cell] = (
+                    _continuous_bernoulli_row(values, cell_logits, kept) if continuous else _bernoulli_row(values, cell_logits, kept)
+                )
+
+
+@njit(**COMPILED)
+@no_type_check
+def _bernoulli_row(x, logits, d_logits):
+    value = _ZERO
+    for i in range(x.shape[0]):
+        a = logits[i]
+        tail = exp_of_negative(-abs(a))
+        mean = (tail if a < _ZERO else _ONE) / (_ONE + tail)
+        value = _plus(value, x[i] * a - (_ZERO if a < _ZERO else a) - log1p_of_positive(tail))
+        d_logits[i] = x[i] - mean
+    return value
+
+
+@njit(**COMPILED)
+@no_type_check
+def _continuous_bernoulli_row(x, logits, d_logits):
+    value = _ZERO
+    for i in range(x.shape[0]):
+        a = logits[i]
+        size = abs(a)
+        square = size * size
+        rest = _ONE - exp_of_negative(-size)
+        is_near = size < _ONE
+        log_rest = -size * _HALF + square * (_C1 - square * (_C2 - square * _C3)) if is_near else -log1p_of_positive(size / rest - _ONE)
+        mean = _HALF + size * (_M1 - square * (_M2 - square * (_M3 - square * _M4))) if is_near else _ONE / rest - _ONE / size
+        value = _plus(value, x[i] * a - (_ZERO if a < _ZERO else a) - log_rest)
+        d_logits[i] = x[i] - (_ONE - mean if a < _ZERO else mean)
+    return value

@@ -38,6 +38,20 @@ def poisson(x: Counts, library_size: Sizes, scale_logits: PerVar, *, wants_gradi
     return log_prob, derivatives
 
 
+def bernoulli(x: Counts, logits: PerVar, *, wants_gradient: bool) -> tuple[PerCell, tuple[PerVar, ...]]:
+    """Return log Bernoulli(x) and, if wanted, its derivative by ``logits``."""
+    log_prob, derivatives, arrays = _results(logits, 1, wants_gradient)
+    compiled.bernoulli(_counts(x, logits), *_rows(logits), False, *arrays)
+    return log_prob, derivatives
+
+
+def continuous_bernoulli(x: Counts, logits: PerVar, *, wants_gradient: bool) -> tuple[PerCell, tuple[PerVar, ...]]:
+    """Return the log density of a continuous Bernoulli and, if wanted, its derivative by ``logits``."""
+    log_prob, derivatives, arrays = _results(logits, 1, wants_gradient)
+    compiled.bernoulli(_counts(x, logits), *_rows(logits), True, *arrays)
+    return log_prob, derivatives
+
+
 def _results(logits: PerVar, n_derivatives: int, wants_gradient: bool) -> tuple[PerCell, tuple[PerVar, ...], list[np.ndarray]]:
     """Return the tensors to fill, and the same memory as arrays: derivatives that nobody wants are one row of scratch."""
     shape, n_vars = logits.shape[:-1], logits.shape[-1]

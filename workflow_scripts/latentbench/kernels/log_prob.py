@@ -21,19 +21,29 @@ PerCell = Float[Tensor, "replicas *samples obs"]
 
 def negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Float[Tensor, "#replicas *#samples #obs vars"]) -> PerCell:
     """Return log NB(x) with mean ``library_size * softmax(scale_logits)`` and inverse dispersion exp(``log_theta``)."""
-    return _apply("negative_binomial", x, library_size, scale_logits, log_theta)
+    return _apply("negative_binomial", (x, library_size), scale_logits, log_theta)
 
 
 def zero_inflated_negative_binomial(
     x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Float[Tensor, "#replicas *#samples #obs vars"], zi_logits: PerVar
 ) -> PerCell:
     """Return log ZINB(x): the same NB, set to zero with probability sigmoid(``zi_logits``)."""
-    return _apply("zero_inflated_negative_binomial", x, library_size, scale_logits, log_theta, zi_logits)
+    return _apply("zero_inflated_negative_binomial", (x, library_size), scale_logits, log_theta, zi_logits)
 
 
 def poisson(x: Counts, library_size: Sizes, scale_logits: PerVar) -> PerCell:
     """Return log Poisson(x) with mean ``library_size * softmax(scale_logits)``."""
-    return _apply("poisson", x, library_size, scale_logits)
+    return _apply("poisson", (x, library_size), scale_logits)
+
+
+def bernoulli(x: Counts, logits: PerVar) -> PerCell:
+    """Return log Bernoulli(x) with probabilities sigmoid(``logits``)."""
+    return _apply("bernoulli", (x,), logits)
+
+
+def continuous_bernoulli(x: Counts, logits: PerVar) -> PerCell:
+    """Return the log density of a continuous Bernoulli of the given ``logits`` at x in [0, 1]."""
+    return _apply("continuous_bernoulli", (x,), logits)
 
 
 def load_backend(device: torch.device, dtype: torch.dtype) -> ModuleType:
@@ -45,13 +55,13 @@ def load_backend(device: torch.device, dtype: torch.dtype) -> ModuleType:
     return reference
 
 
-def _apply(name: str, x: Counts, library_size: Sizes, scale_logits: PerVar, *parameters: Tensor) -> PerCell:
-    assert not any(data.requires_grad for data in (x, library_size)), "the kernels have no derivative by the data"
-    backend = load_backend(scale_logits.device, scale_logits.dtype)
+def _apply(name: str, data: tuple[Tensor, ...], logits: PerVar, *parameters: Tensor) -> PerCell:
+    assert not any(tensor.requires_grad for tensor in data), "the kernels have no derivative by the data"
+    backend = load_backend(logits.device, logits.dtype)
     if parameters and not _is_per_replica(parameters[0]):
         backend = reference
-    wants_gradient = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (scale_logits, *parameters))
-    return _LogProb.apply(getattr(backend, name), wants_gradient, x, library_size, scale_logits, *parameters)
+    wants_gradient = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (logits, *parameters))
+    return _LogProb.apply(getattr(backend, name), wants_gradient, data, logits, *parameters)
 
 
 def _is_per_replica(parameter: Tensor) -> bool:
@@ -62,8 +72,8 @@ class _LogProb(torch.autograd.Function):
     """A kernel's value, and in backward its derivatives times what arrives per cell."""
 
     @staticmethod
-    def forward(ctx, kernel, wants_gradient, x, library_size, *parameters):
-        log_prob, derivatives = kernel(x, library_size, *(parameter.detach() for parameter in parameters), wants_gradient=wants_gradient)
+    def forward(ctx, kernel, wants_gradient, data, *parameters):
+        log_prob, derivatives = kernel(*data, *(parameter.detach() for parameter in parameters), wants_gradient=wants_gradient)
         ctx.save_for_backward(*derivatives)
         ctx.shapes = [parameter.shape for parameter in parameters]
         return log_prob
@@ -71,7 +81,7 @@ class _LogProb(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, upstream):
-        return None, None, None, None, *(_weighted(derivative, upstream, shape) for derivative, shape in zip(ctx.saved_tensors, ctx.shapes, strict=True))
+        return None, None, None, *(_weighted(derivative, upstream, shape) for derivative, shape in zip(ctx.saved_tensors, ctx.shapes, strict=True))
 
 
 def _weighted(derivative: PerVar, upstream: PerCell, shape: torch.Size) -> Tensor:
