@@ -18,10 +18,10 @@ SHORT = {"epochs": 3, "batch_size": 16, "log_every": 2}
 def trained(training_data):
     """A factory: train a small model on small data."""
 
-    def train(kind="vae", likelihood="gaussian", *, seeds=(0, 1, 2), modality="real", task=None, n_workers=1, **training):
+    def train(kind="vae", likelihood="gaussian", *, seeds=(0, 1, 2), modality="real", task=None, n_workers=1, n_hidden=8, **training):
         data = training_data(modality)
         options = {"n_clusters": 3} if "n_clusters" in MODELS[kind].needs else {}
-        model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, n_latent=2, n_hidden=8, **options)
+        model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, n_latent=2, n_hidden=n_hidden, **options)
         observed = observed_classes(data, seeds=seeds, n_clusters=options.get("n_clusters"), **(task or {}))
         return fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, **{**SHORT, **training}), data
 
@@ -103,16 +103,6 @@ def test_the_kl_weight_rises_linearly_and_beta_scales_it():
     assert weights == pytest.approx([0.8, 2.4, 4.0, 4.0])
 
 
-def test_gradients_are_clipped_replica_by_replica(built):
-    model, _, _, _ = built("ae", "gaussian")
-    for parameter in model.parameters():
-        parameter.grad = torch.ones_like(parameter) * torch.tensor([1e-6, 10.0]).view(-1, *[1] * (parameter.ndim - 1))
-    fit_module._clip_gradients(model, 1.0)
-    norms = torch.stack([parameter.grad.flatten(1).square().sum(1) for parameter in model.parameters()]).sum(0).sqrt()
-    assert norms[0] < 1e-3
-    assert norms[1] == pytest.approx(1.0)
-
-
 def test_evaluating_twice_gives_the_same_numbers(trained):
     fitted, data = trained("vae", "bernoulli", modality="images")
     first, second = (evaluate_terms(fitted.model, data, (0, 1, 2), data.test) for _ in range(2))
@@ -126,6 +116,6 @@ def test_mixture_models_recover_separate_groups(kind, mode, trained, training_da
 
     from latentbench.training.results import embed_cells
 
-    fitted, data = trained(kind, task={"mode": mode}, min_steps=300, learning_rate=3e-3)
+    fitted, data = trained(kind, task={"mode": mode}, min_steps=300, learning_rate=3e-3, n_hidden=64)
     for probs in embed_cells(fitted.model, data)[1]:
         assert adjusted_rand_score(data.labels, probs.argmax(1)) == 1

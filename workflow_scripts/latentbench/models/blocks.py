@@ -39,9 +39,12 @@ class Linear(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over every axis but replicas and features (Ioffe and Szegedy 2015); ``momentum`` and ``eps`` as in scVI."""
+    """Batch normalisation over every axis but replicas and features (Ioffe and Szegedy 2015).
 
-    def __init__(self, n_features: int, *, momentum: float = 0.01, eps: float = 1e-3) -> None:
+    ``eps`` is scVI's, ``momentum`` is not: with its .01 the running statistics lag behind for hundreds of steps, which is all that a small data set gets.
+    """
+
+    def __init__(self, n_features: int, *, momentum: float = 0.05, eps: float = 1e-3) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1, n_features))
         self.bias = nn.Parameter(torch.zeros(1, n_features))

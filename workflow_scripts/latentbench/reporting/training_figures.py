@@ -46,7 +46,7 @@ def losses_figure(tables: StudyTables) -> Figure:
         _draw_row(row, history[history["model"] == model], terms, colours[model])
         row[0].set_ylabel(f"{model}\n(loss per cell)")
     for ax, term in zip(axes[0], terms, strict=True):
-        ax.set_title("loss (sum of terms)" if term == "loss" else term)
+        ax.set_title("loss (sum)" if term == "loss" else term)
     _name_epochs(axes)
     figure.align_ylabels()
     lines = [Line2D([], [], lw=1.2, color=lighten(MUTED, 0.55), label="train cells"), Line2D([], [], lw=1.2, color=MUTED, label="test cells")]

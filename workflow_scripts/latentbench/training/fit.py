@@ -16,6 +16,7 @@ from latentbench.models.interface import AbstractModel
 from latentbench.outcomes import Outcome
 from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.data import TrainingData
+from latentbench.training.optimiser import FlatAdam
 from latentbench.training.replicas import side_by_side, stack_replicas, unstack_replicas
 from latentbench.training.tasks import ObservedClasses
 
@@ -125,7 +126,7 @@ def _fit_stack(model: AbstractModel, data: TrainingData, seeds: Sequence[int], o
     batch_size = min(options["batch_size"], len(data.train))
     n_steps = len(data.train) // batch_size
     n_epochs = max(options["epochs"], math.ceil(options["min_steps"] / n_steps))
-    optimiser = torch.optim.Adam(model.parameters(), lr=options["learning_rate"], weight_decay=options["weight_decay"], fused=True)
+    optimiser = FlatAdam(model, learning_rate=options["learning_rate"], weight_decay=options["weight_decay"])
     history = _History()
     diverged_at: dict[int, tuple[int, str]] = {}
     for epoch in range(1, n_epochs + 1):
@@ -142,9 +143,8 @@ def _fit_stack(model: AbstractModel, data: TrainingData, seeds: Sequence[int], o
             # A sum over replicas: each replica's gradient is that of its own mean loss.
             sum(weights.get(name, 1.0) * term.sum() for name, term in terms.items()).backward()
             if options["clip_gradient"] is not None:
-                _clip_gradients(model, options["clip_gradient"])
+                optimiser.clip(options["clip_gradient"])
             optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
             for name, term in terms.items():
                 totals[name] = totals.get(name, 0) + term.detach() / n_steps
         history.rows.append((epoch, "train", totals))
@@ -191,15 +191,6 @@ def _term_weights(epoch: int, n_epochs: int, options: Mapping) -> dict[str, floa
     ramp = min(1.0, epoch / warmup_epochs) if warmup_epochs else 1.0
     names = {"kl_z", "kl_w", "kl_y", "kl_d", *options["term_weights"]}
     return {name: options["term_weights"].get(name, 1.0) * (ramp if name.startswith("kl_") else 1.0) for name in names}
-
-
-def _clip_gradients(model: AbstractModel, largest: float) -> None:
-    """Scale each replica's gradient to a norm of at most ``largest``, replica by replica."""
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    norms = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0).sqrt()
-    scale = (largest / norms.clamp(min=largest)).to(norms.dtype)
-    for gradient in gradients:
-        gradient.mul_(scale.view(-1, *[1] * (gradient.ndim - 1)))
 
 
 def _non_finite(terms: Mapping[str, Float[Tensor, " replicas"]], known: set[int]) -> list[tuple[int, str]]:
