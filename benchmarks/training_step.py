@@ -43,7 +43,10 @@ class Side:
         """Send a command and wait for its answer."""
         self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self.process.args} ended at {command}; run it alone to see why")
+        return json.loads(answer)
 
     def close(self) -> None:
         """Let the process end."""

@@ -75,7 +75,7 @@ def as_scvi(weights: dict[str, np.ndarray], like: dict[str, torch.Tensor]) -> di
     for ours, theirs in (("encoder", "z_encoder.encoder"), ("decoder", "decoder.px_decoder")):
         hidden = f"{theirs}.fc_layers.Layer 0"
         put(f"{hidden}.0.weight", weights[f"{ours}.0.weight"][0].T)
-        put(f"{hidden}.0.bias", weights[f"{ours}.0.bias"][0, 0])
+        state[f"{hidden}.0.bias"] = torch.zeros_like(state[f"{hidden}.0.bias"])  # ours has none before batch normalisation
         for part, name in (("weight", "weight"), ("bias", "bias"), ("running_mean", "running_mean"), ("running_variance", "running_var")):
             put(f"{hidden}.1.{name}", weights[f"{ours}.1.{part}"][0])
     for index, name in enumerate(("mean_encoder", "var_encoder")):
