@@ -46,7 +46,7 @@ class Workspace:
     def jobs(self, *arguments: str) -> set[tuple[str, str]]:
         """Return (rule, wildcards) of every job of a dry run."""
         lines = self.snakemake("--dry-run", *arguments).stdout.splitlines()
-        jobs, rule = set(), None
+        jobs, rule, wildcards = set(), None, ""
         for line in [*lines, "rule end:"]:
             if line.startswith(("rule ", "localrule ")):
                 if rule is not None:

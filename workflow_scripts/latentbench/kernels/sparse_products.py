@@ -13,78 +13,122 @@ from numba.extending import intrinsic
 
 COMPILED = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
 _LANES = 16
+_VECTOR = ir.VectorType(ir.FloatType(), _LANES)
+_NOTHING = ir.Constant(_VECTOR, [0.0] * _LANES)
 
 
 @no_type_check
-def _strip_sum(n_vectors):
-    """Return an intrinsic for one strip: out[0:width] = sum over k in first..end of values[k] * strip k, which begins at matrix[places[k] * stride + offset].
+def _strip_kernels(n_vectors):
+    """Return two intrinsics for one sparse row, entries first to end, and one strip of a matrix, whose rows begin at places[k] * stride + offset.
 
-    LLVM would keep the sums in memory, since it cannot know that ``out`` and ``matrix`` do not overlap; here they are ``n_vectors`` vectors of 16.
+    ``gather``: out = sum_k values[k] * matrix row k. ``scatter``: matrix row k += values[k] * out. LLVM would keep ``out`` in memory, since it cannot know that
+    it does not overlap the matrix; here it is ``n_vectors`` vectors of 16 floats.
     """
 
-    @intrinsic
-    def strip_sum(typing_context, values, places, first, end, matrix, stride, offset, out, out_offset):
-        signature = types.void(values, places, types.int64, types.int64, matrix, types.int64, types.int64, out, types.int64)
+    @no_type_check
+    def loop(builder, arguments, data, generate_entry, starting):
+        """Generate the loop over the entries; ``generate_entry(value, row, carried)`` returns the carried vectors of the next."""
+        integer, int32 = ir.IntType(64), ir.IntType(32)
+        _, _, first, end, _, stride, offset, _, _ = arguments
+        entry, head, body, done = builder.block, *(builder.append_basic_block(name) for name in ("head", "body", "done"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        k, carried = builder.phi(integer), [builder.phi(_VECTOR) for _ in starting]
+        builder.cbranch(builder.icmp_signed("<", k, end), body, done)
+        builder.position_at_end(body)
+        alone = builder.insert_element(_NOTHING, builder.load(builder.gep(data[0], [k])), ir.Constant(int32, 0))
+        value = builder.shuffle_vector(alone, _NOTHING, ir.Constant(ir.VectorType(int32, _LANES), [0] * _LANES))
+        place = builder.sext(builder.load(builder.gep(data[1], [k])), integer)
+        later = generate_entry(value, builder.add(builder.mul(place, stride), offset), carried)
+        following = builder.add(k, ir.Constant(integer, 1))
+        builder.branch(head)
+        for phi, start, new in [(k, first, following), *zip(carried, starting, later, strict=True)]:
+            phi.add_incoming(start, entry)
+            phi.add_incoming(new, body)
+        builder.position_at_end(done)
+        return carried
 
+    @intrinsic
+    def gather(typing_context, values, places, first, end, matrix, stride, offset, out, out_offset):
         def generate(context, builder, signature, arguments):
-            arrays = [
-                context.make_array(kind)(context, builder, value).data
-                for kind, value in zip(signature.args, arguments, strict=True)
-                if isinstance(kind, types.Array)
-            ]
-            values_data, places_data, matrix_data, out_data = arrays
-            _, _, first_, end_, _, stride_, offset_, _, out_offset_ = arguments
-            vector, integer = ir.VectorType(ir.FloatType(), _LANES), ir.IntType(64)
-            entry, head, body, done = builder.block, *(builder.append_basic_block(name) for name in ("head", "body", "done"))
-            zero = ir.Constant(vector, [0.0] * _LANES)
-            builder.branch(head)
-            builder.position_at_end(head)
-            k = builder.phi(integer)
-            sums = [builder.phi(vector) for _ in range(n_vectors)]
-            builder.cbranch(builder.icmp_signed("<", k, end_), body, done)
-            builder.position_at_end(body)
-            value = builder.load(builder.gep(values_data, [k]))
-            spread = builder.shuffle_vector(
-                builder.insert_element(zero, value, ir.Constant(ir.IntType(32), 0)), zero, ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
-            )
-            place = builder.sext(builder.load(builder.gep(places_data, [k])), integer)
-            row = builder.add(builder.mul(place, stride_), offset_)
-            added = []
-            for index, total in enumerate(sums):
-                part = builder.load(_vector_at(builder, matrix_data, row, index, vector), align=4)
-                added.append(builder.fadd(total, builder.fmul(spread, part, flags=("contract",)), flags=("contract",)))
-            following = builder.add(k, ir.Constant(integer, 1))
-            builder.branch(head)
-            for phi, start, later in [(k, first_, following), *((total, zero, new) for total, new in zip(sums, added, strict=True))]:
-                phi.add_incoming(start, entry)
-                phi.add_incoming(later, body)
-            builder.position_at_end(done)
-            for index, total in enumerate(sums):
-                builder.store(total, _vector_at(builder, out_data, out_offset_, index, vector), align=4)
+            data = _data_of(context, builder, signature, arguments)
+
+            def add_row(value, row, sums):
+                return [_multiply_add(builder, value, builder.load(_vector_at(builder, data[2], row, i), align=4), total) for i, total in enumerate(sums)]
+
+            for i, total in enumerate(loop(builder, arguments, data, add_row, [_NOTHING] * n_vectors)):
+                builder.store(total, _vector_at(builder, data[3], arguments[8], i), align=4)
             return context.get_dummy_value()
 
-        return signature, generate
+        return types.void(values, places, types.int64, types.int64, matrix, types.int64, types.int64, out, types.int64), generate
 
-    return strip_sum
+    @intrinsic
+    def scatter(typing_context, values, places, first, end, matrix, stride, offset, out, out_offset):
+        def generate(context, builder, signature, arguments):
+            data = _data_of(context, builder, signature, arguments)
+            parts = [builder.load(_vector_at(builder, data[3], arguments[8], i), align=4) for i in range(n_vectors)]
+
+            def add_to_row(value, row, carried):
+                for i, part in enumerate(parts):
+                    place = _vector_at(builder, data[2], row, i)
+                    builder.store(_multiply_add(builder, value, part, builder.load(place, align=4)), place, align=4)
+                return carried
+
+            loop(builder, arguments, data, add_to_row, [])
+            return context.get_dummy_value()
+
+        return types.void(values, places, types.int64, types.int64, matrix, types.int64, types.int64, out, types.int64), generate
+
+    return gather, scatter
 
 
 @no_type_check
-def _vector_at(builder, data, start, index, vector):
+def _data_of(context, builder, signature, arguments):
+    return [
+        context.make_array(kind)(context, builder, value).data for kind, value in zip(signature.args, arguments, strict=True) if isinstance(kind, types.Array)
+    ]
+
+
+@no_type_check
+def _multiply_add(builder, a, b, c):
+    return builder.fadd(c, builder.fmul(a, b, flags=("contract",)), flags=("contract",))
+
+
+@no_type_check
+def _vector_at(builder, data, start, index):
     place = builder.add(start, ir.Constant(start.type, index * _LANES))
-    return builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
+    return builder.bitcast(builder.gep(data, [place]), _VECTOR.as_pointer())
 
 
-_sum_64, _sum_16 = _strip_sum(4), _strip_sum(1)
+(_gather_64, _scatter_64), (_gather_16, _scatter_16) = _strip_kernels(4), _strip_kernels(1)
 
 
 @njit(**COMPILED)
 @no_type_check
-def _sum_rest(values, places, first, end, matrix, stride, offset, out, out_offset, width):
-    for i in range(width):
-        total = np.float32(0)
+def _gather(values, places, first, end, matrix, stride, offset, out, out_offset, width):
+    if width == 64:
+        _gather_64(values, places, first, end, matrix, stride, offset, out, out_offset)
+    elif width == 16:
+        _gather_16(values, places, first, end, matrix, stride, offset, out, out_offset)
+    else:
+        for i in range(width):
+            total = np.float32(0)
+            for k in range(first, end):
+                total += values[k] * matrix[places[k] * stride + offset + i]
+            out[out_offset + i] = total
+
+
+@njit(**COMPILED)
+@no_type_check
+def _scatter(values, places, first, end, matrix, stride, offset, out, out_offset, width):
+    if width == 64:
+        _scatter_64(values, places, first, end, matrix, stride, offset, out, out_offset)
+    elif width == 16:
+        _scatter_16(values, places, first, end, matrix, stride, offset, out, out_offset)
+    else:
         for k in range(first, end):
-            total += values[k] * matrix[places[k] * stride + offset + i]
-        out[out_offset + i] = total
+            for i in range(width):
+                matrix[places[k] * stride + offset + i] += values[k] * out[out_offset + i]
 
 
 @njit(**COMPILED)
@@ -95,17 +139,6 @@ def _strips(width):
     if width % 16:
         strips.append(width % 16)
     return strips
-
-
-@njit(**COMPILED)
-@no_type_check
-def _sum_strip(values, places, first, end, matrix, stride, offset, out, out_offset, width):
-    if width == 64:
-        _sum_64(values, places, first, end, matrix, stride, offset, out, out_offset)
-    elif width == 16:
-        _sum_16(values, places, first, end, matrix, stride, offset, out, out_offset)
-    else:
-        _sum_rest(values, places, first, end, matrix, stride, offset, out, out_offset, width)
 
 
 @njit(cache=True, **COMPILED)
@@ -120,7 +153,7 @@ def rows_times_matrix(values, columns, starts, cells, matrix, product):
             for i in range(n_obs):
                 cell = cells[replica, i]
                 out_offset = (replica * n_obs + i) * n_out + offset
-                _sum_strip(
+                _gather(
                     values,
                     columns,
                     starts[cell],
@@ -138,39 +171,17 @@ def rows_times_matrix(values, columns, starts, cells, matrix, product):
 @njit(cache=True, **COMPILED)
 @no_type_check
 def transposed_rows_times_matrix(values, columns, starts, cells, matrix, product):
-    """Fill ``product`` (replicas, vars, out) with the transpose of the rows ``cells`` times ``matrix`` (replicas, obs, out).
-
-    The rows are first sorted by column: then each row of the product is written once, and the matrix, small, stays in the cache.
-    """
-    n_replicas, n_vars, n_out = product.shape
-    n_obs = cells.shape[1]
+    """Fill ``product`` (replicas, vars, out) with the transpose of the rows ``cells`` times ``matrix`` (replicas, obs, out)."""
+    n_replicas, n_obs, n_out = matrix.shape
     flat_matrix, flat_product = matrix.reshape(-1), product.reshape(-1)
+    flat_product[:] = np.float32(0)
     for replica in range(n_replicas):
-        sorted_values, places, ends = _sorted_by_column(values, columns, starts, cells[replica], n_vars)
         offset = 0
         for width in _strips(n_out):
-            first = 0
-            for var in range(n_vars):
-                out_offset = (replica * n_vars + var) * n_out + offset
-                _sum_strip(sorted_values, places, first, ends[var], flat_matrix, n_out, replica * n_obs * n_out + offset, flat_product, out_offset, width)
-                first = ends[var]
+            for i in range(n_obs):
+                cell = cells[replica, i]
+                row = (replica * n_obs + i) * n_out + offset
+                _scatter(
+                    values, columns, starts[cell], starts[cell + 1], flat_product, n_out, replica * product.shape[1] * n_out + offset, flat_matrix, row, width
+                )
             offset += width
-
-
-@njit(**COMPILED)
-@no_type_check
-def _sorted_by_column(values, columns, starts, cells, n_vars):
-    """Return the values of the cells' rows sorted by column, the position in ``cells`` of each, and where each column ends."""
-    ends = np.zeros(n_vars + 1, np.int32)
-    for cell in cells:
-        for k in range(starts[cell], starts[cell + 1]):
-            ends[columns[k] + 1] += 1
-    for var in range(n_vars):
-        ends[var + 1] += ends[var]
-    sorted_values, places = np.empty(ends[n_vars], np.float32), np.empty(ends[n_vars], np.int32)
-    for i in range(cells.shape[0]):
-        for k in range(starts[cells[i]], starts[cells[i] + 1]):
-            place = ends[columns[k]]
-            sorted_values[place], places[place] = values[k], i
-            ends[columns[k]] = place + 1
-    return sorted_values, places, ends
