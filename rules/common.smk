@@ -51,6 +51,11 @@ def dataset_row(wildcards):
     return study.row(wildcards.dataset)
 
 
+def config_of_results():
+    """The config but for the mirror: where a copy of the data lay is no part of the results."""
+    return {key: value for key, value in config.items() if key != "mirror"}
+
+
 def own_files(wildcards):
     """The local files that a data set's row names: a changed file is read anew."""
     row = study.row(wildcards.dataset)

@@ -12,6 +12,6 @@ rule download:
         row=dataset_row,
         cache="results/cache",
     message:
-        "Getting {wildcards.dataset}"
+        "get {wildcards.dataset}"
     script:
         "../workflow_scripts/download.py"

@@ -13,6 +13,6 @@ rule preprocess:
         options=preset_options,
         split=config["preprocessing"]["split"],
     message:
-        "Preparing {wildcards.dataset}"
+        "prepare {wildcards.dataset}"
     script:
         "../workflow_scripts/preprocess.py"

@@ -200,7 +200,7 @@ rule write_report:
     threads: 1
     params:
         datasets=study.datasets,
-        config=config,
+        config=config_of_results(),
     message:
         "write the report"
     script:

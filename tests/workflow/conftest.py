@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -37,24 +38,16 @@ class Workspace:
     folder: Path
 
     def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "snakemake", "-s", str(self.workflow / "Snakefile"), "--directory", str(self.folder), "--cores", str(cores)]
-        profile = ["--workflow-profile", str(self.workflow / "profiles/default")]
-        return subprocess.run(
-            [*command, *profile, "--configfile", str(self.folder / "tiny.yaml"), *arguments], capture_output=True, text=True, timeout=600, check=False
-        )
+        fixed = ["-s", self.workflow / "Snakefile", "--directory", self.folder, "--cores", cores, "--workflow-profile", self.workflow / "profiles/default"]
+        # The config file comes last: its option takes every word that follows.
+        command = [sys.executable, "-m", "snakemake", *arguments, *fixed, "--configfile", self.folder / "tiny.yaml"]
+        return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600, check=False)
 
-    def jobs(self, *arguments: str) -> set[tuple[str, str]]:
-        """Return (rule, wildcards) of every job of a dry run."""
-        lines = self.snakemake("--dry-run", *arguments).stdout.splitlines()
-        jobs, rule, wildcards = set(), None, ""
-        for line in [*lines, "rule end:"]:
-            if line.startswith(("rule ", "localrule ")):
-                if rule is not None:
-                    jobs.add((rule, wildcards))
-                rule, wildcards = line.split()[1].rstrip(":"), ""
-            elif line.strip().startswith("wildcards:"):
-                wildcards = line.split(":", 1)[1].strip()
-        return jobs
+    def jobs(self, *arguments: str) -> set[str]:
+        """Return the message of every job of a dry run."""
+        run = self.snakemake("--dry-run", *arguments)
+        assert run.returncode == 0, run.stderr
+        return set(re.findall(r"^Job \d+: (.*)$", run.stdout + run.stderr, re.MULTILINE))
 
 
 def make_workspace(folder: Path) -> Workspace:
