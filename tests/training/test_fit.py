@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,3 +120,20 @@ def test_mixture_models_recover_separate_groups(kind, mode, trained, training_da
     fitted, data = trained(kind, task={"mode": mode}, min_steps=300, learning_rate=3e-3, n_hidden=64)
     for probs in embed_cells(fitted.model, data)[1]:
         assert adjusted_rand_score(data.labels, probs.argmax(1)) == 1
+
+
+@pytest.mark.parametrize("likelihood", ["nb", "gaussian"])
+def test_a_sparse_first_layer_gives_the_terms_of_the_dense_one(likelihood, built):
+    model, data, _, _ = built("vae", likelihood, seeds=(0,))
+    sparse_data = replace(data, x=data.x * (torch.arange(data.n_vars) % 6 == 0)).with_sparse_inputs(model.likelihood)
+    assert sparse_data.encoder_rows is not None
+    dense_data = replace(sparse_data, encoder_rows=None)
+    terms = [evaluate_terms(model, given, (0,), data.test) for given in (sparse_data, dense_data)]
+    for name in terms[0]:
+        torch.testing.assert_close(terms[0][name], terms[1][name])
+
+
+def test_binarised_pixels_and_dense_data_stay_dense(built):
+    for likelihood in ("bernoulli", "gaussian"):
+        model, data, _, _ = built("vae", likelihood)
+        assert data.with_sparse_inputs(model.likelihood).encoder_rows is None

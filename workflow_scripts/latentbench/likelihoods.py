@@ -17,11 +17,13 @@ from latentbench.random_streams import uniform_like
 class AbstractLikelihood(nn.Module, ABC):
     """A family p(x | z) over ``n_vars`` values.
 
-    ``layer`` is the layer of the prepared data that it scores: ``"counts"`` or ``"X"``; ``outputs_per_var`` how many decoder outputs it reads for each value.
+    ``layer`` is the layer of the prepared data that it scores: ``"counts"`` or ``"X"``; ``outputs_per_var`` how many decoder outputs it reads for each value;
+    ``binarises`` whether ``observe`` draws new values every time.
     """
 
     layer: ClassVar[str] = "X"
     outputs_per_var: ClassVar[int] = 1
+    binarises: ClassVar[bool] = False
 
     def __init__(self, n_vars: int) -> None:
         super().__init__()
@@ -71,6 +73,8 @@ class SharedGaussianLikelihood(AbstractLikelihood):
 
 class BernoulliLikelihood(AbstractLikelihood):
     """Bernoulli(sigmoid(f(z))) on dynamically binarised pixels: a grey value is the probability of 1, sampled anew in every minibatch (Burda 2016)."""
+
+    binarises = True
 
     def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Bernoulli:
         """Return Bernoulli(sigmoid(f(z)))."""

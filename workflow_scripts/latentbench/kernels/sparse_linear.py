@@ -18,6 +18,14 @@ class SparseRows:
     starts: Int[np.ndarray, " rows_plus_one"]
 
 
+@dataclass(frozen=True)
+class SparseCells:
+    """The rows of a minibatch, each replica its own: what an encoder's first layer may be given in place of a dense input."""
+
+    rows: SparseRows
+    cells: Int[Tensor, "replicas obs"]
+
+
 def sparse_linear(rows: SparseRows, cells: Int[Tensor, "replicas obs"], weight: Float[Tensor, "replicas n_in n_out"]) -> Float[Tensor, "replicas obs n_out"]:
     """Return rows[cells] W for every replica, its own cells and its own W; the gradient is that of W alone."""
     return _SparseLinear.apply(rows, cells, weight)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from latentbench.kernels.sparse_linear import SparseCells, sparse_linear
 from latentbench.random_streams import uniform_like
 
 ACTIVATIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "softplus": F.softplus, "tanh": torch.tanh}
@@ -28,8 +29,11 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(torch.empty(1, n_in, n_out).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(1, 1, n_out).uniform_(-bound, bound)) if bias else None
 
-    def forward(self, x: Float[Tensor, "replicas *samples obs n_in"]) -> Float[Tensor, "replicas *samples obs n_out"]:
+    def forward(self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells) -> Float[Tensor, "replicas *samples obs n_out"]:
         """Return x W + b."""
+        if isinstance(x, SparseCells):
+            y = sparse_linear(x.rows, x.cells, self.weight)
+            return y if self.bias is None else y + self.bias
         rows = x.flatten(1, -2)
         if self.bias is None:
             y = torch.bmm(rows, self.weight)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from latentbench.kernels.sparse_linear import SparseCells
 from latentbench.likelihoods import AbstractLikelihood
 
 
@@ -15,11 +16,12 @@ from latentbench.likelihoods import AbstractLikelihood
 class Minibatch:
     """The cells of one step, each replica its own.
 
-    ``inputs`` is what the encoder reads, ``x`` what the likelihood scores, ``library_size`` the total counts of a cell over the modelled genes (1 where the
-    data are no counts), ``y`` the observed class of a cell or -1: a label is seen by a model only where its task says so.
+    ``inputs`` is what the encoder reads (dense, or rows of a sparse matrix: the first layer takes both), ``x`` what the likelihood scores, ``library_size``
+    the total counts of a cell over the modelled genes (1 where the data are no counts), ``y`` the observed class of a cell or -1: a label is seen by a
+    model only where its task says so.
     """
 
-    inputs: Float[Tensor, "replicas obs vars"]
+    inputs: Float[Tensor, "replicas obs vars"] | SparseCells
     x: Float[Tensor, "replicas obs vars"]
     library_size: Float[Tensor, "replicas obs 1"]
     y: Int[Tensor, "replicas obs"]

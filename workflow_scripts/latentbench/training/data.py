@@ -12,8 +12,12 @@ from jaxtyping import Float, Int
 from scipy import sparse
 from torch import Tensor
 
+from latentbench.kernels.sparse_linear import SparseCells, SparseRows
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.interface import Minibatch
+
+SPARSE_BELOW = 0.24
+"""Share of non-zeros below which the sparse first layer is faster than the dense one in float32 (benchmarks/training_step.py)."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class TrainingData:
     """The cells of one data set as a model reads them.
 
     ``x`` holds the values of the highly variable genes (or all pixels, all variables), ``labels`` the class codes with -1 where unlabelled: only ``tasks`` and
-    the controls may look at them. ``train`` and ``test`` are indices of cells.
+    the controls may look at them. ``train`` and ``test`` are indices of cells. ``encoder_rows`` is what the encoder reads, where that is kept sparse.
     """
 
     x: Float[Tensor, "obs vars"]
@@ -32,6 +36,7 @@ class TrainingData:
     pca: Float[np.ndarray, "obs components"]
     obs: pd.DataFrame
     obsm: dict[str, np.ndarray]
+    encoder_rows: SparseRows | None = None
 
     @property
     def n_obs(self) -> int:
@@ -43,9 +48,20 @@ class TrainingData:
         """How many modelled variables."""
         return self.x.shape[1]
 
+    def with_sparse_inputs(self, likelihood: AbstractLikelihood) -> "TrainingData":
+        """Return the same data with what the encoder reads kept as sparse rows, where enough of it is zero to make that the faster way on a CPU."""
+        if likelihood.binarises:
+            return self
+        inputs = sparse.csr_array(likelihood.encoder_input(self.x[None])[0].numpy())
+        if inputs.nnz > SPARSE_BELOW * self.n_obs * self.n_vars:
+            return self
+        return replace(self, encoder_rows=SparseRows(inputs.data, inputs.indices, inputs.indptr))
+
     def to(self, device: torch.device) -> "TrainingData":
-        """Return the same data with its tensors on ``device``."""
-        return replace(self, x=self.x.to(device), library_size=self.library_size.to(device), train=self.train.to(device), test=self.test.to(device))
+        """Return the same data with its tensors on ``device``, dense."""
+        return replace(
+            self, encoder_rows=None, x=self.x.to(device), library_size=self.library_size.to(device), train=self.train.to(device), test=self.test.to(device)
+        )
 
     def minibatch(
         self, cells: Int[Tensor, "replicas obs"], likelihood: AbstractLikelihood, *, y: Int[Tensor, "replicas obs"] | None = None, sampled: bool = True
@@ -57,7 +73,8 @@ class TrainingData:
         raw = self.x[cells]
         x = likelihood.observe(raw) if sampled else raw
         hidden = torch.full_like(cells, -1) if y is None else y
-        return Minibatch(likelihood.encoder_input(x), x, self.library_size[cells], hidden)
+        inputs = likelihood.encoder_input(x) if self.encoder_rows is None else SparseCells(self.encoder_rows, cells)
+        return Minibatch(inputs, x, self.library_size[cells], hidden)
 
 
 def read_training_data(path: str | Path, *, layer: str) -> TrainingData:

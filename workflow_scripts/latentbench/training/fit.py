@@ -105,6 +105,7 @@ def fit(
     }
     if torch.device(device).type != "cpu":
         return _fit_stack(model.to(device), data.to(torch.device(device)), seeds, observed, options)
+    data = data.with_sparse_inputs(model.likelihood)
     calls = [
         (replica, data, [seed], ObservedClasses(observed.y[index : index + 1], observed.fraction, observed.true_labels), options)
         for index, (replica, seed) in enumerate(zip(unstack_replicas(model), seeds, strict=True))
