@@ -10,7 +10,7 @@ ARGS ?=
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study test test-fast check validate reference lock clean clean-all help environment
+.PHONY: study test test-fast check validate reference bench lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
@@ -42,6 +42,14 @@ $(VENV)/.installed: requirements.lock
 
 reference: environment ## write config/README.md from the schemas
 	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.config_reference config/schemas > config/README.md
+
+bench: environment .bench-venv/.installed ## measure a training step beside scvi-tools and a plain loop (installs scvi-tools)
+	PYTHONPATH=workflow_scripts $(BIN)/python benchmarks/training_step.py .bench-venv/bin/python nb 5 0
+
+.bench-venv/.installed:
+	$(PYTHON) -m venv .bench-venv
+	.bench-venv/bin/python -m pip install --quiet torch==2.13.0 scvi-tools==1.4.2
+	@touch $@
 
 lock: ## resolve pyproject.toml anew and write requirements.lock
 	rm -rf .lock-venv

@@ -36,6 +36,7 @@ class _SparseLinear(torch.autograd.Function):
     def forward(ctx, rows, cells, weight):
         from latentbench.kernels import sparse_products  # numba: half a second to import
 
+        cells = cells.contiguous()
         ctx.rows, ctx.cells, ctx.shape = rows, cells, weight.shape
         product = weight.new_empty(*cells.shape, weight.shape[2])
         sparse_products.rows_times_matrix(rows.values, rows.columns, rows.starts, cells.numpy(), weight.detach().contiguous().numpy(), product.numpy())
