@@ -44,6 +44,7 @@ def plot_cost(ax: Axes, status: pd.DataFrame, column: str, colours: Mapping[str,
     """Draw one column of the status table (seconds or MB): a dot for every replica, a bar at their median."""
     for y, (model, colour) in enumerate(colours.items()):
         values = status.loc[status["model"] == model].sort_values("seed")[column].dropna().to_numpy()
+        values = values[values > 0]  # a time too short to measure has no place on a log axis, and its dots would break the layout
         ax.plot(values, y + _spread(values.size, 0.28), "o", ms=2.6, mew=0, color=colour, alpha=0.6, clip_on=False)
         if values.size:
             ax.plot([np.median(values)] * 2, [y - 0.34, y + 0.34], "-", lw=1.6, color=colour)

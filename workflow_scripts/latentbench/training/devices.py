@@ -1,4 +1,6 @@
-"""Where a training runs: what the job was given, never what happens to be there."""
+"""Where a training runs (what the job was given, never what happens to be there) and how much memory it took."""
+
+import resource
 
 import torch
 
@@ -17,3 +19,10 @@ def choose_device(n_gpus: int) -> str:
             "install a CUDA build of torch, or set gpu=0 in the profile"
         )
     return "cuda"
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Return the most memory held so far, in MB: of the device's on a GPU, else of this process."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)

@@ -1,7 +1,6 @@
 """The one training loop, for every model and every number of replicas."""
 
 import math
-import resource
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from latentbench.models.interface import AbstractModel
 from latentbench.outcomes import Outcome
 from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.data import TrainingData
+from latentbench.training.devices import peak_memory_mb
 from latentbench.training.optimiser import FlatAdam
 from latentbench.training.replicas import side_by_side, stack_replicas, unstack_replicas
 from latentbench.training.tasks import ObservedClasses
@@ -163,8 +163,8 @@ def _fit_stack(model: AbstractModel, data: TrainingData, seeds: Sequence[int], o
             seed,
             Outcome.DIVERGED if index in diverged_at else Outcome.OK,
             diverged_at[index][1] if index in diverged_at else "",
-            round(seconds / len(seeds), 3),
-            _peak_memory_mb(device),
+            round(seconds / len(seeds), 6),
+            peak_memory_mb(device),
             diverged_at[index][0] if index in diverged_at else n_epochs,
         )
         for index, seed in enumerate(seeds)
@@ -207,9 +207,3 @@ def _non_finite(terms: Mapping[str, Float[Tensor, " replicas"]], known: set[int]
 def _log_epoch(epoch: int, n_epochs: int, seeds: Sequence[int], terms: Mapping[str, Tensor]) -> None:
     means = "  ".join(f"{name} {term.mean().item():.4g}" for name, term in terms.items())
     logger.info("seed %s  epoch %d/%d  %s", ",".join(map(str, seeds)), epoch, n_epochs, means)
-
-
-def _peak_memory_mb(device: torch.device) -> float:
-    if device.type == "cuda":
-        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)

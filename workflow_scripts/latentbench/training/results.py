@@ -21,6 +21,7 @@ from latentbench.models import MODELS
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel
 from latentbench.outcomes import Outcome
 from latentbench.training.data import TrainingData, read_training_data
+from latentbench.training.devices import peak_memory_mb
 from latentbench.training.fit import Fitted, ReplicaReport, fit
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import observed_classes
@@ -69,7 +70,7 @@ def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hype
     for seed in seeds:
         started = time.perf_counter()
         results.append(MODELS[kind].load()(data, seed=seed, **hyperparameters))
-        reports.append(ReplicaReport(seed, Outcome.OK, "", round(time.perf_counter() - started, 3), 0.0, 0))
+        reports.append(ReplicaReport(seed, Outcome.OK, "", round(time.perf_counter() - started, 6), peak_memory_mb(torch.device("cpu")), 0))
     weights = {name: np.concatenate([result.weights[name] for result in results]) for name in results[0].weights}
     return Trained(
         reports,
