@@ -10,9 +10,9 @@ import torch
 
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
+from latentbench.models.data import TrainingData
 from latentbench.random_streams import RandomStreams
 from latentbench.study import FITTING_MODALITIES
-from latentbench.training.data import TrainingData
 from latentbench.training.replicas import build_replicas
 
 torch.set_num_threads(1)

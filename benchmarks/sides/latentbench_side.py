@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from protocol import serve
 
-from latentbench.training.data import TrainingData
+from latentbench.models.data import TrainingData
 from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import ObservedClasses

@@ -13,7 +13,8 @@ def test_enumerating_y_equals_a_loop_over_the_components(built):
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
         terms = model.loss_terms(minibatch)
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
-        qy, qz = model.posteriors(minibatch)
+        posterior, qz = model.posteriors(minibatch)
+        qy = posterior.weights
         z = qz.rsample()
         loss = torch.zeros(2, data.n_obs)
         for k in range(4):
@@ -30,7 +31,7 @@ def test_an_observed_class_leaves_only_its_own_component(built):
     model.eval()
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
         terms = model.loss_terms(minibatch)
-        qy, _ = model.posteriors(minibatch)
+        qy = torch.softmax(model.posteriors(minibatch)[0].logits, -1)
     torch.testing.assert_close(terms["kl_y"], torch.full((2, data.n_obs), math.log(4)))
     torch.testing.assert_close(terms["classification"], -torch.log(qy[..., 2]))
 

@@ -3,10 +3,17 @@ import math
 import pytest
 import torch
 from torch.distributions import Categorical, Dirichlet
+from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 
-from latentbench.models.gmvae_dirichlet import collapsed_dirichlet
-from latentbench.random_streams import drawing_from
+from latentbench.models.gmvae_dirichlet import log_beta_ratio
+from latentbench.models.interface import ClassPosterior
+from latentbench.random_streams import RandomStreams, drawing_from
+
+
+def collapsed_dirichlet(q, alpha):
+    """C_alpha(q), equation (4)."""
+    return torch.xlogy(q, q).sum(-1) - log_beta_ratio(q, alpha)
 
 
 def y_and_d_terms(q, g, alpha):
@@ -57,9 +64,33 @@ def test_the_explicit_terms_are_at_least_the_collapsed_one(built):
     model.eval()
     with torch.no_grad(), drawing_from(streams):
         z = model.posteriors(minibatch)[0].rsample()
-        weights = torch.softmax(model.qy(z), -1)
-        terms = model.dirichlet_terms(weights, z)
-    assert (terms["kl_y"] + terms["kl_d"] >= collapsed_dirichlet(weights, 0.5) - 1e-4).all()
+        qy = ClassPosterior(model.qy(z), minibatch.y)
+        terms = model.dirichlet_terms(qy, z)
+    assert (terms["kl_y"] + terms["kl_d"] >= collapsed_dirichlet(qy.weights, 0.5) - 1e-4).all()
+
+
+def test_every_term_equals_a_loop_over_the_components_with_torchs_own_divergences(built):
+    model, data, minibatch, _ = built("gmvae_dirichlet", "gaussian", alpha=0.7)
+    model.eval()
+    with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
+        terms = model.loss_terms(minibatch)
+    with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
+        qz, qw = model.posteriors(minibatch)
+        z, w = qz.rsample(), qw.rsample()
+        q = torch.softmax(model.qy(z), -1)
+        means, log_variances = model.components(w).view(2, data.n_obs, 2, 4, 3).unbind(2)
+        kl_z = torch.zeros(2, data.n_obs)
+        for k in range(4):
+            mean, log_variance = 5 * torch.tanh(means[:, :, k] / 5), -4 + 5 * torch.tanh((log_variances[:, :, k] + 4) / 5)
+            kl_z += q[..., k] * torch_kl(as_torch(qz.mean, qz.log_variance), as_torch(mean, log_variance)).sum(-1)
+        kl_w = torch_kl(as_torch(qw.mean, qw.log_variance), TorchNormal(0.0, 1.0)).sum(-1)
+        reconstruction = -TorchNormal(model.decoder(z), 1.0).log_prob(minibatch.x).sum(-1)
+    for name, expected in {"kl_z": kl_z, "kl_w": kl_w, "kl_y": collapsed_dirichlet(q, 0.7), "reconstruction": reconstruction}.items():
+        torch.testing.assert_close(terms[name], expected, rtol=1e-4, atol=1e-4, msg=name)
+
+
+def as_torch(mean, log_variance):
+    return TorchNormal(mean, torch.exp(0.5 * log_variance))
 
 
 def test_the_components_of_z_stay_inside_their_clips(built):

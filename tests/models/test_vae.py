@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from torch.distributions import Normal as TorchNormal
+from torch.distributions import kl_divergence as torch_kl
 
 from latentbench.distributions import standard_normal
 from latentbench.random_streams import RandomStreams, drawing_from
@@ -25,6 +26,17 @@ def test_the_elbo_is_at_most_the_importance_weighted_bound(likelihood, built):
     assert elbo < bound
     # the closed-form KL of the model and the sampled one agree
     assert abs(elbo - exact_kl) < 0.05 * abs(elbo)
+
+
+def test_the_kl_term_is_torchs_own_divergence_from_the_standard_normal(built):
+    model, _, minibatch, streams = built("vae", "gaussian")
+    model.eval()
+    with torch.no_grad(), drawing_from(streams):
+        qz = model.posterior(minibatch)
+        terms = model.loss_terms(minibatch)
+    expected = torch_kl(TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)), TorchNormal(0.0, 1.0)).sum(-1)
+    torch.testing.assert_close(terms["kl_z"], expected)
+    assert expected.min() > 0
 
 
 def test_kl_is_zero_where_the_posterior_is_the_prior(built):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from latentbench.distributions import Distribution, Normal, kl_divergence
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Linear
-from latentbench.models.interface import AbstractClusteringModel, Minibatch, cluster_weights
+from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
 
 
 class GaussianMixtureVAE(AbstractClusteringModel):
@@ -44,10 +44,10 @@ class GaussianMixtureVAE(AbstractClusteringModel):
         self.component_log_variance = nn.Parameter(torch.zeros(1, n_clusters, 1, n_latent))
         self.decoder = MLP(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
 
-    def posteriors(self, minibatch: Minibatch) -> tuple[Float[Tensor, "replicas obs clusters"], Normal]:
+    def posteriors(self, minibatch: Minibatch) -> tuple[ClassPosterior, Normal]:
         """Return q(y | x) and, for every y (axis 1), q(z | x, y): equation (2)."""
         features = torch.relu(self.trunk(minibatch.inputs))
-        qy = torch.softmax(self.qy_head(features), dim=-1)
+        qy = ClassPosterior(self.qy_head(features), minibatch.y)
         # The layer that reads (features, one-hot y): its part of y is a row of its own for every component.
         joint = torch.relu(self.qz_from_x(features)[:, None] + self.qz_from_y)
         return qy, Normal(*self.qz_head(joint).chunk(2, dim=-1))
@@ -59,24 +59,23 @@ class GaussianMixtureVAE(AbstractClusteringModel):
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
         """Return the terms of equation (3)."""
         qy, qz = self.posteriors(minibatch)
-        weights, classification = cluster_weights(qy, minibatch.y)
         pz = Normal(self.component_mean, self.component_log_variance)
         reconstruction = -self.px(qz.rsample(), minibatch).log_prob(minibatch.x[:, None])
         return {
-            "reconstruction": _expectation(weights, reconstruction),
-            "kl_z": _expectation(weights, kl_divergence(qz, pz)),
-            "kl_y": torch.xlogy(weights, weights).sum(-1) + math.log(weights.shape[-1]),
-            "classification": classification,
+            "reconstruction": _expectation(qy.weights, reconstruction),
+            "kl_z": _expectation(qy.weights, kl_divergence(qz, pz)),
+            "kl_y": qy.negative_entropy + math.log(qy.logits.shape[-1]),
+            "classification": qy.classification,
         }
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return E[z] = sum_y q(y | x) m(x, y)."""
         qy, qz = self.posteriors(minibatch)
-        return torch.einsum("rok,rkol->rol", qy, qz.mean)
+        return torch.einsum("rok,rkol->rol", qy.weights, qz.mean)
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | x)."""
-        return self.posteriors(minibatch)[0]
+        return self.posteriors(minibatch)[0].weights
 
 
 def _expectation(weights: Float[Tensor, "replicas obs clusters"], values: Float[Tensor, "replicas clusters obs"]) -> Float[Tensor, "replicas obs"]:

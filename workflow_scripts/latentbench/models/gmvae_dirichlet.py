@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from latentbench.distributions import Distribution, Normal, kl_divergence, standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, soft_clip
-from latentbench.models.interface import AbstractClusteringModel, Minibatch, cluster_weights
+from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
 
 
 class DirichletMixtureVAE(AbstractClusteringModel):
@@ -72,26 +72,24 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         """Return the terms of equation (3), with (4) in place of the last two when collapsed."""
         qz, qw = self.posteriors(minibatch)
         z, w = qz.rsample(), qw.rsample()
-        weights, classification = cluster_weights(torch.softmax(self.qy(z), dim=-1), minibatch.y)
+        qy = ClassPosterior(self.qy(z), minibatch.y)
         each_component = Normal(qz.mean[:, None], qz.log_variance[:, None])
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
-            "kl_z": torch.einsum("rok,rko->ro", weights, kl_divergence(each_component, self.pz(w))),
+            "kl_z": torch.einsum("rok,rko->ro", qy.weights, kl_divergence(each_component, self.pz(w))),
             "kl_w": kl_divergence(qw, standard_normal(qw)),
-            **self.dirichlet_terms(weights, z),
-            "classification": classification,
+            **self.dirichlet_terms(qy, z),
+            "classification": qy.classification,
         }
 
-    def dirichlet_terms(
-        self, weights: Float[Tensor, "replicas obs clusters"], z: Float[Tensor, "replicas obs latent"]
-    ) -> dict[str, Float[Tensor, "replicas obs"]]:
+    def dirichlet_terms(self, qy: ClassPosterior, z: Float[Tensor, "replicas obs latent"]) -> dict[str, Float[Tensor, "replicas obs"]]:
         """Return KL(q(y | z) || p(y | d)) and KL(q(d | z) || p(d)), or their sum at the optimal q(d | z)."""
         if self.concentrations is None:
-            return {"kl_y": collapsed_dirichlet(weights, self.alpha)}
+            return {"kl_y": qy.negative_entropy - log_beta_ratio(qy.weights, self.alpha)}
         g = F.softplus(self.concentrations(z)) + 1e-3  # a Dirichlet with a zero concentration has no density
         expected_log_d = torch.digamma(g) - torch.digamma(g.sum(-1, keepdim=True))
         return {
-            "kl_y": (torch.xlogy(weights, weights) - weights * expected_log_d).sum(-1),
+            "kl_y": qy.negative_entropy - (qy.weights * expected_log_d).sum(-1),
             "kl_d": torch_kl_divergence(Dirichlet(g), Dirichlet(torch.full_like(g, self.alpha))),
         }
 
@@ -104,12 +102,10 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         return torch.softmax(self.qy(self.embed(minibatch)), dim=-1)
 
 
-def collapsed_dirichlet(qy: Float[Tensor, "*any clusters"], alpha: float) -> Float[Tensor, "*any"]:
-    """Return C_alpha(q) = -H(q) - log[B(alpha + q) / B(alpha)], equation (4): the least value of the y and d terms over q(d | z)."""
-    n_clusters = qy.shape[-1]
-    prior = torch.full((n_clusters,), alpha, dtype=qy.dtype, device=qy.device)
-    log_beta_ratio = (torch.lgamma(prior + qy) - torch.lgamma(prior)).sum(-1) - (torch.lgamma(prior.sum() + 1) - torch.lgamma(prior.sum()))
-    return torch.xlogy(qy, qy).sum(-1) - log_beta_ratio
+def log_beta_ratio(qy: Float[Tensor, "*any clusters"], alpha: float) -> Float[Tensor, "*any"]:
+    """Return log[B(alpha + q) / B(alpha)] of equation (4), B the multivariate beta of a symmetric alpha."""
+    prior = torch.full((qy.shape[-1],), alpha, dtype=qy.dtype, device=qy.device)
+    return (torch.lgamma(prior + qy) - torch.lgamma(prior)).sum(-1) - (torch.lgamma(prior.sum() + 1) - torch.lgamma(prior.sum()))
 
 
 def _clipped(mean: Tensor, log_variance: Tensor) -> Normal:

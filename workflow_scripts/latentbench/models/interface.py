@@ -59,16 +59,37 @@ class AbstractClusteringModel(AbstractModel):
         """Return the probability of every cluster for every cell; rows sum to one."""
 
 
-def cluster_weights(
-    qy: Float[Tensor, "replicas obs clusters"], y: Int[Tensor, "replicas obs"]
-) -> tuple[Float[Tensor, "replicas obs clusters"], Float[Tensor, "replicas obs"]]:
-    """Return the weights of the enumerated classes and -log q(y | .) of the observed ones.
+@dataclass(frozen=True)
+class ClassPosterior:
+    """q(y | .) with the observed classes put in: what the bound of an enumerated y is made of.
 
-    Where y is observed its weight is one (only that component enters the bound) and q is trained to predict it; elsewhere the weights are q itself and the
-    second result is 0 (Kingma 2014, arXiv:1406.5298, eq. 6-9).
+    Everything is taken from ``log_softmax`` of the logits: a probability underflows to zero where two logits differ by 104, and w log w and -log w then have
+    no gradient or none that is finite.
     """
-    observed = y >= 0
-    y_onehot = nn.functional.one_hot(y.clamp(min=0), qy.shape[-1]).to(qy.dtype)
-    weights = torch.where(observed[..., None], y_onehot, qy)
-    classification = -(y_onehot * torch.log(qy.clamp(min=torch.finfo(qy.dtype).tiny))).sum(-1)
-    return weights, torch.where(observed, classification, torch.zeros_like(classification))
+
+    logits: Float[Tensor, "replicas obs clusters"]
+    y: Int[Tensor, "replicas obs"]
+
+    @property
+    def _log_q(self) -> Float[Tensor, "replicas obs clusters"]:
+        return torch.log_softmax(self.logits, dim=-1)
+
+    @property
+    def _y_onehot(self) -> Float[Tensor, "replicas obs clusters"]:
+        return nn.functional.one_hot(self.y.clamp(min=0), self.logits.shape[-1]).to(self.logits.dtype)
+
+    @property
+    def weights(self) -> Float[Tensor, "replicas obs clusters"]:
+        """The weight of every component: q(y | .), or one for the observed class, whose component alone enters the bound (Kingma 2014, eq. 6-9)."""
+        return torch.where(self.y[..., None] >= 0, self._y_onehot, torch.exp(self._log_q))
+
+    @property
+    def negative_entropy(self) -> Float[Tensor, "replicas obs"]:
+        """sum_y w log w of the weights: -H(q(y | .)), 0 where y is observed."""
+        log_q = self._log_q
+        return torch.where(self.y >= 0, torch.zeros_like(log_q[..., 0]), (torch.exp(log_q) * log_q).sum(-1))
+
+    @property
+    def classification(self) -> Float[Tensor, "replicas obs"]:
+        """-log q(y | .) of the observed classes, which trains q to predict them; 0 where none is observed."""
+        return torch.where(self.y >= 0, -(self._y_onehot * self._log_q).sum(-1), torch.zeros_like(self.logits[..., 0]))

@@ -5,10 +5,10 @@ A file of its own: the other references need neither scikit-learn nor igraph, wh
 
 import numpy as np
 
+from latentbench.models.data import TrainingData
 from latentbench.models.references import Reference, onehot
 from latentbench.neighbours import NeighbourGraph, leiden_at
 from latentbench.random_streams import seed_of
-from latentbench.training.data import TrainingData
 
 
 def leiden_pca(data: TrainingData, *, seed: int, n_latent: int = 20, n_neighbors: int = 15, resolution: float = 1.0) -> Reference:

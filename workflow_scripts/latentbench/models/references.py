@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 
+from latentbench.models.data import TrainingData
 from latentbench.random_streams import seed_of
-from latentbench.training.data import TrainingData
 
 
 @dataclass(frozen=True)

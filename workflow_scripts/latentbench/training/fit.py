@@ -11,10 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from latentbench.logs import logger
+from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractModel
 from latentbench.outcomes import Outcome
 from latentbench.random_streams import RandomStreams, drawing_from
-from latentbench.training.data import TrainingData
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.optimiser import FlatAdam
 from latentbench.training.replicas import side_by_side, stack_replicas, unstack_replicas

@@ -18,9 +18,9 @@ from latentbench.artefacts import atomic_path, write_h5ad, write_json, write_tab
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.logs import logger
 from latentbench.models import MODELS
+from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel
 from latentbench.outcomes import Outcome
-from latentbench.training.data import TrainingData, read_training_data
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.fit import Fitted, ReplicaReport, fit
 from latentbench.training.replicas import build_replicas

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from latentbench.models.data import TrainingData
 from latentbench.random_streams import seed_of
-from latentbench.training.data import TrainingData
 
 
 @dataclass(frozen=True)
