@@ -67,6 +67,7 @@ def test_a_mistake_in_the_config_is_refused_with_its_place(changes, message, fol
         ({"kind": "vae", "likelihood": "nb", "training": {"epoch": 3}}, "mine: training: unknown key 'epoch'; did you mean 'epochs'?"),
         ({"kind": "vae", "likelihood": "nb", "training": {"epochs": 0}}, "mine: training: epochs: 0 is less than the minimum of 1"),
         ({"kind": "pca", "likelihood": "nb"}, "mine: likelihood: this key does not apply to this kind"),
+        ({"kind": "vae", "likelihood": "nb", "task": {"mode": "guided"}}, "mine: task: this key does not apply to this kind"),
         ({"kind": "embedding"}, "mine: missing key 'hyperparameters'"),
     ],
 )

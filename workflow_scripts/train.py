@@ -1,5 +1,7 @@
 """Train all seeds of one variant on one data set."""
 
+from threadpoolctl import threadpool_limits
+
 from latentbench.logs import log_to
 from latentbench.training.devices import choose_device
 from latentbench.training.results import train_variant, write_results
@@ -24,13 +26,15 @@ def main(prepared, weights, history, embedding, status, *, dataset, model, varia
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    main(
-        snakemake.input.prepared,
-        *snakemake.output,
-        dataset=snakemake.wildcards.dataset,
-        model=snakemake.wildcards.model,
-        variant=snakemake.params.variant,
-        seeds=snakemake.params.seeds,
-        n_gpus=snakemake.resources.get("gpu", 0),
-        n_workers=snakemake.threads,
-    )
+    # k-means (task mode guided) would take every core, whatever else runs beside this job.
+    with threadpool_limits(limits=1):
+        main(
+            snakemake.input.prepared,
+            *snakemake.output,
+            dataset=snakemake.wildcards.dataset,
+            model=snakemake.wildcards.model,
+            variant=snakemake.params.variant,
+            seeds=snakemake.params.seeds,
+            n_gpus=snakemake.resources.get("gpu", 0),
+            n_workers=snakemake.threads,
+        )

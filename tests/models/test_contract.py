@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,19 @@ def test_codes_and_cluster_probs_have_their_shapes_and_rows_sum_to_one(kind, bui
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
+def test_sparse_inputs_give_the_terms_and_codes_of_dense_ones(kind, built):
+    """The first layer to read ``minibatch.inputs`` must be a ``Linear`` or an ``MLP``, which take both forms."""
+    model, data, _, _ = built(kind, "gaussian", seeds=(0,))
+    sparse = replace(data, x=data.x * (torch.arange(data.n_vars) % 6 == 0)).with_sparse_inputs(model.likelihood)
+    results = []
+    for given in (sparse, replace(sparse, encoder_rows=None)):
+        minibatch = given.minibatch(torch.arange(data.n_obs)[None], model.likelihood)
+        with torch.no_grad(), drawing_from(RandomStreams([0], "noise")):
+            results.append((sum(model.loss_terms(minibatch).values()), model.embed(minibatch)))
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
 def test_a_replica_of_a_stack_computes_what_it_computes_alone(kind, built):
     stacked, data, _, _ = built(kind, "gaussian", seeds=(3, 5))
     alone, _, _, _ = built(kind, "gaussian", seeds=(5,))
@@ -92,7 +106,7 @@ def test_a_replica_of_a_stack_computes_what_it_computes_alone(kind, built):
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_the_declared_factorisations_name_x_and_only_one_side_conditions_on_it(kind):
+def test_the_declared_factorisations_name_x(kind):
     model = MODELS[kind].load()
     assert "p(x|" in model.generative
     assert "x" in model.inference

@@ -100,8 +100,81 @@ def test_a_diverged_replica_is_typed_and_the_others_go_on(trained, training_data
 
 def test_the_kl_weight_rises_linearly_and_beta_scales_it():
     options = {"kl_warmup": 0.5, "term_weights": {"kl_z": 4.0}}
-    weights = [fit_module._term_weights(epoch, 10, options)["kl_z"] for epoch in (1, 3, 5, 10)]
-    assert weights == pytest.approx([0.8, 2.4, 4.0, 4.0])
+    terms = dict.fromkeys(("reconstruction", "kl_z", "kl_mine"), torch.zeros(1))
+    weights = [fit_module._term_weights(terms, epoch, 10, options) for epoch in (1, 3, 5, 10)]
+    assert [weight["kl_z"] for weight in weights] == pytest.approx([0.8, 2.4, 4.0, 4.0])
+    assert [weight["kl_mine"] for weight in weights] == pytest.approx([0.2, 0.6, 1.0, 1.0])
+    assert {weight["reconstruction"] for weight in weights} == {1.0}
+
+
+def test_the_weights_of_the_terms_reach_the_training(trained):
+    def last_kl(**training):
+        history = trained("vae", epochs=30, **training)[0].history
+        return history[(history.term == "kl_z") & (history.split == "test") & (history.epoch == 30)].value.mean()
+
+    plain = last_kl()
+    assert last_kl(term_weights={"kl_z": 0.0}) > plain
+    assert last_kl(term_weights={"kl_z": 20.0}) < plain
+    assert last_kl(kl_warmup=1.0) != plain
+
+
+def test_a_weight_of_a_term_that_the_model_lacks_is_refused(trained):
+    with pytest.raises(ValueError, match="no term kl_w; its terms are reconstruction, kl_z"):
+        trained("vae", term_weights={"kl_w": 2.0})
+
+
+@pytest.mark.parametrize("kind", ["vae", "gmvae"])
+def test_test_cells_reach_no_weight(kind, trained, training_data):
+    """Train again with the test cells replaced by noise: the same bytes."""
+    data = training_data()
+    noisy = replace(data, x=data.x.clone(), pca=data.pca.copy(), labels=data.labels.copy())
+    noisy.x[data.test] = 100 * torch.randn(len(data.test), data.n_vars)
+    noisy.pca[data.test], noisy.labels[data.test] = 100.0, 0
+    states = []
+    for given in (data, noisy):
+        options = {"n_clusters": 3} if kind == "gmvae" else {}
+        model = build_replicas(kind, given.n_vars, likelihood="gaussian", seeds=(0,), n_latent=2, n_hidden=8, **options)
+        task = {"mode": "guided"} if kind == "gmvae" else {}
+        observed = observed_classes(given, seeds=(0,), n_clusters=options.get("n_clusters"), **task)
+        states.append(fit(model, given, seeds=(0,), observed=observed, **SHORT))
+    assert states_equal(states[0].model, states[1].model)
+    histories = [fitted.history[fitted.history.split == "test"].value.to_numpy() for fitted in states]
+    assert not np.allclose(*histories), "the test terms are not of the test cells"
+
+
+def test_guided_classes_are_shown_for_their_share_of_the_epochs_and_at_least_one(trained):
+    for fraction, shown_epochs in ((0.5, 2), (0.01, 1)):
+        history = trained("gmvae", epochs=4, task={"mode": "guided", "guided_fraction": fraction})[0].history
+        classification = history[(history.term == "classification") & (history.split == "train")].groupby("epoch").value.mean()
+        assert (classification > 0).tolist() == [epoch <= shown_epochs for epoch in range(1, 5)]
+
+
+def test_evaluation_and_embedding_use_no_dropout_and_no_minibatch_statistics(training_data):
+    from latentbench.training.results import embed_cells
+
+    data = training_data()
+    model = build_replicas("vae", data.n_vars, likelihood="gaussian", seeds=(0,), n_latent=2, n_hidden=8, dropout=0.5)
+    model.train()
+    whole = embed_cells(model, data)[0][0]
+    model.train()
+    np.testing.assert_allclose(whole, embed_cells(model, data, chunk=7)[0][0], rtol=1e-4, atol=1e-5)
+    model.train()
+    reconstruction = evaluate_terms(model, data, (0,), data.test)["kl_z"]
+    model.train()
+    torch.testing.assert_close(reconstruction, evaluate_terms(model, data, (0,), data.test, chunk=5)["kl_z"])
+
+
+def test_a_replica_that_breaks_in_its_last_step_is_not_called_ok(trained):
+    fitted, _ = trained("vae", seeds=(0,), epochs=1, learning_rate=1e25, batch_size=72)
+    assert fitted.reports[0].status is Outcome.DIVERGED
+
+
+def test_one_training_cell_is_refused(training_data):
+    data = training_data()
+    single = replace(data, train=data.train[:1])
+    model = build_replicas("vae", data.n_vars, likelihood="gaussian", seeds=(0,))
+    with pytest.raises(ValueError, match="at least 2"):
+        fit(model, single, seeds=(0,), observed=observed_classes(single, seeds=(0,), n_clusters=None), **SHORT)
 
 
 def test_evaluating_twice_gives_the_same_numbers(trained):

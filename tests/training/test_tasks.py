@@ -44,6 +44,12 @@ def test_guided_uses_no_label(training_data):
     assert (first.y[0][data.test] == -1).all()
 
 
+def test_supervision_without_a_single_label_is_refused(training_data):
+    data = replace(training_data(), labels=np.full(90, -1))
+    with pytest.raises(ValueError, match="no training cell has one"):
+        observed_classes(data, seeds=[0], n_clusters=3, mode="supervised")
+
+
 def test_more_classes_than_clusters_is_refused(training_data):
     with pytest.raises(ValueError, match="3 classes and the model 2 clusters"):
         observed_classes(training_data(), seeds=[0], n_clusters=2, mode="supervised")

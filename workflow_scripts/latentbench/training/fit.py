@@ -1,5 +1,6 @@
 """The one training loop, for every model and every number of replicas."""
 
+import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -104,7 +105,7 @@ def fit(
         "log_every": log_every,
     }
     if torch.device(device).type != "cpu":
-        return _fit_stack(model.to(device), data.to(torch.device(device)), seeds, observed, options)
+        return _fit_stack(copy.deepcopy(model).to(device), data.to(torch.device(device)), seeds, observed, options)
     data = data.with_sparse_inputs(model.likelihood)
     calls = [
         (replica, data, [seed], ObservedClasses(observed.y[index : index + 1], observed.fraction, observed.true_labels), options)
@@ -122,6 +123,8 @@ def _fit_stack(model: AbstractModel, data: TrainingData, seeds: Sequence[int], o
     """Train all replicas of a stack together, on the device where data and model are."""
     started = time.perf_counter()
     device = data.x.device
+    if len(data.train) < 2:
+        raise ValueError(f"{len(data.train)} training cell: batch normalisation needs at least 2; lower preprocessing.split.test_fraction or bring more cells")
     order, noise = (RandomStreams(seeds, purpose, device) for purpose in ("order", "noise"))
     y = observed.y.to(device)
     batch_size = min(options["batch_size"], len(data.train))
@@ -132,8 +135,7 @@ def _fit_stack(model: AbstractModel, data: TrainingData, seeds: Sequence[int], o
     diverged_at: dict[int, tuple[int, str]] = {}
     for epoch in range(1, n_epochs + 1):
         model.train()
-        shown = y if epoch <= observed.fraction * n_epochs else None
-        weights = _term_weights(epoch, n_epochs, options)
+        shown = y if epoch <= math.ceil(observed.fraction * n_epochs) else None
         cells_of_steps = data.train[order.permutations(len(data.train))][:, : n_steps * batch_size].unflatten(1, (n_steps, batch_size))
         totals: dict[str, Tensor] = {}
         for step in range(n_steps):
@@ -142,21 +144,26 @@ def _fit_stack(model: AbstractModel, data: TrainingData, seeds: Sequence[int], o
                 minibatch = data.minibatch(cells, model.likelihood, y=None if shown is None else shown.gather(1, cells))
                 terms = {name: term.mean(-1) for name, term in model.loss_terms(minibatch).items()}
             # A sum over replicas: each replica's gradient is that of its own mean loss.
-            sum(weights.get(name, 1.0) * term.sum() for name, term in terms.items()).backward()
+            weights = _term_weights(terms, epoch, n_epochs, options)
+            sum(weights[name] * term.sum() for name, term in terms.items()).backward()
             if options["clip_gradient"] is not None:
                 optimiser.clip(options["clip_gradient"])
             optimiser.step()
             for name, term in terms.items():
                 totals[name] = totals.get(name, 0) + term.detach() / n_steps
         history.rows.append((epoch, "train", totals))
-        for index, term in _non_finite(totals, set(diverged_at)):
+        finite = totals
+        if epoch % options["log_every"] == 0 or epoch == n_epochs:
+            tested = evaluate_terms(model, data, seeds, data.test)
+            history.rows.append((epoch, "test", tested))
+            _log_epoch(epoch, n_epochs, seeds, totals)
+            # The last step of all is seen in the test terms alone.
+            finite = {**totals, **{f"{name} of the test cells": term for name, term in tested.items()}}
+        for index, term in _non_finite(finite, set(diverged_at)):
             diverged_at[index] = (epoch, f"non-finite '{term}' in epoch {epoch}; lower learning_rate or set clip_gradient")
             logger.warning("replica of seed %s diverged: %s", seeds[index], diverged_at[index][1])
         if len(diverged_at) == len(seeds):
             break
-        if epoch % options["log_every"] == 0 or epoch == n_epochs:
-            history.rows.append((epoch, "test", evaluate_terms(model, data, seeds, data.test)))
-            _log_epoch(epoch, n_epochs, seeds, totals)
     seconds = time.perf_counter() - started
     reports = [
         ReplicaReport(
@@ -187,11 +194,12 @@ def evaluate_terms(
     return totals
 
 
-def _term_weights(epoch: int, n_epochs: int, options: Mapping) -> dict[str, float]:
+def _term_weights(terms: Mapping[str, Tensor], epoch: int, n_epochs: int, options: Mapping) -> dict[str, float]:
+    if unknown := sorted(set(options["term_weights"]) - set(terms)):
+        raise ValueError(f"training.term_weights: the model has no term {', '.join(unknown)}; its terms are {', '.join(terms)}")
     warmup_epochs = options["kl_warmup"] * n_epochs
     ramp = min(1.0, epoch / warmup_epochs) if warmup_epochs else 1.0
-    names = {"kl_z", "kl_w", "kl_y", "kl_d", *options["term_weights"]}
-    return {name: options["term_weights"].get(name, 1.0) * (ramp if name.startswith("kl_") else 1.0) for name in names}
+    return {name: options["term_weights"].get(name, 1.0) * (ramp if name.startswith("kl_") else 1.0) for name in terms}
 
 
 def _non_finite(terms: Mapping[str, Float[Tensor, " replicas"]], known: set[int]) -> list[tuple[int, str]]:

@@ -39,6 +39,7 @@ class Trained:
     weights: dict[str, np.ndarray]
     history: pd.DataFrame
     saw_labels: bool
+    clusters: bool
 
 
 def train_variant(
@@ -87,6 +88,7 @@ def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hype
             }
         ),
         saw_labels="labels" in MODELS[kind].needs,
+        clusters=results[0].cluster_probs is not None,
     )
 
 
@@ -100,6 +102,7 @@ def _embed_all(fitted: Fitted, data: TrainingData, *, saw_labels: bool) -> Train
         {name: tensor.numpy() for name, tensor in fitted.model.state_dict().items()},
         fitted.history,
         saw_labels,
+        isinstance(fitted.model, AbstractClusteringModel),
     )
 
 
@@ -134,9 +137,8 @@ def write_results(
     with atomic_path(weights) as temporary:
         temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in trained.weights.items()}))
     write_table(trained.history, history)
-    clusters = any(probs is not None for probs in trained.cluster_probs)
     about = {"dataset": dataset, "model": model, "kind": kind, "saw_labels": trained.saw_labels}
-    write_h5ad(_embedding_file(trained, data, {**about, "clusters": clusters}), embedding)
+    write_h5ad(_embedding_file(trained, data, {**about, "clusters": trained.clusters}), embedding)
     versions = {package: importlib.metadata.version(package) for package in VERSIONED}
     write_json({**about, "device": device, "versions": versions, "replicas": [asdict(report) for report in trained.reports]}, status)
 

@@ -45,6 +45,8 @@ def observed_classes(
     if mode == "unsupervised":
         return ObservedClasses(torch.full((len(seeds), data.n_obs), -1), 0.0, true_labels=False)
     labels = _of_training_cells(data, data.labels)
+    if labels.max() < 0:
+        raise ValueError(f"task mode '{mode}' needs labels and no training cell has one: name the label column in the data sheet, or choose another mode")
     if n_clusters is not None and labels.max() >= n_clusters:
         raise ValueError(
             f"the labels have {labels.max() + 1} classes and the model {n_clusters} clusters: raise n_clusters or leave it out to take the sheet's"
