@@ -1,5 +1,6 @@
 # Read and check the study before anything runs, and the few functions that the rules of every stage share.
 import sys
+import time
 from pathlib import Path
 
 WORKFLOW = Path(workflow.basedir)
@@ -7,7 +8,8 @@ sys.path.insert(0, str(WORKFLOW / "workflow_scripts"))
 
 from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
-from latentbench.study import load_study
+from latentbench.logs import failures_since
+from latentbench.study import load_study, numbers_of, read_yaml
 from snakemake.exceptions import WorkflowError
 
 
@@ -15,6 +17,10 @@ def read_study():
     """The study of config, with a mistake shown as a sentence and not as a traceback."""
     named = ", ".join(str(path) for path in workflow.configfiles) or "config"
     try:
+        for path in workflow.configfiles:
+            read_yaml(Path(path))
+        for key in workflow.config_settings.config or {}:
+            config[key] = numbers_of(config[key])
         return load_study(
             config,
             named=named,
@@ -26,6 +32,17 @@ def read_study():
 
 
 study = read_study()
+STARTED = time.time()
+
+
+onerror:
+    for failure in failures_since(STARTED, Path("results/logs")):
+        print(f"\nFAILED: {failure}", file=sys.stderr)
+    print(
+        "\nMend what is named above and run the same command again: what is done stays done."
+        "\nUntil then results/tables, figures and report are those of an earlier run, if there are any.",
+        file=sys.stderr,
+    )
 
 
 wildcard_constraints:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latentbench.study import load_study, nearest
+from latentbench.study import load_study, nearest, numbers_of
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -87,11 +87,8 @@ def test_the_number_of_clusters_comes_from_the_variant_or_else_from_the_sheet(fo
 
 
 def test_a_mixture_without_a_number_of_clusters_is_not_applicable_and_says_what_to_fill_in(folder):
-    sheet = folder / "config/datasets.tsv"
-    header = sheet.read_text().splitlines()[0].split("\t")
-    row = {"dataset": "mine", "modality": "counts", "sources": "mine.h5ad", "preset": "counts_standard"}
-    sheet.write_text(sheet.read_text() + "\t".join(row.get(column, "") for column in header) + "\n")
-    study = load(folder, datasets=["mine"])
+    add_row(folder, {"dataset": "mine", "modality": "counts", "sources": "mine.h5ad", "preset": "counts_standard"})
+    study = load(folder, datasets=["mine"], mirror="elsewhere")
     reasons = {cell["model"]: cell["reason"] for cell in study.not_applicable}
     assert "fill n_clusters in the sheet's row of mine" in reasons["gmvae"]
     assert "needs labels" in reasons["true_labels"]
@@ -111,6 +108,58 @@ def test_a_mistake_in_the_sheet_is_refused_with_its_line(edit, message, folder):
     sheet.write_text(edit(sheet.read_text()))
     with pytest.raises(ValueError, match=message):
         load(folder)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"sources": "absent.h5ad"}, "mine: no such file: absent.h5ad; paths are looked for in the working directory"),
+        ({"sources": "table.csv.gz"}, "mine: table.csv.gz needs an orientation"),
+        ({"sources": "absent.h5ad", "n_clusters": "four"}, "n_clusters: 'four' is not of type"),
+    ],
+)
+def test_what_can_be_known_of_a_row_is_known_before_anything_runs(row, message, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "table.csv.gz").touch()
+    add_row(folder, {"dataset": "mine", "modality": "counts", "preset": "counts_standard", **row})
+    with pytest.raises(ValueError, match=message):
+        load(folder, datasets=["mine"])
+
+
+def test_a_whole_number_from_a_spreadsheet_is_read(folder):
+    add_row(folder, {"dataset": "mine", "modality": "counts", "preset": "counts_standard", "sources": "mine.h5ad", "n_clusters": "4.0"})
+    assert load(folder).rows["mine"]["n_clusters"] == 4
+
+
+def test_a_sheet_without_tabs_is_refused_in_one_sentence(folder):
+    (folder / "config/datasets.tsv").write_text("dataset,modality,sources,preset\nmine,counts,a.h5ad,counts_raw\n")
+    with pytest.raises(ValueError, match="line 1: no tab in the header"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("vae: {kind: pca}\nvae: {kind: ae, likelihood: nb}\n", "models.yaml, line 2: the key 'vae' is written more than once"),
+        ("vae:\n  kind: vae\n bad\n", "models.yaml, line 3: "),
+        ("- vae\n", "models.yaml: holds a list, not a mapping"),
+    ],
+)
+def test_a_mistake_of_yaml_is_refused_with_its_line(text, message, folder):
+    (folder / "config/models.yaml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+def test_numbers_of_the_command_line_are_numbers_again():
+    given = {"seeds": ["0", "12"], "datasets": ["mydata", "1e"], "scoring": {"n_neighbors": "10", "x": "0.5"}, "title": "a 3"}
+    assert numbers_of(given) == {"seeds": [0, 12], "datasets": ["mydata", "1e"], "scoring": {"n_neighbors": 10, "x": 0.5}, "title": "a 3"}
+
+
+def add_row(folder, row):
+    sheet = folder / "config/datasets.tsv"
+    header = sheet.read_text().splitlines()[0].split("\t")
+    sheet.write_text(sheet.read_text() + "\t".join(row.get(column, "") for column in header) + "\n")
 
 
 def test_nothing_is_suggested_for_a_word_like_no_other():

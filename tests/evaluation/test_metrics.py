@@ -78,11 +78,9 @@ def test_the_null_standard_deviation_of_the_ari_is_that_of_permutations(n_obs):
     [
         ([0, 0, 0], [0, 1, 2], Outcome.DEGENERATE),
         ([-1, -1, -1], [0, 1, 2], Outcome.NOT_APPLICABLE),
-        ([0, 1, 1], [2, 2, 2], Outcome.DEGENERATE),
-        ([0, 1, -1], [2, 2, 1], Outcome.DEGENERATE),
         ([], [], Outcome.NOT_APPLICABLE),
     ],
-    ids=["one class", "no labels", "one cluster", "one cluster among the labelled", "no cells"],
+    ids=["one class", "no labels", "no cells"],
 )
 def test_what_cannot_be_scored_has_a_typed_outcome_and_a_reason(labels, clusters, outcome):
     found = metrics.agreement(np.array(labels, dtype=np.int64), np.array(clusters, dtype=np.int64))
@@ -90,6 +88,19 @@ def test_what_cannot_be_scored_has_a_typed_outcome_and_a_reason(labels, clusters
         assert isinstance(found[name], Unavailable)
         assert found[name].outcome == outcome
         assert found[name].reason
+
+
+def test_a_collapse_into_one_cluster_is_scored_as_what_it_is():
+    """A model that collapses must not leave the mean of its seeds: its agreement is a number, and n_clusters_found tells why."""
+    labels, clusters = np.array([0, 1, 1, 2, -1]), np.array([5, 5, 5, 5, 6])
+    found = metrics.agreement(labels, clusters)
+    assert {name: found[name] for name in ("ari", "nmi", "ami", "homogeneity", "v_measure")} == dict.fromkeys(
+        ("ari", "nmi", "ami", "homogeneity", "v_measure"), 0.0
+    )
+    assert (found["acc"], found["purity"], found["completeness"]) == (0.5, 0.5, 1.0)
+    one = np.zeros(4, dtype=np.int64)
+    assert found["completeness"] == reference.completeness_score(labels[:4], one)
+    assert found["ami"] == pytest.approx(reference.adjusted_mutual_info_score(labels[:4], one))
 
 
 def test_unlabelled_cells_are_masked_but_count_for_the_clusters_found():

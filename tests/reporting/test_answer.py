@@ -52,6 +52,17 @@ def test_a_best_model_that_is_told_apart_from_all_stands_alone(answer, tables):
     assert view["verdict"].endswith("and it stands alone.")
 
 
+def test_models_with_the_same_mean_share_the_first_place(answer, tables):
+    competing = answer["in_contest"] & (answer["scope"] == "all")
+    answer.loc[competing, ["mean", "low", "high"]] = 1.0
+    answer.loc[competing & ~answer["best"], "distinguishable"] = False
+    view = answer_view(answer, tables, DATASETS)
+    models = answer.loc[competing, "model"]
+    assert view["verdict"].startswith("shares the highest mean ARI")
+    assert set(view["rows"][0]["model"].split(" = ")) == set(models)
+    assert view["rows"][0]["others"] == "no other"
+
+
 def test_a_missing_column_is_refused_by_name(answer, tables):
     with pytest.raises(ValueError, match="no column best"):
         answer_view(answer.drop(columns="best"), tables, DATASETS)

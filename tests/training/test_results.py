@@ -70,3 +70,18 @@ def test_the_same_training_gives_the_same_weights_history_and_codes(prepared, tm
     assert first["weights"].read_bytes() == second["weights"].read_bytes()
     assert first["history"].read_bytes() == second["history"].read_bytes()
     np.testing.assert_array_equal(ad.read_h5ad(first["embedding"]).obsm["X_seed3"], ad.read_h5ad(second["embedding"]).obsm["X_seed3"])
+
+
+def test_more_clusters_than_training_cells_is_refused_with_the_place_to_mend(prepared, tmp_path):
+    with pytest.raises(ValueError, match=r"500 clusters for 48 training cells: lower n_clusters in the data sheet"):
+        results_of(prepared, tmp_path, kind="gmvae", likelihood="nb", hyperparameters={"n_clusters": 500})
+
+
+def test_an_embedding_with_a_missing_value_is_a_failed_replica_with_the_cell_named(prepared, tmp_path):
+    adata = ad.read_h5ad(prepared)
+    adata.obsm["X_mine"] = np.where(np.arange(120).reshape(60, 2) == 7, np.nan, 1.0)
+    adata.write_h5ad(prepared)
+    paths = results_of(prepared, tmp_path, kind="embedding", likelihood=None, hyperparameters={"obsm": "X_mine"})
+    replicas = json.loads(paths["status"].read_text())["replicas"]
+    assert [(replica["status"], replica["reason"]) for replica in replicas] == [("failed", "the embedding holds a non-finite value (first: cell cell3)")] * 2
+    assert not ad.read_h5ad(paths["embedding"]).obsm

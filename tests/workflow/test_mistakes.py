@@ -34,4 +34,9 @@ def test_bad_counts_stop_their_data_set_with_a_sentence_and_leave_no_file(fresh_
     assert run.returncode != 0
     assert "3.5" in run.stderr
     assert "gene1" in run.stderr
+    # The last lines say what failed, where its log is, and what to do.
+    last = run.stderr[run.stderr.rindex("FAILED:") :]
+    assert "3.5" in last
+    assert "results/logs/download/mine.log" in last
+    assert "run the same command again" in last
     assert [path.name for path in (folder / "results/data").rglob("*") if path.is_file()] == []

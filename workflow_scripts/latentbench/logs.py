@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 logger = logging.getLogger("latentbench")
+STOPPED = "stopped:"
 
 
 def log_to(path: str | Path) -> None:
@@ -26,10 +27,22 @@ def log_to(path: str | Path) -> None:
     sys.excepthook = _report_uncaught
 
 
+def failures_since(moment: float, folder: Path) -> list[str]:
+    """Return one sentence for every log under ``folder``, written since ``moment`` (seconds of the epoch), of a script that stopped on an error."""
+    sentences = []
+    for path in sorted(folder.rglob("*.log")):
+        if path.stat().st_mtime >= moment - 1:
+            stopped = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if STOPPED in line]
+            sentences += [f"{stopped[-1].split(STOPPED, 1)[1].strip()} (log: {path})"] if stopped else []
+    return sentences
+
+
 def _report_uncaught(kind, error, traceback) -> None:
     to_file, to_terminal = logger.handlers
     logger.handlers = [to_file]
-    logger.error("stopped", exc_info=(kind, error, traceback))
+    # The sentence once more at the end, on one line: a reader, and failures_since, look there first.
+    logger.error("traceback", exc_info=(kind, error, traceback))
+    logger.error("%s %s", STOPPED, str(error).replace("\n", " ") or kind.__name__)
     if issubclass(kind, ValueError):
         sys.stderr.write(f"\nERROR: {error}\n")
     else:

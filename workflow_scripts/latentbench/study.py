@@ -5,6 +5,7 @@ Only light imports: Snakemake reads this at every start. Every mistake is a ``Va
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -29,6 +30,8 @@ FITTING_MODALITIES: dict[str, tuple[str, ...]] = {
 """Which kinds of data a likelihood is a distribution of."""
 
 TASKS_WITH_LABELS = ("supervised", "semi_supervised")
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
+WHOLE_NUMBER = re.compile(r"\d+(\.0*)?")
 LISTS_IN_SHEET = ("sources", "sha256")
 
 
@@ -91,12 +94,13 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
     check(config, schemas / "config.schema.json", named)
     sheets = {name: find_file(path, folders, named) for name, path in config["sheets"].items()}
     rows = read_sheet(sheets["datasets"], schemas)
-    variants = yaml.safe_load(sheets["models"].read_text(encoding="utf-8")) or {}
+    variants = read_yaml(sheets["models"])
     check(variants, schemas / "models.schema.json", str(sheets["models"]))
     study = Study(dict(config), rows, variants)
     _check_names(study.datasets, rows, named, "datasets", sheets["datasets"])
     _check_names(study.models, variants, named, "models", sheets["models"])
     for dataset in study.datasets:
+        _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])
         for model in study.models:
             reason = _obstacle(variants[model], rows[dataset])
             if reason is None:
@@ -116,17 +120,55 @@ def find_file(path: str, folders: list[Path], named: str) -> Path:
     raise ValueError(f"{named}: sheets: no file '{path}' in {' or '.join(str(folder) for folder in folders)}")
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that is written twice, which YAML forbids and the plain loader passes over in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            name = self.construct_object(key, deep=True)
+            if name in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key '{name}' is written more than once", problem_mark=key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping; a mistake in it is a ValueError with its line."""
+    try:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # a safe loader that is stricter still
+    except yaml.MarkedYAMLError as mistake:
+        line = f", line {mistake.problem_mark.line + 1}" if mistake.problem_mark else ""
+        raise ValueError(f"{path}{line}: {mistake.problem}; mind indentation (spaces, no tabs) and colons") from None
+    if not isinstance(value or {}, dict):
+        raise ValueError(f"{path}: holds a {type(value).__name__}, not a mapping of keys to values")
+    return value or {}
+
+
+def numbers_of(value: Any) -> Any:
+    """Return a value of the command line with its numbers made numbers again: inside lists and mappings they arrive there as text."""
+    if isinstance(value, dict):
+        return {key: numbers_of(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [numbers_of(entry) for entry in value]
+    is_number = isinstance(value, str) and NUMBER.fullmatch(value)
+    return yaml.safe_load(value) if is_number else value
+
+
 def read_sheet(path: Path, schemas: Path) -> dict[str, dict[str, Any]]:
     """Read the data sheet: blank cells become None, ``sources`` and ``sha256`` lists, ``n_clusters`` an integer; rows by data set name."""
-    with open(path, encoding="utf-8", newline="") as file:
-        table = list(csv.DictReader(file, delimiter="\t"))
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        table = list(reader)
+    if len(reader.fieldnames or []) < 2:
+        raise ValueError(f"{path}, line 1: no tab in the header; columns are separated by tabs, not by spaces or commas")
     schema = json.loads((schemas / "datasets.schema.json").read_text(encoding="utf-8"))
     rows: dict[str, dict[str, Any]] = {}
     for line, cells in enumerate(table, start=2):
         where = f"{path}, line {line}"
         if None in cells or None in cells.values():
             raise ValueError(
-                f"{where}: {'more' if None in cells else 'fewer'} cells than the header's {len(schema['properties'])} columns; are all separators tabs?"
+                f"{where}: {'more' if None in cells else 'fewer'} cells than the header's {len(reader.fieldnames)} columns; are all separators tabs?"
             )
         _refuse_misspelt_columns(cells, schema, where)
         row = {key: _parse_cell(key, cells.get(key, "").strip()) for key in schema["properties"]}
@@ -203,7 +245,18 @@ def _parse_cell(key: str, text: str) -> Any:
         return text.split()
     if not text:
         return None
-    return int(text) if key == "n_clusters" and text.isdigit() else text
+    # Spreadsheets write whole numbers as 4.0.
+    return int(float(text)) if key == "n_clusters" and WHOLE_NUMBER.fullmatch(text) else text
+
+
+def _check_local_sources(row: Mapping[str, Any], mirror: str | None, sheet: Path) -> None:
+    """Refuse at once what can be known at once: files that are not there, and tables that do not say which way they lie."""
+    local = [source for source in row["sources"] if ":" not in source]
+    if local == row["sources"] and mirror is None and not any(Path(source).exists() for source in local):
+        raise ValueError(f"{sheet}: {row['dataset']}: no such file: {', '.join(local)}; paths are looked for in the working directory, {Path.cwd()}")
+    tables = [source for source in local if source.removesuffix(".gz").endswith((".csv", ".tsv"))]
+    if tables and row["orientation"] is None:
+        raise ValueError(f"{sheet}: {row['dataset']}: {tables[0]} needs an orientation: cells_by_genes (a line is a cell) or genes_by_cells")
 
 
 def _likelihood(entry: Mapping[str, Any], modality: str) -> str | None:

@@ -68,11 +68,15 @@ def p_value(groups: Groups, n_bootstrap: int) -> float:
     return smallest if error < 1e-12 else max(float(2 * stdtr(n - 1, -abs(mean) / error)), smallest)
 
 
-def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
-    """Return Holm's (1979) adjusted p-values; NaN (no test) counts as a test and stays NaN."""
+def holm(p_values: Float[np.ndarray, " tests"], *, n_tests: int | None = None) -> Float[np.ndarray, " tests"]:
+    """Return Holm's (1979) adjusted p-values; NaN (no test) counts as a test and stays NaN.
+
+    ``n_tests``: the size of the family where these tests were picked from a larger one (default: these are all).
+    """
+    n_tests = n_tests or len(p_values)
     order = np.argsort(p_values)  # NaN last
     adjusted = np.empty(len(p_values))
-    adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(n_tests, n_tests - len(p_values), -1))
     return np.minimum(adjusted, 1.0)
 
 

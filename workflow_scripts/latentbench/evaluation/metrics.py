@@ -74,8 +74,9 @@ def homogeneity(table: Table) -> float:
 
 
 def completeness(table: Table) -> float:
-    """Return the second of equation (6), in [0, 1]: 1 if no class is torn apart."""
-    return _mutual_information(table) / _entropy(table.sum(axis=0))
+    """Return the second of equation (6), in [0, 1]: 1 if no class is torn apart, as in a single cluster."""
+    entropy = _entropy(table.sum(axis=0))
+    return _mutual_information(table) / entropy if entropy else 1.0
 
 
 def v_measure(table: Table) -> float:
@@ -121,7 +122,7 @@ def agreement(labels: Int[np.ndarray, " obs"], clusters: Int[np.ndarray, " obs"]
     labelled = labels >= 0
     found = len(np.unique(clusters))
     table = contingency_table(labels[labelled], clusters[labelled])
-    problem = problem_with_labels(labels) or _problem_with_clusters(table)
+    problem = problem_with_labels(labels)
     values = {name: problem or metric(table) for name, metric in AGREEMENT.items()}
     return {**values, "n_clusters_found": float(found) if len(clusters) else Unavailable(Outcome.NOT_APPLICABLE, "no cell in this split")}
 
@@ -178,10 +179,6 @@ def _silhouette_widths(block: Int[np.ndarray, " rows"], z: Float[np.ndarray, "ob
 def label_codes(labels: pd.Series) -> Int[np.ndarray, " obs"]:
     """Return integer codes of the labels, -1 where a cell has none."""
     return pd.Categorical(labels).codes.astype(np.int64)
-
-
-def _problem_with_clusters(table: Table) -> Unavailable | None:
-    return Unavailable(Outcome.DEGENERATE, "all labelled cells are in one cluster") if table.shape[1] < 2 else None
 
 
 def _pairs(counts: Int[np.ndarray, "*any"]) -> float:

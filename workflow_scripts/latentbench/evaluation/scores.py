@@ -137,10 +137,13 @@ def _embedding_rows(
 
 
 def _loss_rows(history: pd.DataFrame, replicas: list[dict[str, Any]]) -> Iterator[Row]:
-    """Yield the loss per cell at the last epoch, for the splits on which this variant has one; lower is better."""
+    """Yield the loss per cell of the test cells at the last epoch, where this variant has one; lower is better.
+
+    Not that of the training cells: it is taken in training mode, over weights that move, with the observed classes put in, and cannot be compared with it.
+    """
     losses = history[history["term"] == "loss"].sort_values("epoch", kind="stable")
     last = {(int(row.replica), str(row.split)): float(row.value) for row in losses.itertuples()}
-    for split in (split for split in SPLITS if (losses["split"] == split).any()):
+    for split in ("test",) if (losses["split"] == "test").any() else ():
         for replica in replicas:
             value: float | Unavailable = last.get((replica["seed"], split), np.nan)
             if not np.isfinite(value):

@@ -155,7 +155,9 @@ def _comparisons(best: str | None, contestants: ByModel, datasets: list[str], n_
     leads = {rival: _paired_differences(contestants[best], contestants[rival], datasets) for rival in rivals}
     p_values = np.array([p_value(leads[rival], n_bootstrap) if leads[rival] else np.nan for rival in rivals])
     found = {}
-    for rival, p, adjusted in zip(rivals, p_values, holm(p_values), strict=True):
+    # The best was picked from these very scores, so the family is that of all pairs: any of them could have been looked at.
+    n_pairs = len(contestants) * (len(contestants) - 1) // 2
+    for rival, p, adjusted in zip(rivals, p_values, holm(p_values, n_tests=n_pairs), strict=True):
         low, high = interval(leads[rival], n_bootstrap) if leads[rival] else (np.nan, np.nan)
         found[rival] = {
             "difference": mean_of_means(leads[rival]) if leads[rival] else np.nan,

@@ -40,6 +40,12 @@ def _verdict(over_all: pd.DataFrame) -> str:
     if over_all.empty:
         return "No contestant has a score on every question asked, so there is no answer; see what did not work."
     best, ties = over_all.iloc[0], _not_distinguishable(over_all)
+    equal = _equal_to_the_best(over_all)
+    if equal:
+        others = [model for model in ties if model not in equal]
+        return f"shares the highest mean ARI, {_interval(best)}, with {_listed(equal)}" + (
+            f"; {_listed(others)} cannot be told apart from it." if others else "."
+        )
     return f"has the highest mean ARI, {_interval(best)}" + (f", but it cannot be told apart from {_listed(ties)}." if ties else ", and it stands alone.")
 
 
@@ -64,14 +70,21 @@ def _left_out(outside: pd.DataFrame) -> list[str]:
 
 
 def _row(scope: str, contest: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:
-    best = contest.iloc[0]
+    best, equal = contest.iloc[0], _equal_to_the_best(contest)
+    others = [model for model in _not_distinguishable(contest) if model not in equal]
     return {
         "scope": "All data sets" if scope == ALL_DATASETS else scope,
-        "model": best["model"],
+        "model": " = ".join([best["model"], *equal]),
         "colour": model_colours(tables.kinds)[best["model"]],
-        "others": ", ".join(_not_distinguishable(contest)),
+        "others": ", ".join(others) or ("no other" if equal else "none: it stands alone"),
         **estimate(best),
     }
+
+
+def _equal_to_the_best(contest: pd.DataFrame) -> list[str]:
+    """The other models with exactly the best one's mean: none of them is more the best than the others."""
+    rest = contest.iloc[1:]
+    return [str(model) for model in rest.loc[rest["mean"] == contest["mean"].iloc[0], "model"]]
 
 
 def _not_distinguishable(contest: pd.DataFrame) -> list[str]:

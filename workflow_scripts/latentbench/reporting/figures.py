@@ -55,6 +55,10 @@ def plot_cost(ax: Axes, status: pd.DataFrame, column: str, colours: Mapping[str,
 
 def scores_figure(tables: StudyTables, datasets: Sequence[str]) -> Figure:
     """Draw ARI, NMI and ACC of the headline clustering on test cells: a row of panels for every data set."""
+    # A panel without a single value says nothing, and would be squeezed out of shape.
+    datasets = [dataset for dataset in datasets if headline(tables.of_dataset(dataset))[0]["value"].notna().any()]
+    if not datasets:
+        return sentence_figure("No score to draw: no model has a score against labels of two classes or more.")
     colours = model_colours(tables.kinds)
     shown = {dataset: _models_on(tables, dataset, colours) for dataset in datasets}
     figure, axes = plt.subplots(

@@ -32,7 +32,7 @@ OTHER_COLOURS: tuple[str, ...] = ("#8778ff", "#a52d69", "#5fc79a", "#b44b4b", "#
 """For variants of the user's own."""
 
 LABEL_COLOURS: tuple[str, ...] = (
-    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#692d2d", "#4b1e96", "#78e1b4", "#8778ff"),
+    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#a35a5a", "#7346c8", "#78e1b4", "#8778ff"),
     *("#a52d69", "#874b00", "#a5b487", "#0f4bc3", "#d2d24b", "#78005a", "#c3c3ff", "#b44b4b", "#f05a69", "#ff78d2"),
 )
 """Okabe and Ito's six, then greedily the colour farthest from all before it in OKLab, as seen with normal vision and with each kind of dichromacy."""

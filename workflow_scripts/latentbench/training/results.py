@@ -60,6 +60,11 @@ def train_variant(
     logger.info("%s on %d cells x %d variables (layer %s), seeds %s", kind, data.n_obs, data.n_vars, layer, list(seeds))
     if not MODELS[kind].is_network:
         return _compute_reference(kind, data, seeds, hyperparameters), data
+    if hyperparameters.get("n_clusters", 1) > len(data.train):
+        raise ValueError(
+            f"{prepared}: {hyperparameters['n_clusters']} clusters for {len(data.train)} training cells: "
+            "lower n_clusters in the data sheet's row or in the variant's hyperparameters"
+        )
     model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, **hyperparameters)
     observed = observed_classes(data, seeds=seeds, n_clusters=hyperparameters.get("n_clusters"), **task)
     fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, **training)
@@ -71,12 +76,15 @@ def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hype
     for seed in seeds:
         started = time.perf_counter()
         results.append(MODELS[kind].load()(data, seed=seed, **hyperparameters))
-        reports.append(ReplicaReport(seed, Outcome.OK, "", round(time.perf_counter() - started, 6), peak_memory_mb(torch.device("cpu")), 0))
+        finite = np.isfinite(results[-1].embedding).all(axis=1)
+        outcome = Outcome.OK if finite.all() else Outcome.FAILED
+        reason = "" if finite.all() else f"the embedding holds a non-finite value (first: cell {data.obs.index[int(np.argmin(finite))]})"
+        reports.append(ReplicaReport(seed, outcome, reason, round(time.perf_counter() - started, 6), peak_memory_mb(torch.device("cpu")), 0))
     weights = {name: np.concatenate([result.weights[name] for result in results]) for name in results[0].weights}
     return Trained(
         reports,
-        [result.embedding for result in results],
-        [result.cluster_probs for result in results],
+        [result.embedding if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)],
+        [result.cluster_probs if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)],
         weights,
         pd.DataFrame(
             {

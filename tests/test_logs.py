@@ -1,0 +1,31 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from latentbench.logs import failures_since
+
+SCRIPTS = Path(__file__).parents[1] / "workflow_scripts"
+
+
+def stop_with(error: str, log: Path) -> str:
+    script = f"from latentbench.logs import log_to\nlog_to({str(log)!r})\nraise {error}"
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=SCRIPTS, check=False).stderr
+
+
+def test_a_users_mistake_is_a_sentence_on_the_terminal_and_has_its_traceback_in_the_log(tmp_path):
+    log = tmp_path / "download" / "mine.log"
+    shown = stop_with("ValueError('mine.h5ad: no counts')", log)
+    assert "ERROR: mine.h5ad: no counts" in shown
+    assert "Traceback" not in shown
+    assert "Traceback" in log.read_text()
+    assert failures_since(time.time() - 60, tmp_path) == [f"mine.h5ad: no counts (log: {log})"]
+
+
+def test_a_bug_keeps_its_traceback_on_the_terminal(tmp_path):
+    assert "Traceback" in stop_with("KeyError('x')", tmp_path / "a.log")
+
+
+def test_failures_of_an_earlier_run_are_not_told_again(tmp_path):
+    stop_with("ValueError('old')", tmp_path / "a.log")
+    assert failures_since(time.time() + 10, tmp_path) == []
