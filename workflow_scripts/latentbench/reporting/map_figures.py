@@ -182,7 +182,9 @@ def draw_key(ax: Axes, name: str, colours: Mapping[str, str]) -> Axes:
 
 def _key_columns(colours: Mapping[str, str]) -> int:
     longest = max(len(text) for text in colours)
-    return max(1, min(len(colours), 104 // (longest + 6), 8))
+    most = max(1, min(len(colours), 104 // (longest + 6), 8))
+    # As many rows as that takes, filled evenly.
+    return -(-len(colours) // -(-len(colours) // most))
 
 
 def _key_height(colours: Mapping[str, str]) -> float:
