@@ -18,7 +18,7 @@ class AbstractLikelihood(nn.Module, ABC):
     """A family p(x | z) over ``n_vars`` values.
 
     ``layer`` is the layer of the prepared data that it scores: ``"counts"`` or ``"X"``; ``outputs_per_var`` how many decoder outputs it reads for each value;
-    ``binarises`` whether ``observe`` draws new values every time.
+    ``binarises`` whether grey values in [0, 1] are taken as probabilities of a 1 and drawn anew every time.
     """
 
     layer: ClassVar[str] = "X"
@@ -39,12 +39,12 @@ class AbstractLikelihood(nn.Module, ABC):
         """Return p(x | z) from the decoder's outputs."""
 
     def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
-        """Return what the encoder reads of x."""
-        return x
+        """Return what the encoder reads of x: log(1 + x) of counts, as in scVI, anything else as it is."""
+        return torch.log1p(x) if self.layer == "counts" else x
 
     def observe(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
-        """Return the values to be scored; where they are random (binarisation), the noise comes from the active random streams."""
-        return x
+        """Return the values to be scored: a {0, 1} sample of grey values from the active random streams if the likelihood binarises, else x."""
+        return (uniform_like(x) < x).to(x.dtype) if self.binarises else x
 
 
 class GaussianLikelihood(AbstractLikelihood):
@@ -80,10 +80,6 @@ class BernoulliLikelihood(AbstractLikelihood):
         """Return Bernoulli(sigmoid(f(z)))."""
         return Bernoulli(outputs)
 
-    def observe(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
-        """Return a {0, 1} sample of the grey values in [0, 1]."""
-        return (uniform_like(x) < x).to(x.dtype)
-
 
 class ContinuousBernoulliLikelihood(AbstractLikelihood):
     """Continuous Bernoulli on grey values in [0, 1] as they are."""
@@ -97,10 +93,6 @@ class PoissonLikelihood(AbstractLikelihood):
     """Poisson(library_size * softmax(f(z))) on raw counts; the encoder reads log1p."""
 
     layer = "counts"
-
-    def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
-        """Return log(1 + counts), as scVI does."""
-        return torch.log1p(x)
 
     def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Poisson:
         """Return Poisson(library_size * softmax(f(z)))."""
@@ -116,10 +108,6 @@ class NegativeBinomialLikelihood(AbstractLikelihood):
         super().__init__(n_vars)
         self.log_theta = nn.Parameter(torch.zeros(1, n_vars))
 
-    def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
-        """Return log(1 + counts), as scVI does."""
-        return torch.log1p(x)
-
     def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> NegativeBinomial:
         """Return NB(library_size * softmax(f(z)), theta)."""
         return NegativeBinomial(outputs, library_size, along_vars(self.log_theta, outputs))
@@ -134,10 +122,6 @@ class ZeroInflatedNegativeBinomialLikelihood(AbstractLikelihood):
     def __init__(self, n_vars: int) -> None:
         super().__init__(n_vars)
         self.counts = NegativeBinomialLikelihood(n_vars)
-
-    def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
-        """Return log(1 + counts), as scVI does."""
-        return self.counts.encoder_input(x)
 
     def forward(
         self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]
