@@ -113,8 +113,6 @@ AGREEMENT: dict[str, Callable[[Table], float]] = {
     "v_measure": v_measure,
     "ari_null_sd": ari_null_sd,
 }
-LOWER_IS_BETTER = frozenset({"loss"})
-NEITHER_IS_BETTER = frozenset({"ari_null_sd", "n_clusters_found", "n_labelled", "n_unlabelled"})
 
 
 def agreement(labels: Int[np.ndarray, " obs"], clusters: Int[np.ndarray, " obs"]) -> dict[str, float | Unavailable]:

@@ -47,7 +47,7 @@ def continuous_bernoulli(x: Counts, logits: PerVar) -> PerCell:
 
 
 def load_backend(device: torch.device, dtype: torch.dtype) -> ModuleType:
-    """Return the backend for a device and precision. The first call for float32 on a CPU imports numba: call it before forking workers."""
+    """Return the backend for a device and precision. The first call for float32 on a CPU imports numba."""
     if device.type == "cpu" and dtype == torch.float32:
         from latentbench.kernels import cpu  # here, since numba takes half a second to import and most jobs need none of it
 

@@ -164,19 +164,18 @@ def _fit_stack(model: AbstractModel, data: TrainingData, seeds: Sequence[int], o
             logger.warning("replica of seed %s diverged: %s", seeds[index], diverged_at[index][1])
         if len(diverged_at) == len(seeds):
             break
-    seconds = time.perf_counter() - started
-    reports = [
-        ReplicaReport(
-            seed,
-            Outcome.DIVERGED if index in diverged_at else Outcome.OK,
-            diverged_at[index][1] if index in diverged_at else "",
-            round(seconds / len(seeds), 6),
-            peak_memory_mb(device),
-            diverged_at[index][0] if index in diverged_at else n_epochs,
-        )
-        for index, seed in enumerate(seeds)
-    ]
+    reports = _reports(seeds, diverged_at, n_epochs=n_epochs, seconds=time.perf_counter() - started, device=device)
     return Fitted(model.to("cpu"), history.frame(seeds), reports)
+
+
+def _reports(seeds: Sequence[int], diverged_at: Mapping[int, tuple[int, str]], *, n_epochs: int, seconds: float, device: torch.device) -> list[ReplicaReport]:
+    """Return how each replica of a stack ended; the stack's time is shared out evenly."""
+    reports = []
+    for index, seed in enumerate(seeds):
+        epochs, reason = diverged_at.get(index, (n_epochs, ""))
+        outcome = Outcome.DIVERGED if index in diverged_at else Outcome.OK
+        reports.append(ReplicaReport(seed, outcome, reason, round(seconds / len(seeds), 6), peak_memory_mb(device), epochs))
+    return reports
 
 
 @torch.no_grad()
