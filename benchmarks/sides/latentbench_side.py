@@ -1,48 +1,67 @@
-"""The project's own side of the training benchmark: ``fit`` as a study calls it, one replica, one thread."""
+"""The project's own side: ``fit`` as a study calls it."""
 
-import sys
+import time
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import torch
-from protocol import serve
+from protocol import read_dense, serve
+from task import Task
 
 from latentbench.models.data import TrainingData
-from latentbench.training.fit import fit
+from latentbench.training.fit import Fitted, fit
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import ObservedClasses
 
-NETWORK = {"n_latent": 10, "n_hidden": 128, "n_layers": 1, "dropout": 0.1}
+LAST: list[Fitted] = []
 
 
-def main(counts_path: str, likelihood: str, n_test: int) -> None:
-    """Serve ``train(epochs, test_every)``: seconds an epoch; and ``save(path)``: the weights of the last training."""
-    x = torch.from_numpy(np.load(counts_path))
-    train, test = torch.arange(len(x)).split([len(x) - n_test, n_test])
-    data = TrainingData(
+@lru_cache(maxsize=1)
+def training_data(data: str, task: Task) -> TrainingData:
+    """Return the rows of a task; of the held-out ones a minibatch, since the other sides are not asked to evaluate any while the clock runs."""
+    x = read_dense(data)
+    return TrainingData(
         x=x,
-        library_size=x.sum(1, keepdim=True).clamp(min=1),
+        library_size=x.sum(1, keepdim=True).clamp(min=1) if task.is_counts else torch.ones(len(x), 1),
         labels=np.full(len(x), -1),
-        train=train,
-        test=test,
+        train=torch.arange(task.n_train),
+        test=torch.arange(task.n_train, len(x))[: task.batch_size],
         pca=np.zeros((len(x), 2), np.float32),
         obs=pd.DataFrame(),
         obsm={},
     )
-    hidden = ObservedClasses(torch.full((1, len(x)), -1), 0.0, true_labels=False)
-    fitted = []
 
-    def train_replica(epochs: int, seed: int) -> float:
-        model = build_replicas("vae", x.shape[1], likelihood=likelihood, seeds=[seed], **NETWORK)
-        fitted[:] = [fit(model, data, seeds=[seed], observed=hidden, epochs=epochs, log_every=epochs)]
-        return fitted[0].reports[0].seconds / epochs
 
-    def save(path: str) -> None:
-        np.savez(path, **{name: tensor.numpy() for name, tensor in fitted[0].model.state_dict().items()})
+def fitted(data: str, task: Task, seeds: list[int], epochs: int, device: str, n_workers: int) -> Fitted:
+    """Train the replicas of ``seeds``."""
+    cells = training_data(data, task)
+    network = {"n_latent": task.n_latent, "n_hidden": task.n_hidden, "n_layers": 1, "dropout": task.dropout}
+    model = build_replicas("vae", task.n_vars, likelihood=task.likelihood, seeds=seeds, **network)
+    hidden = ObservedClasses(torch.full((len(seeds), cells.n_obs), -1), 0.0, true_labels=False)
+    options = {"epochs": epochs, "batch_size": task.batch_size, "log_every": epochs}
+    LAST[:] = [fit(model, cells, seeds=seeds, observed=hidden, device=device, n_workers=n_workers, **options)]
+    return LAST[0]
 
-    serve({"train": train_replica, "save": save})
+
+def train(data: str, task: Task, seeds: list[int], epochs: int, device: str) -> float:
+    """Return the seconds that the training loop took for an epoch of one model: a single one on a CPU, a stack of any number on a GPU."""
+    reports = fitted(data, task, seeds, epochs, device, n_workers=1).reports
+    return sum(report.seconds for report in reports) / len(seeds) / epochs
+
+
+def train_side_by_side(data: str, task: Task, seeds: list[int], epochs: int, n_workers: int) -> float:
+    """Return the seconds of wall time for an epoch of one model, all of ``fit`` counted: what it prepares and the start of its workers too."""
+    training_data(data, task)
+    started = time.perf_counter()
+    fitted(data, task, seeds, epochs, "cpu", n_workers)
+    return (time.perf_counter() - started) / len(seeds) / epochs
+
+
+def save(path: str) -> None:
+    """Write the weights of the last training's first replica."""
+    np.savez(path, **{name: tensor[0].numpy() for name, tensor in LAST[0].model.state_dict().items()})
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    serve(train=train, train_side_by_side=train_side_by_side, save=save)
