@@ -6,11 +6,13 @@ CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+BENCHMARK := PYTHONPATH=workflow_scripts $(BIN)/python benchmarks
+PEERS := --peers .bench-venv/bin/python
 # On a terminal: progress bars; in a file: plain lines.
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study test test-fast check validate reference bench lock clean clean-all help environment
+.PHONY: study test test-fast check validate reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
@@ -43,12 +45,27 @@ $(VENV)/.installed: requirements.lock
 reference: environment ## write config/README.md from the schemas
 	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.config_reference config/schemas > config/README.md
 
-bench: environment .bench-venv/.installed ## measure a training step beside scvi-tools and a plain loop (installs scvi-tools)
-	PYTHONPATH=workflow_scripts $(BIN)/python benchmarks/training_step.py .bench-venv/bin/python nb 5 0
+bench: environment .bench-venv/.installed ## measure training beside scvi-tools, pythae and plain loops (installs them): some five minutes
+	$(BENCHMARK)/training_step.py $(PEERS)
+	$(BENCHMARK)/training_step_images.py $(PEERS)
+	$(BENCHMARK)/several_seeds.py $(PEERS)
+	$(BENCHMARK)/several_seeds.py $(PEERS) --device cuda --replicas 1 10 64 --epochs 20
+	$(BENCHMARK)/roofline.py
 
-.bench-venv/.installed:
+bench-full: environment .bench-venv/.installed ## the same with more rounds, on a GPU too, and held-out quality and scaling: some three quarters of an hour
+	$(BENCHMARK)/training_step.py $(PEERS) --rounds 11
+	$(BENCHMARK)/training_step.py $(PEERS) --rounds 11 --device cuda --epochs 10
+	$(BENCHMARK)/training_step_images.py $(PEERS) --rounds 7 --images 60000
+	$(BENCHMARK)/training_step_images.py $(PEERS) --rounds 7 --images 60000 --device cuda
+	$(BENCHMARK)/several_seeds.py $(PEERS) --rounds 7 --replicas 4 8 --epochs 20
+	$(BENCHMARK)/several_seeds.py $(PEERS) --rounds 7 --device cuda --replicas 1 10 64 --epochs 20
+	$(BENCHMARK)/roofline.py --rounds 7 --epochs 20
+	$(BENCHMARK)/held_out_quality.py $(PEERS)
+	$(BENCHMARK)/scaling.py $(PEERS)
+
+.bench-venv/.installed: benchmarks/requirements.txt
 	$(PYTHON) -m venv .bench-venv
-	.bench-venv/bin/python -m pip install --quiet torch==2.13.0 scvi-tools==1.4.2
+	.bench-venv/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	@touch $@
 
 lock: ## resolve pyproject.toml anew and write requirements.lock
@@ -63,8 +80,8 @@ lock: ## resolve pyproject.toml anew and write requirements.lock
 clean: ## remove what the study made (downloads in results/cache stay)
 	find results -mindepth 1 -maxdepth 1 ! -name README.md ! -name cache -exec rm -rf {} +
 
-clean-all: clean ## also remove downloads, Snakemake's records and the environment
-	rm -rf results/cache .snakemake $(VENV)
+clean-all: clean ## also remove downloads, Snakemake's records and the environments
+	rm -rf results/cache .snakemake $(VENV) .bench-venv
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20

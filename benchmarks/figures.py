@@ -84,12 +84,14 @@ def roofline_figure(floors: pd.DataFrame) -> Figure:
     """Draw the terms of every floor as one stacked bar, its arithmetic alone as a tick, and the training as a line: a panel for each number of cores."""
     apply_style()
     cores = list(floors["cores"].unique())
-    figure, axes = plt.subplots(1, len(cores), figsize=(WIDTH, 1.9), squeeze=False, sharey=True)
+    figure, axes = plt.subplots(1, len(cores), figsize=(WIDTH, 1.9), squeeze=False, sharex=True, sharey=True)
     for ax, n_cores in zip(axes[0], cores, strict=True):
         plot_floors(ax, floors[floors["cores"] == n_cores])
         ax.set_title(f"{n_cores} core{'s' if n_cores > 1 else ''}", weight="bold")
         ax.set_xlabel(MICROSECONDS)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=len(TERM_COLOURS) + 2)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    n_lines = len(handles) - len(TERM_COLOURS)  # matplotlib names lines before bars
+    figure.legend(handles[n_lines:] + handles[:n_lines], labels[n_lines:] + labels[:n_lines], loc="outside upper right", ncols=len(handles))
     return figure
 
 
