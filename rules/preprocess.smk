@@ -12,6 +12,7 @@ rule preprocess:
         preset=dataset_preset,
         options=preset_options,
         split=config["preprocessing"]["split"],
+        stream_above_gb=config["preprocessing"]["stream_above_gb"],
     message:
         "prepare {wildcards.dataset}"
     script:

@@ -3,12 +3,17 @@ import json
 import logging
 from pathlib import Path
 
+import anndata as ad
+import numpy as np
+import pandas as pd
 import pytest
 import requests
 
 from latentbench.data import sources
 from latentbench.data.bundled import BUNDLED
 from latentbench.data.packages import READERS, SPECIFICATION
+from latentbench.data.raw import write_raw
+from latentbench.data.row_blocks import StreamedCells
 from latentbench.data.simulation import SIMULATED
 from latentbench.data.sources import fetch
 from latentbench.preprocessing.presets import PRESETS
@@ -147,3 +152,51 @@ def test_the_sheets_schema_knows_exactly_the_presets_there_are():
     schema = json.loads((CONFIG / "schemas" / "datasets.schema.json").read_text())
 
     assert set(schema["properties"]["preset"]["enum"]) == set(PRESETS)
+
+
+def test_large_counts_are_read_and_written_in_blocks_and_are_the_same_raw_data(row, mirror, cells, tmp_path):
+    cells.raw = ad.AnnData(cells.X * 2, obs=cells.obs, var=pd.DataFrame({"symbol": list("abc")}, index=cells.var_names))
+    cells.layers["counts"], cells.X = cells.X * 3, cells.X * 0.5
+    cells.write_h5ad(mirror / "mine.h5ad")
+
+    for layer in ("counts", "raw"):
+        row |= {"label": "cell_type", "layer": layer}
+        for name, limit in {"whole": 1.0, "blocks": 0.0}.items():
+            write_raw(fetch(row, mirror=str(mirror), cache=tmp_path, stream_above_gb=limit), tmp_path / f"{name}.h5ad")
+        whole, blocks = (ad.read_h5ad(tmp_path / f"{name}.h5ad") for name in ("whole", "blocks"))
+        assert (whole.X != blocks.X).nnz == 0
+        assert blocks.X.dtype == np.int32
+        pd.testing.assert_frame_equal(whole.obs, blocks.obs)
+        pd.testing.assert_frame_equal(whole.var, blocks.var)
+        assert whole.uns["latentbench"]["sha256"] == blocks.uns["latentbench"]["sha256"]
+
+
+def test_a_fault_in_large_counts_is_named_as_they_are_written(row, mirror, cells, tmp_path):
+    cells.X = cells.X * 0.5
+    cells.write_h5ad(mirror / "mine.h5ad")
+    raw = fetch(row, mirror=str(mirror), cache=tmp_path, stream_above_gb=0.0)
+
+    with pytest.raises(ValueError, match=r"mine.h5ad: non-integer values in .*first: cell c0, variable g1: 1.5"):
+        write_raw(raw, tmp_path / "raw.h5ad")
+    assert not (tmp_path / "raw.h5ad").exists()
+
+
+def test_labels_from_a_table_reach_large_counts_too(row, mirror, tmp_path):
+    (tmp_path / "types.csv").write_text("barcode,fine_type\nc0,x\nc1,y\nc2,x\nc3,y\n")
+    row |= {"annotation": str(tmp_path / "types.csv"), "label": "fine_type"}
+
+    raw = fetch(row, mirror=str(mirror), cache=tmp_path, stream_above_gb=0.0)
+
+    assert isinstance(raw, StreamedCells)
+    assert list(raw.frame.obs["label"]) == ["x", "y", "x", "y"]
+
+
+def test_a_simulation_of_any_size_is_a_source(row, tmp_path):
+    write_raw(fetch({**row, "sources": ["simulate:counts_30x200"], "label": "group"}, cache=tmp_path), tmp_path / "raw.h5ad")
+
+    raw = ad.read_h5ad(tmp_path / "raw.h5ad")
+
+    assert raw.shape == (30, 200)
+    assert raw.X.dtype == np.int32
+    assert raw.obs["label"].nunique() > 2
+    assert raw.uns["latentbench"]["source"] == "simulate:counts_30x200"

@@ -4,7 +4,7 @@ from scipy import sparse
 from sklearn import decomposition
 
 from latentbench.preprocessing import pca as module
-from latentbench.preprocessing.pca import cap_and_scale, fit_pca
+from latentbench.preprocessing.pca import fit_pca, fit_scaling
 
 
 @pytest.fixture
@@ -15,11 +15,12 @@ def x() -> np.ndarray:
 
 @pytest.mark.parametrize("by", ["covariance", "lanczos"])
 @pytest.mark.parametrize("wrap", [np.asarray, sparse.csr_matrix])
-def test_components_scores_and_variances_are_those_of_scikit_learn(x, wrap, by, monkeypatch):
+@pytest.mark.parametrize("ends", [[], [1, 50]])
+def test_components_scores_and_variances_are_those_of_scikit_learn_however_the_cells_are_cut(x, ends, wrap, by, monkeypatch):
     monkeypatch.setattr(module, "MOST_VARS_FOR_COVARIANCE", 100 if by == "covariance" else 10)
     theirs = decomposition.PCA(5, svd_solver="full").fit(x.astype(np.float64))
 
-    ours = fit_pca(wrap(x), 5)
+    ours = fit_pca([wrap(part) for part in np.split(x, ends)], 5)
 
     signs = np.sign((ours.components * theirs.components_).sum(axis=1))
     np.testing.assert_allclose(ours.components * signs[:, None], theirs.components_, atol=1e-8)
@@ -32,13 +33,13 @@ def test_components_scores_and_variances_are_those_of_scikit_learn(x, wrap, by, 
 def test_the_number_of_components_is_clamped_to_the_rank(x, by, monkeypatch):
     monkeypatch.setattr(module, "MOST_VARS_FOR_COVARIANCE", 100 if by == "covariance" else 10)
 
-    assert len(fit_pca(x[:8], 50).components) == 7
+    assert len(fit_pca([x[:8]], 50).components) == 7
     with pytest.raises(ValueError, match="at least 2 training cells"):
-        fit_pca(x[:1], 5)
+        fit_pca([x[:1]], 5)
 
 
 def test_constant_data_has_no_variance_to_share():
-    fitted = fit_pca(np.ones((5, 3)), 2)
+    fitted = fit_pca([np.ones((5, 3))], 2)
 
     assert fitted.variance_ratio.tolist() == [0, 0]
     np.testing.assert_allclose(fitted.transform(np.ones((5, 3))), 0, atol=1e-12)
@@ -46,12 +47,11 @@ def test_constant_data_has_no_variance_to_share():
 
 @pytest.mark.parametrize("wrap", [np.asarray, sparse.csr_matrix])
 def test_scaling_uses_training_cells_caps_high_values_and_keeps_zeros(x, wrap):
-    is_train = np.arange(90) < 60
     x[70, 0], x[:, 1] = 1e4, 2.0
-    mean, sd = x[is_train].mean(axis=0, dtype=np.float64), x[is_train].std(axis=0, ddof=1, dtype=np.float64)
+    mean, sd = x[:60].mean(axis=0, dtype=np.float64), x[:60].std(axis=0, ddof=1, dtype=np.float64)
     sd[1] = np.inf
 
-    scaled = cap_and_scale(wrap(x), is_train)
+    scaled = fit_scaling([wrap(x[:25]), wrap(x[25:60])]).apply(wrap(x))
 
     np.testing.assert_allclose(scaled.toarray(), np.minimum(x, mean + 10 * np.where(np.isinf(sd), 0, sd)) / sd, rtol=1e-6)
     assert scaled[70, 0] == pytest.approx(mean[0] / sd[0] + 10)

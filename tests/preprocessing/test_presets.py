@@ -25,7 +25,7 @@ def test_the_schemas_keys_and_defaults_are_the_keyword_arguments(name, function)
 
 
 def test_the_schema_has_no_preset_that_does_not_exist():
-    assert set(SCHEMA["properties"]) == {"split", *PRESETS}
+    assert set(SCHEMA["properties"]) == {"split", "stream_above_gb", *PRESETS}
 
 
 def run(raw, preset, **options):
@@ -72,6 +72,34 @@ def test_what_is_fitted_does_not_depend_on_the_test_cells(fixture, preset, reque
     np.testing.assert_array_equal(first.var["highly_variable"], second.var["highly_variable"])
     np.testing.assert_allclose(first.obsm["X_pca"][~is_test], second.obsm["X_pca"][~is_test], atol=1e-5)
     assert not np.allclose(first.obsm["X_pca"][is_test], second.obsm["X_pca"][is_test])
+
+
+def test_a_cell_without_counts_and_a_gene_without_cells_leave_before_the_split(as_raw):
+    counts = np.ones((30, 15), dtype=np.int32)
+    counts[3], counts[:, 2] = 0, 0
+
+    prepared = run(as_raw(sparse.csr_matrix(counts), modality="counts"), "counts_raw", n_pcs=2)
+
+    assert prepared.shape == (29, 14)
+    assert (prepared.uns["latentbench"]["filters"]["empty_cells"], prepared.uns["latentbench"]["filters"]["empty_genes"]) == (1, 1)
+    assert prepared.uns["latentbench"]["filters"]["cells_dropped"] == 0
+    assert (prepared.obs["split"] == "test").sum() == round(29 * 0.2)
+
+
+def test_nothing_but_zeros_is_refused(as_raw):
+    with pytest.raises(ValueError, match="data set mine: every cell is empty"):
+        run(as_raw(sparse.csr_matrix((3, 2), dtype=np.int32), modality="counts"), "counts_raw")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_single_bad_value_anywhere_is_found(seed, as_raw):
+    rng = np.random.default_rng(seed)
+    matrix = rng.poisson(1.0, (50, 40)).astype(np.float32)
+    cell, gene = rng.integers(50), rng.integers(40)
+    matrix[cell, gene] = rng.choice([0.5, -1, np.nan, np.inf])
+
+    with pytest.raises(ValueError, match=rf"data set mine: .*1 of \d+ stored values \(first: cell c{cell}, variable g{gene}: "):
+        run(as_raw(sparse.csr_matrix(matrix), modality="counts"), "counts_raw")
 
 
 def test_every_filter_of_quality_control_is_counted(as_raw):

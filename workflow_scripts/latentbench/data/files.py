@@ -9,11 +9,13 @@ import h5py
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from anndata.io import read_elem
 from anndata.utils import make_index_unique
 from scipy import sparse
 
 from latentbench.data.images import idx_paths, read_idx_folder, read_npz
-from latentbench.data.raw import CANONICAL_COLUMNS
+from latentbench.data.raw import CANONICAL_COLUMNS, layer_of_values
+from latentbench.data.row_blocks import StreamedCells, blocks_on_disk, read_frame
 from latentbench.data.tenx import ARCHIVE_SUFFIXES, read_10x_h5, read_10x_mtx
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -42,6 +44,23 @@ def read_file(path: Path, row: dict[str, Any]) -> AnnData:
     if path.is_dir():
         return read_10x_mtx(path) if any(path.glob("matrix.mtx*")) else read_idx_folder(path)
     raise ValueError(f"{path}: this suffix is not read; give one of {' '.join(SUFFIXES)}, or a folder with 10x mtx or IDX files")
+
+
+def counts_group(path: Path, row: dict[str, Any]) -> str:
+    """Return the group of an h5ad file (``X``, ``raw/X``, ``layers/<name>``) that holds the values of a row of the data sheet."""
+    with h5py.File(path) as file:
+        layer = layer_of_values(row, file.get("layers", ()))
+    return {"X": "X", "raw": "raw/X"}.get(layer, f"layers/{layer}")
+
+
+def read_h5ad_in_blocks(path: Path, row: dict[str, Any]) -> StreamedCells:
+    """Return an h5ad file whose values are a CSR group, without reading them."""
+    group = counts_group(path, row)
+    frame = read_frame(path)
+    if group == "raw/X":
+        with h5py.File(path) as file:
+            frame = AnnData(obs=frame.obs, var=read_elem(file["raw/var"]), obsm=dict(frame.obsm))
+    return StreamedCells(frame, blocks_on_disk(path, group))
 
 
 def files_of(path: Path) -> list[Path]:

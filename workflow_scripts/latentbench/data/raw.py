@@ -1,15 +1,19 @@
 """The raw.h5ad contract: checked values, canonical obs columns, where the data came from."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from latentbench.data.values import BY_MODALITY
+from latentbench.artefacts import atomic_path, write_h5ad
+from latentbench.data.row_blocks import StreamedCells, append_csr
+from latentbench.data.values import BY_MODALITY, as_count_blocks
 from latentbench.logs import logger
 
 CANONICAL_COLUMNS = ("label", "batch", "condition", "donor")
@@ -22,20 +26,30 @@ def to_raw(found: AnnData, row: dict[str, Any], *, source: str, sha256: str, tri
     (``X``, ``raw`` or a layer). Raises ``ValueError`` for a missing column or layer, duplicated names, and values that the modality forbids.
     """
     matrix, var = _values_and_variables(found, row, source)
-    obs_names, var_names = found.obs_names.astype(str), var.index.astype(str)
-    refuse_duplicates(obs_names, "cell names (obs_names)", source)
-    refuse_duplicates(var_names, "variable names (var_names)", source)
+    raw = _raw_frame(found, var, row, source)
     try:
-        values = BY_MODALITY[row["modality"]](matrix, obs_names, var_names, where=source)
+        raw.X = BY_MODALITY[row["modality"]](matrix, raw.obs_names, raw.var_names, where=source)
     except ValueError as fault:
         raise ValueError(f"{fault}{_counts_elsewhere(found, row)}") from fault
-    obs = _storable(canonical_obs(found.obs, row, source))
-    raw = AnnData(values, obs=obs.set_index(obs_names), var=_storable(var).set_index(var_names))
-    for name in found.obsm:
-        # X_pca is the name that prepared.h5ad uses for its own.
-        raw.obsm["X_pca_source" if name == "X_pca" else name] = found.obsm[name]
     raw.uns["latentbench"] = provenance(row, source=source, sha256=sha256, tried=tried)
     return raw
+
+
+def to_streamed_raw(found: StreamedCells, row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]) -> StreamedCells:
+    """Return the same of counts that are not in memory; their values are checked as they are read, so a fault is raised when they are written."""
+    frame = _raw_frame(found.frame, found.frame.var, row, source)
+    frame.uns["latentbench"] = provenance(row, source=source, sha256=sha256, tried=tried)
+    return StreamedCells(frame, as_count_blocks(found.values, frame.obs_names, frame.var_names, where=source))
+
+
+def write_raw(raw: AnnData | StreamedCells, path: str | Path) -> None:
+    """Write raw.h5ad, block by block what is not in memory."""
+    if isinstance(raw, AnnData):
+        return write_h5ad(raw, path)
+    with atomic_path(path) as temporary:
+        raw.frame.write_h5ad(temporary, compression="gzip", compression_opts=1)
+        with h5py.File(temporary, "r+") as file:
+            append_csr(file, "X", raw.frame.n_vars, (block for _, block in raw.values))
 
 
 def canonical_obs(obs: pd.DataFrame, row: dict[str, Any], source: str) -> pd.DataFrame:
@@ -65,8 +79,26 @@ def refuse_duplicates(names: pd.Index, what: str, where: str) -> None:
         raise ValueError(f"{where}: {len(repeated)} duplicated {what} (first: {repeated[0]}); make them unique, as anndata's *_names_make_unique does")
 
 
+def layer_of_values(row: dict[str, Any], layers: Iterable[str]) -> str:
+    """Return where a row's values are: ``X``, ``raw`` or a layer; the sheet's choice, or else ``counts`` for counts where there is such a layer."""
+    return row.get("layer") or ("counts" if row["modality"] == "counts" and "counts" in layers else "X")
+
+
+def _raw_frame(found: AnnData, var: pd.DataFrame, row: dict[str, Any], source: str) -> AnnData:
+    """Return obs, var and obsm in the form of raw.h5ad, without values."""
+    obs_names, var_names = found.obs_names.astype(str), var.index.astype(str)
+    refuse_duplicates(obs_names, "cell names (obs_names)", source)
+    refuse_duplicates(var_names, "variable names (var_names)", source)
+    obs = _storable(canonical_obs(found.obs, row, source))
+    frame = AnnData(obs=obs.set_index(obs_names), var=_storable(var).set_index(var_names))
+    for name in found.obsm:
+        # X_pca is the name that prepared.h5ad uses for its own.
+        frame.obsm["X_pca_source" if name == "X_pca" else name] = found.obsm[name]
+    return frame
+
+
 def _values_and_variables(found: AnnData, row: dict[str, Any], source: str) -> tuple[Any, pd.DataFrame]:
-    layer = row.get("layer") or ("counts" if row["modality"] == "counts" and "counts" in found.layers else "X")
+    layer = layer_of_values(row, found.layers)
     if layer == "X":
         return found.X, found.var
     if layer == "raw" and found.raw is not None:

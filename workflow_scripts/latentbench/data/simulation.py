@@ -25,7 +25,7 @@ def blobs(*, n_vars: int = 16, n_classes: int = 5, n_per_group: int = 350, separ
     x = separation * directions[of_class] + effect * treated[:, None] * directions[-1]
     x = (x + rng.standard_normal(x.shape)).astype(np.float32)
     obs = pd.DataFrame({"class": [f"class {k}" for k in of_class], "condition": np.where(treated == 1, "treated", "control")})
-    return _named(AnnData(x, obs=obs.set_index(_names("cell", len(obs)))), "feature")
+    return _named(AnnData(x, obs=obs.set_index(numbered("cell", len(obs)))), "feature")
 
 
 def counts(*, n_obs: int = 600, n_vars: int = 300, n_groups: int = 4, n_markers: int = 25, fold: float = 6.0, dispersion: float = 0.3) -> AnnData:
@@ -45,16 +45,17 @@ def counts(*, n_obs: int = 600, n_vars: int = 300, n_groups: int = 4, n_markers:
     library = rng.lognormal(0, 0.3, (n_obs, 1))
     mean = library * np.exp(log_mean) * rng.gamma(1 / dispersion, dispersion, (n_obs, n_vars))
     obs = pd.DataFrame({"group": [f"group {k}" for k in group], "batch": [f"batch {b}" for b in batch]})
-    return _named(AnnData(sparse.csr_matrix(rng.poisson(mean).astype(np.int32)), obs=obs.set_index(_names("cell", n_obs))), "gene")
+    return _named(AnnData(sparse.csr_matrix(rng.poisson(mean).astype(np.int32)), obs=obs.set_index(numbered("cell", n_obs))), "gene")
 
 
 SIMULATED: dict[str, Callable[[], AnnData]] = {"blobs": blobs, "counts": counts}
 
 
-def _names(prefix: str, n: int) -> pd.Index:
+def numbered(prefix: str, n: int) -> pd.Index:
+    """Return the names ``<prefix>_0`` to ``<prefix>_<n - 1>``, all of one width."""
     return pd.Index([f"{prefix}_{i:0{len(str(n - 1))}d}" for i in range(n)])
 
 
 def _named(adata: AnnData, prefix: str) -> AnnData:
-    adata.var_names = _names(prefix, adata.n_vars)
+    adata.var_names = numbered(prefix, adata.n_vars)
     return adata

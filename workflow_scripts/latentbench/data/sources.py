@@ -13,11 +13,14 @@ from anndata import AnnData
 from latentbench.data.bundled import BUNDLED
 from latentbench.data.checksums import require_accepted
 from latentbench.data.downloads import cache_path, download
-from latentbench.data.files import SUFFIXES, annotate, files_of, read_annotation, read_file
+from latentbench.data.files import SUFFIXES, annotate, counts_group, files_of, read_annotation, read_file, read_h5ad_in_blocks
 from latentbench.data.images import IDX_FILES
 from latentbench.data.packages import read_package
-from latentbench.data.raw import to_raw
+from latentbench.data.raw import to_raw, to_streamed_raw
+from latentbench.data.row_blocks import StreamedCells, gb_in_memory
 from latentbench.data.simulation import SIMULATED
+from latentbench.data.simulation_in_blocks import NAME as IN_BLOCKS
+from latentbench.data.simulation_in_blocks import counts_in_blocks
 from latentbench.logs import logger
 
 MAKERS = {"builtin": BUNDLED, "simulate": SIMULATED}
@@ -25,23 +28,25 @@ MAKERS = {"builtin": BUNDLED, "simulate": SIMULATED}
 FAILURES = (ValueError, OSError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, pickle.UnpicklingError, subprocess.TimeoutExpired)
 
 
-def fetch(row: dict[str, Any], *, mirror: str | None = None, cache: Path) -> AnnData:
+def fetch(row: dict[str, Any], *, mirror: str | None = None, cache: Path, stream_above_gb: float = 4.0) -> AnnData | StreamedCells:
     """Return the data set of a sheet row in the form of raw.h5ad, from the mirror folder or else the first source that works.
 
-    Downloads are kept in ``cache``. A source that fails is logged as a warning and recorded in ``uns['latentbench']['tried']``. Raises one
-    ``ValueError`` naming every source and its failure when none works, and at once when a source's content does not fit the row (a missing
-    column, values that the modality forbids).
+    Counts of an h5ad file that would take more than ``stream_above_gb`` (10^9 bytes) in memory are left on disk. Downloads are kept in ``cache``.
+    A source that fails is logged as a warning and recorded in ``uns['latentbench']['tried']``. Raises one ``ValueError`` naming every source and
+    its failure when none works, and at once when a source's content does not fit the row (a missing column, values that the modality forbids).
     """
     tried: list[str] = []
     for source in candidates(row, mirror):
         try:
-            found, sha256 = read_source(source, row, Path(cache))
+            found, sha256 = read_source(source, row, Path(cache), stream_above_gb)
         except FAILURES as reason:
             tried.append(f"{source}: {_one_line(reason, source)}")
             logger.warning("%s: source failed: %s", row["dataset"], tried[-1])
             continue
-        logger.info("%s: read %d x %d from %s", row["dataset"], found.n_obs, found.n_vars, source)
-        return to_raw(found, row, source=source, sha256=sha256, tried=tried)
+        to_its_raw = to_streamed_raw if isinstance(found, StreamedCells) else to_raw
+        raw = to_its_raw(found, row, source=source, sha256=sha256, tried=tried)
+        logger.info("%s: read from %s", row["dataset"], source)
+        return raw
     raise ValueError(_nothing_worked(row, mirror, tried))
 
 
@@ -56,9 +61,10 @@ def candidates(row: dict[str, Any], mirror: str | None) -> list[str]:
     return [str(Path(mirror) / name) for name in names if (Path(mirror) / name).exists()][:1] + sources
 
 
-def read_source(source: str, row: dict[str, Any], cache: Path) -> tuple[AnnData, str]:
+def read_source(source: str, row: dict[str, Any], cache: Path, stream_above_gb: float) -> tuple[AnnData | StreamedCells, str]:
     """Return what one source holds and the sha256 of its files (empty where there are none).
 
+    Values stay on disk where they are the CSR counts of an h5ad file and take more than ``stream_above_gb``; every other format is read whole.
     Raises ``ValueError`` or another of ``FAILURES`` when it cannot be read or its checksum is not one of the row's.
     """
     kind, _, rest = source.partition(":")
@@ -70,11 +76,11 @@ def read_source(source: str, row: dict[str, Any], cache: Path) -> tuple[AnnData,
         raise ValueError(_mirror_only(row, rest))
     path = _local(source, row, cache)
     digests = [require_accepted(file, row.get("sha256") or []) for file in files_of(path)]
-    found = read_file(path, row)
+    found = read_h5ad_in_blocks(path, row) if _is_streamed(path, row, stream_above_gb) else read_file(path, row)
     if row.get("annotation"):
         table = _local(row["annotation"], row, cache)
         digests.append(require_accepted(table, row.get("sha256") or []))
-        found = annotate(found, read_annotation(table), table)
+        annotate(found.frame if isinstance(found, StreamedCells) else found, read_annotation(table), table)
     return found, " ".join(digests)
 
 
@@ -91,10 +97,18 @@ def _local(source: str, row: dict[str, Any], cache: Path) -> Path:
     return cache_path(source, cache / "downloads")
 
 
-def _made_by(kind: str, name: str) -> tuple[AnnData, str]:
-    makers = MAKERS[kind]
+def _is_streamed(path: Path, row: dict[str, Any], stream_above_gb: float) -> bool:
+    is_h5ad = row["modality"] == "counts" and path.suffix.lower() == ".h5ad" and path.is_file()
+    return is_h5ad and gb_in_memory(path, counts_group(path, row)) > stream_above_gb
+
+
+def _made_by(kind: str, name: str) -> tuple[AnnData | StreamedCells, str]:
+    makers, in_blocks = MAKERS[kind], IN_BLOCKS.fullmatch(name)
+    if kind == "simulate" and in_blocks:
+        return counts_in_blocks(int(in_blocks["n_obs"]), int(in_blocks["n_vars"])), ""
     if name not in makers:
-        raise ValueError(f"there is no {kind}:{name}; there is {', '.join(f'{kind}:{other}' for other in makers)}")
+        also = ", simulate:counts_<cells>x<genes>" if kind == "simulate" else ""
+        raise ValueError(f"there is no {kind}:{name}; there is {', '.join(f'{kind}:{other}' for other in makers)}{also}")
     return makers[name](), ""
 
 

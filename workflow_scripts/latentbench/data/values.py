@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from scipy import sparse
 
+from latentbench.data.row_blocks import RowBlocks
+
 INT32_MAX = np.iinfo(np.int32).max
 PIXEL_MAX = 255
 
@@ -51,7 +53,12 @@ def as_counts(matrix, obs_names, var_names, *, where: str) -> sparse.csr_matrix:
         table.refuse_where(fractional, "non-integer values", _remedy_for_fractions(table) if fractional.any() else "")
     table.refuse_where(table.values > INT32_MAX, f"values above {INT32_MAX}", "no counting experiment gives these; check the file")
     counts = table.sparse if table.sparse is not None else sparse.csr_matrix(matrix)
-    return counts.astype(np.int32)
+    return counts.astype(np.int32, copy=False)
+
+
+def as_count_blocks(blocks: RowBlocks, obs_names, var_names, *, where: str) -> RowBlocks:
+    """Return the same rows, each block checked by ``as_counts`` whenever it is read; a fault is counted within its block."""
+    return RowBlocks(blocks.shape, blocks.edges, lambda rows: as_counts(blocks.read(rows), obs_names[rows], var_names, where=where))
 
 
 def as_pixels(matrix, obs_names, var_names, *, where: str) -> UInt8[np.ndarray, "obs vars"]:

@@ -1,11 +1,18 @@
-"""Principal components: exact, fitted on training cells, the same signs every time; sparse data is never made dense."""
+"""Principal components: exact, fitted on training cells, the same signs every time; sparse data is never made dense.
 
+Cells come in blocks (obs x vars, dense or sparse) that are gone through several times: data in memory is a list of one block, data on disk
+an iterable that reads anew. Sums are in double precision, so that how the cells are cut into blocks makes no difference beyond rounding.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, svds
+
+from latentbench.data.row_blocks import RowBlocks
 
 # Below this many variables the covariance matrix is small and its eigenvectors are exact and quick; above, Lanczos from a fixed start.
 MOST_VARS_FOR_COVARIANCE = 4096
@@ -24,54 +31,109 @@ class PCA:
         return np.asarray(x @ self.components.T - self.mean @ self.components.T, dtype=np.float32)
 
 
-def fit_pca(x, n_pcs: int) -> PCA:
-    """Return the first ``n_pcs`` principal components of ``x`` (obs x vars, dense or sparse), fewer where its rank allows no more.
+@dataclass(frozen=True)
+class Scaling:
+    """What divides non-negative values by their standard deviation after capping them, both per variable; zeros stay zeros."""
+
+    cap: Float[np.ndarray, " vars"]
+    per_sd: Float[np.ndarray, " vars"]
+
+    def apply(self, x) -> sparse.csr_matrix:
+        """Return ``x`` (obs x vars, dense or sparse) capped and scaled, sparse, in double precision."""
+        scaled = sparse.csr_matrix(x, dtype=np.float64, copy=True)
+        scaled.data = np.minimum(scaled.data, self.cap[scaled.indices]) * self.per_sd[scaled.indices]
+        return scaled
+
+
+def fit_scaling(blocks: Iterable, *, cap: float = 10.0) -> Scaling:
+    """Return the scaling to one standard deviation of the (training) cells in ``blocks``, no value more than ``cap`` of them above their mean.
+
+    PCA takes care of the mean. Variables that do not vary are scaled to 0.
+    """
+    n_obs, total, total_of_squares = _column_sums(blocks)
+    mean = total / n_obs
+    sd = np.sqrt(np.maximum(total_of_squares - n_obs * mean**2, 0) / max(n_obs - 1, 1))
+    return Scaling(mean + cap * sd, np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 0))
+
+
+def fit_pca(blocks: Iterable, n_pcs: int) -> PCA:
+    """Return the first ``n_pcs`` principal components of the (training) cells in ``blocks``, fewer where their rank allows no more.
 
     A component's largest loading is positive, which fixes the signs.
     """
-    n_obs, n_vars = x.shape
-    n_pcs = min(n_pcs, n_obs - 1, n_vars)
+    n_obs, total, total_of_squares = _column_sums(blocks)
+    n_pcs = min(n_pcs, n_obs - 1, len(total))
     if n_pcs < 1:
         raise ValueError(f"principal components need at least 2 training cells, there is {n_obs}")
-    x = x.astype(np.float64)
-    mean = np.asarray(x.mean(axis=0)).ravel()
-    variances, components = (_from_covariance if n_vars <= MOST_VARS_FOR_COVARIANCE else _from_lanczos)(x, mean, n_pcs)
+    mean = total / n_obs
+    fit = _from_covariance if len(total) <= MOST_VARS_FOR_COVARIANCE else _from_lanczos
+    variances, components = fit(blocks, n_obs, mean, n_pcs)
     components *= np.sign(components[np.arange(len(components)), np.abs(components).argmax(axis=1)])[:, None]
-    total = float((x.multiply(x) if sparse.issparse(x) else x**2).sum() - n_obs * (mean**2).sum())
-    return PCA(mean, components, variances / total if total > 0 else np.zeros(len(variances)))
+    scatter = float(total_of_squares.sum() - n_obs * (mean**2).sum())
+    return PCA(mean, components, variances / scatter if scatter > 0 else np.zeros(len(variances)))
 
 
-def cap_and_scale(x, is_train: Bool[np.ndarray, " obs"], *, cap: float = 10.0):
-    """Return non-negative ``x`` divided by its training standard deviation, no value more than ``cap`` of them above the training mean.
-
-    Zeros stay zeros, so sparse data stays sparse; PCA takes care of the mean. Variables that do not vary are left at 0.
-    """
-    scaled = sparse.csr_matrix(x, dtype=np.float64, copy=True)
-    train = scaled[is_train]
-    mean = np.asarray(train.mean(axis=0)).ravel()
-    train.data **= 2
-    sd = np.sqrt(np.maximum(np.asarray(train.sum(axis=0)).ravel() - train.shape[0] * mean**2, 0) / max(train.shape[0] - 1, 1))
-    per_sd = np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 0)
-    scaled.data = np.minimum(scaled.data, (mean + cap * sd)[scaled.indices]) * per_sd[scaled.indices]
-    return scaled
+def principal_components(x: RowBlocks, is_train: Bool[np.ndarray, " obs"], *, scale: bool, n_pcs: int) -> tuple[Float32[np.ndarray, "obs pcs"], PCA]:
+    """Return every cell's scores and the PCA, fitted on the training cells; with ``scale`` of values divided by their standard deviation."""
+    as_used = fit_scaling(_ChosenRows(x, is_train, _as_it_is)).apply if scale else _as_it_is
+    pca = fit_pca(_ChosenRows(x, is_train, as_used), n_pcs)
+    return np.concatenate([pca.transform(as_used(block)) for _, block in x]), pca
 
 
-def _from_covariance(x, mean: Float[np.ndarray, " vars"], n_pcs: int):
-    gram = x.T @ x
-    scatter = (gram.toarray() if sparse.issparse(gram) else gram) - x.shape[0] * np.outer(mean, mean)
+@dataclass(frozen=True)
+class _ChosenRows:
+    blocks: RowBlocks
+    chosen: Bool[np.ndarray, " obs"]
+    as_used: Callable
+
+    def __iter__(self) -> Iterator:
+        for rows, block in self.blocks:
+            yield self.as_used(block[self.chosen[rows]])
+
+
+def _as_it_is(block):
+    return block
+
+
+def _column_sums(blocks: Iterable) -> tuple[int, Float[np.ndarray, " vars"], Float[np.ndarray, " vars"]]:
+    """Return how many cells there are, and the sums of their values and of the squares."""
+    n_obs, total, total_of_squares = 0, 0.0, 0.0
+    for block in blocks:
+        n_obs += block.shape[0]
+        if sparse.issparse(block):
+            csr = block.tocsr()
+            values = csr.data.astype(np.float64)
+            total = total + np.bincount(csr.indices, weights=values, minlength=csr.shape[1])
+            total_of_squares = total_of_squares + np.bincount(csr.indices, weights=values**2, minlength=csr.shape[1])
+        else:
+            values = block.astype(np.float64)
+            total, total_of_squares = total + values.sum(axis=0), total_of_squares + (values**2).sum(axis=0)
+    return n_obs, total, total_of_squares
+
+
+def _from_covariance(blocks: Iterable, n_obs: int, mean: Float[np.ndarray, " vars"], n_pcs: int):
+    scatter = -n_obs * np.outer(mean, mean)
+    for block in blocks:
+        values = block.astype(np.float64)
+        gram = values.T @ values
+        scatter += gram.toarray() if sparse.issparse(gram) else gram
     values, vectors = np.linalg.eigh(scatter)
     return np.maximum(values[::-1][:n_pcs], 0), np.ascontiguousarray(vectors[:, ::-1][:, :n_pcs].T)
 
 
-def _from_lanczos(x, mean: Float[np.ndarray, " vars"], n_pcs: int):
-    ones = np.ones(x.shape[0])
-    centred = LinearOperator(
-        x.shape,
-        dtype=np.float64,
-        matvec=lambda v: x @ v.ravel() - (mean @ v.ravel()) * ones,
-        rmatvec=lambda u: x.T @ u.ravel() - mean * u.sum(),
-    )
-    start = np.random.default_rng(0).standard_normal(min(x.shape))
+def _from_lanczos(blocks: Iterable, n_obs: int, mean: Float[np.ndarray, " vars"], n_pcs: int):
+    def scores(v):
+        return np.concatenate([block.astype(np.float64) @ v.ravel() for block in blocks]) - mean @ v.ravel()
+
+    def loadings(u):
+        total, start = -mean * u.sum(), 0
+        for block in blocks:
+            total += block.astype(np.float64).T @ u.ravel()[start : start + block.shape[0]]
+            start += block.shape[0]
+        return total
+
+    centred = LinearOperator((n_obs, len(mean)), dtype=np.float64, matvec=scores, rmatvec=loadings)
+    start = np.random.default_rng(0).standard_normal(min(centred.shape))
     _, singular, right = svds(centred, k=n_pcs, v0=start, return_singular_vectors="vh")
     order = np.argsort(-singular, kind="stable")
     return singular[order] ** 2, right[order]

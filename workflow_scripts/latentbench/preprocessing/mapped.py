@@ -1,0 +1,85 @@
+"""Counts that are larger than memory, prepared a block at a time into a file that training maps into memory (docs/architecture.md)."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from anndata.io import write_elem
+from jaxtyping import Bool, Int
+
+from latentbench.artefacts import atomic_path
+from latentbench.data.row_blocks import MOST_STORED, RowBlocks, blocks_on_disk, empty_csr, empty_rows, read_frame
+from latentbench.data.values import as_count_blocks
+from latentbench.logs import logger
+from latentbench.preprocessing.counts import COUNT_PRESETS, Selection, log_normalised, record_selection, select
+from latentbench.preprocessing.gate import pass_gate
+from latentbench.preprocessing.pca import principal_components
+from latentbench.preprocessing.records import begin_record, record_pca
+from latentbench.preprocessing.shuffling import Shuffle
+
+ORDER_SEED = 20180605
+
+
+def preprocess_on_disk(raw_path: str | Path, prepared_path: str | Path, *, preset: str, options: dict[str, Any], split: dict[str, Any]) -> None:
+    """Write prepared.h5ad from a raw.h5ad of counts that is read three times, block by block; arguments and errors are those of ``preprocess``.
+
+    Two passes choose cells and genes (``select``), the third writes the highly variable genes alone, cells in a random order that depends on
+    their number only. What is left is small and is gone through again for the principal components.
+    """
+    frame = read_frame(raw_path)
+    where = pass_gate(frame)
+    is_empty, recipe = empty_rows(raw_path, "X"), COUNT_PRESETS[preset](**options)
+    blocks = as_count_blocks(blocks_on_disk(raw_path, "X"), frame.obs_names, frame.var_names, where=where)
+    begin_record(frame, is_empty, preset=preset, options=options, split=split, where=where)
+    selection = select(frame, blocks, is_empty, recipe, where=where)
+    order = np.random.default_rng(ORDER_SEED).permutation(len(selection.totals))
+    prepared = frame[np.flatnonzero(selection.kept.cells)[order], _modelled(selection)].copy()
+    prepared.var["highly_variable"] = True
+    record_selection(prepared, selection)
+    prepared.uns["latentbench"]["storage"] = "mapped"
+    with atomic_path(prepared_path) as temporary:
+        prepared.write_h5ad(temporary, compression="gzip", compression_opts=1)
+        with tempfile.TemporaryDirectory(dir=temporary.parent, prefix=".shuffle.") as folder:
+            shuffle = _put_all(blocks, selection, order, Path(folder))
+            with h5py.File(temporary, "r+") as file:
+                _write_matrices(file, shuffle, selection)
+        logger.info("%s: %d x %d written with %d values, largest %d", where, *prepared.shape, shuffle.n_stored, shuffle.largest)
+        is_train = selection.is_train[order]
+        scores, pca = principal_components(blocks_on_disk(temporary, "X"), is_train, scale=recipe.scale, n_pcs=recipe.n_pcs)
+        record_pca(prepared.uns["latentbench"], pca, recipe.n_pcs)
+        with h5py.File(temporary, "r+") as file:
+            write_elem(file["obsm"], "X_pca", scores)
+            write_elem(file["uns"], "latentbench", dict(prepared.uns["latentbench"]))
+
+
+def _modelled(selection: Selection) -> Bool[np.ndarray, " all_vars"]:
+    modelled = selection.kept.genes.copy()
+    modelled[modelled] = selection.highly_variable
+    return modelled
+
+
+def _put_all(blocks: RowBlocks, selection: Selection, order: Int[np.ndarray, " obs"], folder: Path) -> Shuffle:
+    genes, at_most = _modelled(selection), int(selection.kept.n_stored[selection.highly_variable].sum())
+    shuffle = Shuffle(folder, order, int(genes.sum()), n_parts=-(-at_most // MOST_STORED))
+    for rows, block in blocks:
+        shuffle.put(block[selection.kept.cells[rows]][:, genes])
+    return shuffle
+
+
+def _write_matrices(file: h5py.File, shuffle: Shuffle, selection: Selection) -> None:
+    """Write counts and X as CSR groups of contiguous datasets in the smallest types that hold them; X's columns and row ends are the counts' own, linked."""
+    shape = (len(shuffle.order), shuffle.n_vars)
+    counts, x = empty_csr(file["layers"], "counts", shape), empty_csr(file, "X", shape)
+    data = counts.create_dataset("data", (shuffle.n_stored,), next(kind for kind in (np.uint8, np.uint16, np.int32) if shuffle.largest <= np.iinfo(kind).max))
+    indices = counts.create_dataset("indices", (shuffle.n_stored,), np.uint16 if shuffle.n_vars <= np.iinfo(np.uint16).max else np.int32)
+    values, indptr = x.create_dataset("data", (shuffle.n_stored,), np.float32), [np.zeros(1, dtype=np.int64)]
+    for cells, rows in shuffle.take():
+        stored = slice(int(indptr[-1][-1]), int(indptr[-1][-1]) + rows.nnz)
+        data[stored], indices[stored] = rows.data, rows.indices
+        values[stored] = log_normalised(rows, selection.totals[cells], selection.target).data
+        indptr.append(stored.start + rows.indptr[1:].astype(np.int64))
+    counts.create_dataset("indptr", data=np.concatenate(indptr))
+    for shared in ("indices", "indptr"):
+        x[shared] = counts[shared]
