@@ -1,10 +1,12 @@
+import logging
+
 import anndata as ad
 import h5py
 import numpy as np
 import pytest
 from scipy import sparse
 
-from latentbench.data.row_blocks import append_csr, blocks_on_disk, edges_by_stored, empty_rows, gb_in_memory, one_block, read_frame
+from latentbench.data.row_blocks import append_csr, blocks_on_disk, edges_by_stored, empty_rows, gb_in_memory, one_block, read_frame, warn_of_large_dense
 
 
 @pytest.fixture
@@ -69,3 +71,15 @@ def test_empty_rows_are_told_from_the_row_ends(tmp_path):
     ad.AnnData(sparse.csr_matrix(np.array([[0, 1], [0, 0], [2, 3]]))).write_h5ad(tmp_path / "cells.h5ad")
 
     assert empty_rows(tmp_path / "cells.h5ad", "X").tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "limit", "warned"), [(np.ones((4, 3)), 1e-8, True), (np.ones((4, 3)), 1.0, False), (sparse.csr_matrix((4, 3)), 1e-8, False)]
+)
+def test_dense_values_above_the_limit_are_warned_of(tmp_path, matrix, limit, warned, caplog):
+    ad.AnnData(matrix).write_h5ad(tmp_path / "raw.h5ad")
+
+    with caplog.at_level(logging.WARNING, logger="latentbench"):
+        warn_of_large_dense(tmp_path / "raw.h5ad", limit)
+
+    assert ("only counts are prepared block by block" in caplog.text) == warned

@@ -92,6 +92,15 @@ def test_the_filters_all_find_something(raw, tmp_path):
     assert filters["cells_emptied_by_gene_filter"] == 3
 
 
+def test_blocks_of_a_single_cell_make_no_difference(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped, "blocks_on_disk", partial(blocks_on_disk, most_stored=1))
+
+    in_memory, on_disk = both(raw[:60], tmp_path, "counts_standard", n_top_genes=60, hvg_flavor="pearson_residuals")
+
+    assert list(on_disk.var_names) == list(in_memory.var_names[in_memory.var["highly_variable"]])
+    np.testing.assert_allclose(on_disk.obsm["X_pca"], in_memory.obsm["X_pca"], rtol=1e-4, atol=1e-4)
+
+
 def test_whole_donors_are_held_out_on_disk_too(raw, tmp_path):
     raw.obs["donor"] = pd.Categorical(np.arange(600) % 7).rename_categories(str)
 

@@ -12,6 +12,8 @@ from anndata.io import read_elem
 from jaxtyping import Bool, Int
 from scipy import sparse
 
+from latentbench.logs import logger
+
 MOST_STORED = 2**24
 """Stored values of one block: 0.13 GB as int32 counts and columns, and a few times that while they are worked on."""
 GB = 1e9
@@ -79,6 +81,14 @@ def gb_in_memory(path: str | Path, group: str) -> float:
     with h5py.File(path) as file:
         is_csr = group in file and file[group].attrs.get("encoding-type") == "csr_matrix"
         return 8 * file[group]["data"].shape[0] / GB if is_csr else 0.0
+
+
+def warn_of_large_dense(path: str | Path, limit_gb: float) -> None:
+    """Warn of dense values in X of more than ``limit_gb`` (10^9 bytes), before reading them fails for want of memory."""
+    with h5py.File(path) as file:
+        gb = file["X"].nbytes / GB if isinstance(file["X"], h5py.Dataset) else 0.0
+    if gb > limit_gb:
+        logger.warning("%s: %.1f GB of dense values are read whole and need some three times that; only counts are prepared block by block", path, gb)
 
 
 def read_frame(path: str | Path) -> AnnData:
