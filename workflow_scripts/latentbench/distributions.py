@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from latentbench.kernels import log_prob as kernels
 from latentbench.kernels.reference import continuous_bernoulli_mean
+from latentbench.kernels.sparse_rows import SparseCells
 from latentbench.random_streams import standard_normal_like
 
 
@@ -27,20 +28,22 @@ class Distribution(Protocol):
         """The expectation of x."""
         ...
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x | z), summed over vars."""
         ...
 
 
 @dataclass(frozen=True)
 class Normal:
-    """N(mean, exp(log_variance)), diagonal."""
+    """N(mean, exp(log_variance)), diagonal; the log variance may have axes of length one."""
 
     mean: Float[Tensor, "*any dims"]
-    log_variance: Float[Tensor, "*any dims"]
+    log_variance: Float[Tensor, "*#any #dims"]
 
     def log_prob(self, x: Float[Tensor, "*#any dims"]) -> Float[Tensor, "*#any"]:
-        """Return the log density of ``x``, its constant included."""
+        """Return the log density of ``x``, its constant included: by a kernel where x is data, which nobody asks a gradient of."""
+        if not x.requires_grad and self.mean.ndim >= 3:
+            return kernels.gaussian(x, self.mean, self.log_variance)
         squares = (x - self.mean).square() * torch.exp(-self.log_variance)
         return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(-1)
 
@@ -110,7 +113,7 @@ class Poisson:
         """mu."""
         return torch.exp(self.log_mean)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x) = x log mu - mu - lgamma(x + 1), summed over vars."""
         return kernels.poisson(x, self.library_size, self.scale_logits)
 
@@ -133,7 +136,7 @@ class NegativeBinomial:
         """mu."""
         return torch.exp(self.log_mean)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x) = lgamma(x+t) - lgamma(t) - lgamma(x+1) + t log(t/(t+m)) + x log(m/(t+m)), summed over vars."""
         return kernels.negative_binomial(x, self.library_size, self.scale_logits, self.log_theta)
 
@@ -150,7 +153,7 @@ class ZeroInflatedNegativeBinomial:
         """(1 - pi) mu."""
         return torch.sigmoid(-self.zi_logits) * self.counts.mean
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
+    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x): log(1 - pi) + NB(x) for x > 0, log(pi + (1 - pi) NB(0)) at 0, summed over vars."""
         nb = self.counts
         return kernels.zero_inflated_negative_binomial(x, nb.library_size, nb.scale_logits, nb.log_theta, self.zi_logits)

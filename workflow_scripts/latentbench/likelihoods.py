@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latentbench.distributions import Bernoulli, ContinuousBernoulli, Distribution, NegativeBinomial, Normal, Poisson, ZeroInflatedNegativeBinomial
+from latentbench.kernels.sparse_rows import SparseCells
 from latentbench.random_streams import uniform_like
 
 
@@ -38,9 +39,9 @@ class AbstractLikelihood(nn.Module, ABC):
     def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Distribution:
         """Return p(x | z) from the decoder's outputs."""
 
-    def encoder_input(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
+    def encoder_input(self, x: Float[Tensor, "replicas obs vars"] | SparseCells) -> Float[Tensor, "replicas obs vars"] | SparseCells:
         """Return what the encoder reads of x: log(1 + x) of counts, as in scVI, anything else as it is."""
-        return torch.log1p(x) if self.layer == "counts" else x
+        return x.log1p() if self.layer == "counts" else x
 
     def observe(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
         """Return the values to be scored: a {0, 1} sample of grey values from the active random streams if the likelihood binarises, else x."""
@@ -52,7 +53,7 @@ class GaussianLikelihood(AbstractLikelihood):
 
     def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Normal:
         """Return N(f(z), 1)."""
-        return Normal(outputs, torch.zeros_like(outputs))
+        return Normal(outputs, outputs.new_zeros((1,) * outputs.ndim, dtype=torch.float32))
 
 
 class SharedGaussianLikelihood(AbstractLikelihood):
@@ -68,7 +69,7 @@ class SharedGaussianLikelihood(AbstractLikelihood):
 
     def forward(self, outputs: Float[Tensor, "replicas *samples obs outputs"], library_size: Float[Tensor, "replicas *#samples obs 1"]) -> Normal:
         """Return N(f(z), sigma^2)."""
-        return Normal(outputs, 20 * along_vars(self.scaled_log_variance, outputs).expand_as(outputs))
+        return Normal(outputs, 20 * along_vars(self.scaled_log_variance, outputs))
 
 
 class BernoulliLikelihood(AbstractLikelihood):

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 
@@ -28,6 +28,15 @@ class RandomStreams:
     def __init__(self, seeds: Sequence[int], purpose: str, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.generators = [torch.Generator(self.device).manual_seed(seed_of(seed, purpose)) for seed in seeds]
+
+    def state(self) -> UInt8[Tensor, "replicas bytes"]:
+        """Return where the generators stand."""
+        return torch.stack([generator.get_state() for generator in self.generators])
+
+    def restore(self, state: UInt8[Tensor, "replicas bytes"]) -> None:
+        """Go back to where the generators stood."""
+        for generator, each in zip(self.generators, state, strict=True):
+            generator.set_state(each.contiguous())
 
     def normal(self, shape: Sequence[int]) -> Float[Tensor, "replicas ..."]:
         """Draw from N(0, 1)."""

@@ -40,6 +40,11 @@ class StreamedCells:
     frame: AnnData
     values: RowBlocks
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many cells and variables."""
+        return self.values.shape
+
 
 def one_block(matrix: sparse.csr_matrix) -> RowBlocks:
     """Return a matrix in memory as a single block: itself, not a copy."""

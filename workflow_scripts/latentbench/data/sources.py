@@ -45,7 +45,7 @@ def fetch(row: dict[str, Any], *, mirror: str | None = None, cache: Path, stream
             continue
         to_its_raw = to_streamed_raw if isinstance(found, StreamedCells) else to_raw
         raw = to_its_raw(found, row, source=source, sha256=sha256, tried=tried)
-        logger.info("%s: read from %s", row["dataset"], source)
+        logger.info("%s: %d x %d from %s", row["dataset"], *raw.shape, source)
         return raw
     raise ValueError(_nothing_worked(row, mirror, tried))
 
@@ -80,7 +80,7 @@ def read_source(source: str, row: dict[str, Any], cache: Path, stream_above_gb: 
     if row.get("annotation"):
         table = _local(row["annotation"], row, cache)
         digests.append(require_accepted(table, row.get("sha256") or []))
-        annotate(found.frame if isinstance(found, StreamedCells) else found, read_annotation(table), table)
+        found = _annotated(found, table)
     return found, " ".join(digests)
 
 
@@ -100,6 +100,13 @@ def _local(source: str, row: dict[str, Any], cache: Path) -> Path:
 def _is_streamed(path: Path, row: dict[str, Any], stream_above_gb: float) -> bool:
     is_h5ad = row["modality"] == "counts" and path.suffix.lower() == ".h5ad" and path.is_file()
     return is_h5ad and gb_in_memory(path, counts_group(path, row)) > stream_above_gb
+
+
+def _annotated(found: AnnData | StreamedCells, table: Path) -> AnnData | StreamedCells:
+    annotation = read_annotation(table)
+    if isinstance(found, StreamedCells):
+        return StreamedCells(annotate(found.frame, annotation, table), found.values)
+    return annotate(found, annotation, table)
 
 
 def _made_by(kind: str, name: str) -> tuple[AnnData | StreamedCells, str]:

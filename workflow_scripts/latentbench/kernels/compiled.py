@@ -1,4 +1,4 @@
-"""Loss kernels for a CPU in float32, compiled by numba: log-likelihoods of rows and, in the same pass, their derivatives.
+"""Loss kernels for a CPU, compiled by numba: log-likelihoods of rows, and their gradients for a weight a row. Logits are float32 or bfloat16, sums float32.
 
 Everything is in one file because numba looks only at a function's own file to tell whether its cached code is stale. The loops over genes are written so that
 LLVM vectorises them: no branch, exp and log as polynomials (Cephes' expf and logf, https://netlib.org/cephes, to 1.3e-7 relative). A sum may be taken in any
@@ -10,8 +10,11 @@ With mu = L softmax(a), r = mu / theta and l = log(1 + r), a negative binomial i
     d log p / d log mu = (x - mu) / (1 + r) =: h,   d / d a = h - softmax(a) sum h                                       (2)
     d log p / d log theta = T(x, theta) - theta l - h,   T(x, theta) = sum_{i < x} theta / (theta + i)                   (3)
 
-which has no difference of large terms when theta grows: R -> 0, T -> x, and (1) is Poisson's. R and T are 0 at x = 0, and 0 and 1 at x = 1: only the few values
-above 1 are looked up.
+which has no difference of large terms when theta grows: R -> 0, T -> x, and (1) is Poisson's. R and T are 0 at x = 0; of small counts they are looked up in a
+table made for every call.
+
+Counts come as sparse rows (values, columns, starts). Value and gradient are separate functions: a training step needs the gradient alone, and by the time it is
+asked for the weight of every row is known, so that gradients of parameters that all rows share are summed on the way and nothing is kept between the two.
 """
 
 import math
@@ -25,8 +28,9 @@ from numba.extending import intrinsic
 # numba infers types and compiles no checker's wrapper (the tests' import hook adds one): hence no annotations, and no_type_check. Arrays are float32.
 # "contract" lets LLVM fuse a multiplication and an addition; it never reorders.
 COMPILED = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
-N_TABULATED = 16
+N_TABULATED = 24
 
+_LOG_2_PI = math.log(2 * math.pi)
 _LOG_FACTORIALS = np.array([math.lgamma(k + 1.0) for k in range(256)])
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _LOG2_HIGH, _LOG2_LOW, _LOG2_E = np.float32(0.693359375), np.float32(-2.12194440e-4), np.float32(1.44269504)
@@ -65,13 +69,34 @@ def _larger(typing_context, largest, value):
 
 @intrinsic
 @no_type_check
-def _trailing_zeros(typing_context, word):
-    """Return how many low bits of a word are zero; the word is not."""
+def _as_float(typing_context, number):
+    """Return a float32, given as itself or as the 16 bits of a bfloat16 (uint16)."""
 
     def generate(context, builder, signature, arguments):
-        return builder.cttz(*arguments, ir.Constant(ir.IntType(1), 1))
+        if signature.args[0] == types.float32:
+            return arguments[0]
+        bits = builder.shl(builder.zext(arguments[0], ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
+        return builder.bitcast(bits, ir.FloatType())
 
-    return types.int64(types.uint64), generate
+    return types.float32(number), generate
+
+
+@intrinsic
+@no_type_check
+def _rounded_as(typing_context, value, like):
+    """Return a float32 as the type of ``like``: itself, or the bits of the nearest bfloat16 (ties to even; a NaN stays one)."""
+
+    def generate(context, builder, signature, arguments):
+        if signature.args[1] == types.float32:
+            return arguments[0]
+        word = ir.IntType(32)
+        bits = builder.bitcast(arguments[0], word)
+        odd = builder.and_(builder.lshr(bits, ir.Constant(word, 16)), ir.Constant(word, 1))
+        rounded = builder.lshr(builder.add(bits, builder.add(odd, ir.Constant(word, 0x7FFF))), ir.Constant(word, 16))
+        is_nan = builder.fcmp_unordered("uno", arguments[0], arguments[0])
+        return builder.trunc(builder.select(is_nan, ir.Constant(word, 0x7FC0), rounded), ir.IntType(16))
+
+    return like(types.float32, like), generate
 
 
 @njit(**COMPILED)
@@ -142,62 +167,51 @@ def _digamma_rest(z):
 
 @njit(**COMPILED)
 @no_type_check
-def _tabulate(inverse_theta, risings, slopes):
-    """Fill row k of two tables with R(k, theta) and T(k, theta) of every gene, k up to ``N_TABULATED``."""
-    risings[0], slopes[0] = _ZERO, _ZERO
+def _tabulate_risings(inverse_theta, risings):
+    """Fill row k with R(k, theta) of every gene, k up to ``N_TABULATED``."""
+    risings[0] = _ZERO
     for k in range(N_TABULATED):
-        _next_row(np.float32(k), inverse_theta, risings[k], slopes[k], risings[k + 1], slopes[k + 1])
+        row, following = risings[k], risings[k + 1]
+        for gene in range(inverse_theta.shape[0]):
+            following[gene] = row[gene] + log1p_of_positive(np.float32(k) * inverse_theta[gene])
 
 
 @njit(**COMPILED)
 @no_type_check
-def _next_row(k, inverse_theta, risings, slopes, next_risings, next_slopes):
-    for gene in range(inverse_theta.shape[0]):
-        ratio = k * inverse_theta[gene]
-        next_risings[gene] = risings[gene] + log1p_of_positive(ratio)
-        next_slopes[gene] = slopes[gene] + _ONE / (_ONE + ratio)
+def _tabulate_slopes(inverse_theta, slopes):
+    """Fill row k with T(k, theta) of every gene, k up to ``N_TABULATED``."""
+    slopes[0] = _ZERO
+    for k in range(N_TABULATED):
+        row, following = slopes[k], slopes[k + 1]
+        for gene in range(inverse_theta.shape[0]):
+            following[gene] = row[gene] + _ONE / (_ONE + np.float32(k) * inverse_theta[gene])
 
 
 @njit(**COMPILED)
 @no_type_check
-def _find_rare(x, flags, genes):
-    """List the genes whose count is neither 0 nor 1; return how many there are. ``flags``: a byte a gene, a multiple of 8 of them, zero at the end.
-
-    A branch a gene would be mispredicted too often: flags are set by vectors, then read eight at a time.
-    """
-    for gene in range(x.shape[0]):
-        flags[gene] = x[gene] * (x[gene] - _ONE) != _ZERO
-    words, n, one = flags.view(np.uint64), 0, np.uint64(1)
-    for index in range(words.shape[0]):
-        word = words[index]
-        while word != 0:
-            genes[n] = 8 * index + (_trailing_zeros(word) >> 3)
-            n += 1
-            word &= word - one
-    return n
+def _rising(count, gene, theta, risings):
+    """Return R(count, theta) - lgamma(count + 1) of a gene."""
+    k = int(count)
+    if k != count:
+        return log_rising(np.float64(count), np.float64(theta[gene]))[0] - math.lgamma(np.float64(count) + 1)
+    if k <= N_TABULATED:
+        return risings[k, gene] - _LOG_FACTORIALS[k]
+    above, inverse = np.float64(k - N_TABULATED), 1 / np.float64(theta[gene])
+    growth = _stirling_growth(above, theta[gene] + N_TABULATED)[0]
+    return risings[N_TABULATED, gene] + growth + above * math.log1p(N_TABULATED * inverse) - _log_factorial(count)
 
 
 @njit(**COMPILED)
 @no_type_check
-def _look_up(x, genes, theta, risings, slopes, extra_slopes):
-    """Return sum R - lgamma(x + 1) over the listed genes of a cell, and leave T - x of each in ``extra_slopes``."""
-    constant = 0.0
-    for i in range(genes.shape[0]):
-        gene = genes[i]
-        count = x[gene]
-        k = int(count)
-        if k != count:
-            rising, slope = log_rising(np.float64(count), np.float64(theta[gene]))
-        elif k <= N_TABULATED:
-            rising, slope = np.float64(risings[k, gene]), np.float64(slopes[k, gene])
-        else:
-            above, inverse = np.float64(k - N_TABULATED), 1 / np.float64(theta[gene])
-            growth, log_growth = _stirling_growth(above, theta[gene] + N_TABULATED)
-            rising = risings[N_TABULATED, gene] + growth + above * math.log1p(N_TABULATED * inverse)
-            slope = slopes[N_TABULATED, gene] + theta[gene] * log_growth
-        constant += rising - _log_factorial(count)
-        extra_slopes[i] = slope - count
-    return constant
+def _slope(count, gene, theta, slopes):
+    """Return T(count, theta) of a gene."""
+    k = int(count)
+    if k != count:
+        return np.float32(log_rising(np.float64(count), np.float64(theta[gene]))[1])
+    if k <= N_TABULATED:
+        return slopes[k, gene]
+    log_growth = _stirling_growth(np.float64(k - N_TABULATED), theta[gene] + N_TABULATED)[1]
+    return np.float32(slopes[N_TABULATED, gene] + theta[gene] * log_growth)
 
 
 @njit(**COMPILED)
@@ -205,6 +219,27 @@ def _look_up(x, genes, theta, risings, slopes, extra_slopes):
 def _log_factorial(count):
     k = int(count)
     return _LOG_FACTORIALS[k] if k < len(_LOG_FACTORIALS) and count == k else math.lgamma(np.float64(count) + 1)
+
+
+@njit(**COMPILED)
+@no_type_check
+def _load_row(numbers, row):
+    for i in range(row.shape[0]):
+        row[i] = _as_float(numbers[i])
+
+
+@njit(**COMPILED)
+@no_type_check
+def _set_entries(values, columns, first, end, row):
+    for k in range(first, end):
+        row[columns[k]] = values[k]
+
+
+@njit(**COMPILED)
+@no_type_check
+def _clear_entries(columns, first, end, row):
+    for k in range(first, end):
+        row[columns[k]] = _ZERO
 
 
 @njit(**COMPILED)
@@ -223,183 +258,368 @@ def _softmax(logits, weights):
 
 @njit(**COMPILED)
 @no_type_check
-def _through_softmax(gradient, weights, share):
-    """Turn a gradient by log mu into one by the logits, equation (2)."""
-    for gene in range(gradient.shape[0]):
-        gradient[gene] -= weights[gene] * share
+def _add_weighted(weight, values, sums):
+    for i in range(sums.shape[0]):
+        sums[i] += weight * values[i]
 
 
 @njit(**COMPILED)
 @no_type_check
-def _negative_binomial_row(x, logits, library_size, theta, inverse_theta, weights, d_logits, d_log_theta):
-    """Return log p of one cell without the looked-up terms, and leave its derivatives in the last two arguments."""
+def _store_weighted(weight, values, stored):
+    for i in range(stored.shape[0]):
+        stored[i] = _rounded_as(weight * values[i], stored[0])
+
+
+@njit(**COMPILED)
+@no_type_check
+def _store_through_softmax(upstream, gradient, weights, share, d_logits):
+    """Store the gradient by the logits of one by log mu, equation (2), times what arrives for the row."""
+    for gene in range(gradient.shape[0]):
+        d_logits[gene] = _rounded_as(upstream * (gradient[gene] - weights[gene] * share), d_logits[0])
+
+
+@njit(**COMPILED)
+@no_type_check
+def _negative_binomial_value(x, logits, library_size, theta, inverse_theta, weights):
+    """Return log p of one cell without the looked-up terms."""
     largest, total = _softmax(logits, weights)
     scale, offset = library_size / total, np.float32(math.log(library_size) - math.log(total)) - largest
-    value, pull = _ZERO, _ZERO
+    value = _ZERO
     for gene in range(x.shape[0]):
-        mu = weights[gene] * scale
-        ratio = mu * inverse_theta[gene]
-        log_excess = log1p_of_positive(ratio)
-        h = (x[gene] - mu) / (_ONE + ratio)
-        at_zero = theta[gene] * log_excess
-        value = _plus(value, x[gene] * (logits[gene] + offset - log_excess) - at_zero)
-        pull = _plus(pull, h)
-        d_logits[gene] = h
-        d_log_theta[gene] = x[gene] - at_zero - h
-    _through_softmax(d_logits, weights, pull / total)
+        log_excess = log1p_of_positive(weights[gene] * scale * inverse_theta[gene])
+        value = _plus(value, x[gene] * (logits[gene] + offset - log_excess) - theta[gene] * log_excess)
     return value
 
 
 @njit(**COMPILED)
 @no_type_check
-def _zero_inflated_row(x, logits, zi_logits, library_size, theta, inverse_theta, weights, d_logits, d_log_theta, d_zi_logits):
-    """Return log p of one cell without the looked-up terms, and leave its derivatives in the last three arguments.
-
-    At x = 0, log p = log(exp(zi) + exp(-theta l)) - log(1 + exp(zi)), and the derivatives of the NB count by the probability that it made the zero.
-    """
-    largest, total = _softmax(logits, weights)
-    scale, offset = library_size / total, np.float32(math.log(library_size) - math.log(total)) - largest
-    value, pull = _ZERO, _ZERO
+def _negative_binomial_gradient(x, logits, library_size, theta, inverse_theta, upstream, weights, through_mean, through_theta, d_logits, d_log_theta):
+    """Store the gradient of one cell by its logits, and add that by log theta, without the looked-up terms, to ``d_log_theta``."""
+    _, total = _softmax(logits, weights)
+    scale, pull = library_size / total, _ZERO
     for gene in range(x.shape[0]):
         mu = weights[gene] * scale
         ratio = mu * inverse_theta[gene]
-        log_excess = log1p_of_positive(ratio)
         h = (x[gene] - mu) / (_ONE + ratio)
-        at_zero = theta[gene] * log_excess
-        zi = zi_logits[gene]
+        pull = _plus(pull, h)
+        through_mean[gene] = h
+        through_theta[gene] = x[gene] - theta[gene] * log1p_of_positive(ratio) - h
+    _add_weighted(upstream, through_theta, d_log_theta)
+    _store_through_softmax(upstream, through_mean, weights, pull / total, d_logits)
+
+
+@njit(**COMPILED)
+@no_type_check
+def _zero_inflated_value(x, logits, zi_logits, library_size, theta, inverse_theta, weights):
+    """Return log p of one cell without the looked-up terms. At x = 0, log p = log(exp(zi) + exp(-theta l)) - log(1 + exp(zi))."""
+    largest, total = _softmax(logits, weights)
+    scale, offset = library_size / total, np.float32(math.log(library_size) - math.log(total)) - largest
+    value = _ZERO
+    for gene in range(x.shape[0]):
+        log_excess = log1p_of_positive(weights[gene] * scale * inverse_theta[gene])
+        at_zero, zi = theta[gene] * log_excess, zi_logits[gene]
+        gap = zi + at_zero
+        log_zero = (zi if gap > _ZERO else -at_zero) + log1p_of_positive(exp_of_negative(-abs(gap)))
+        log_seen = log_zero if x[gene] == _ZERO else x[gene] * (logits[gene] + offset - log_excess) - at_zero
+        value = _plus(value, log_seen - (_ZERO if zi < _ZERO else zi) - log1p_of_positive(exp_of_negative(-abs(zi))))
+    return value
+
+
+@njit(**COMPILED)
+@no_type_check
+def _zero_inflated_gradient(
+    x, logits, zi_logits, library_size, theta, inverse_theta, upstream, weights, through_mean, through_theta, through_zi, d_logits, d_log_theta, d_zi_logits
+):
+    """Do as ``_negative_binomial_gradient``: at x = 0, the derivatives of the NB count by the probability that it made the zero."""
+    _, total = _softmax(logits, weights)
+    scale, pull = library_size / total, _ZERO
+    for gene in range(x.shape[0]):
+        mu = weights[gene] * scale
+        ratio = mu * inverse_theta[gene]
+        h = (x[gene] - mu) / (_ONE + ratio)
+        at_zero, zi = theta[gene] * log1p_of_positive(ratio), zi_logits[gene]
         zi_tail = exp_of_negative(-abs(zi))
         zi_probability = (_ONE if zi > _ZERO else zi_tail) / (_ONE + zi_tail)
         gap = zi + at_zero
         tail = exp_of_negative(-abs(gap))
-        inflated = (_ONE if gap > _ZERO else tail) / (_ONE + tail)
-        from_counts = (tail if gap > _ZERO else _ONE) / (_ONE + tail)
-        log_zero = (zi if gap > _ZERO else -at_zero) + log1p_of_positive(tail)
         is_zero = x[gene] == _ZERO
-        inflated = inflated if is_zero else _ZERO
-        from_counts = from_counts if is_zero else _ONE
-        log_seen = log_zero if is_zero else x[gene] * (logits[gene] + offset - log_excess) - at_zero
-        value = _plus(value, log_seen - (_ZERO if zi < _ZERO else zi) - log1p_of_positive(zi_tail))
+        inflated = (_ONE if gap > _ZERO else tail) / (_ONE + tail) if is_zero else _ZERO
+        from_counts = (tail if gap > _ZERO else _ONE) / (_ONE + tail) if is_zero else _ONE
+        through_mean[gene] = from_counts * h
         pull = _plus(pull, from_counts * h)
-        d_logits[gene] = from_counts * h
-        d_log_theta[gene] = from_counts * (x[gene] - at_zero - h)
-        d_zi_logits[gene] = inflated - zi_probability
-    _through_softmax(d_logits, weights, pull / total)
-    return value
+        through_theta[gene] = from_counts * (x[gene] - at_zero - h)
+        through_zi[gene] = inflated - zi_probability
+    _add_weighted(upstream, through_theta, d_log_theta)
+    _store_weighted(upstream, through_zi, d_zi_logits)
+    _store_through_softmax(upstream, through_mean, weights, pull / total, d_logits)
 
 
 @njit(cache=True, **COMPILED)
 @no_type_check
-def negative_binomial(x, logits, stride, library_size, theta, zi_logits, zi_stride, log_prob, d_logits, d_log_theta, d_zi_logits):
-    """Fill ``log_prob`` (replicas, samples, obs) and the derivatives (rows, vars) of every cell; derivatives of one row are scratch.
+def negative_binomial(values, columns, starts, x_samples, logits, stride, library_size, theta, zi_logits, zi_stride, log_prob):
+    """Fill ``log_prob`` (replicas, samples, obs).
 
-    ``x`` is (replicas, 1 or samples, obs, vars), ``library_size`` (replicas, samples, obs), ``theta`` (replicas, vars); row i of the logits begins
-    at i * stride. Without zero inflation ``zi_logits`` and ``d_zi_logits`` are None.
+    Row (replica, sample, cell) of x is row ((replica * ``x_samples``) + sample) * obs + cell of the sparse rows, the sample counted as 0 where ``x_samples`` is
+    1. ``library_size`` is (replicas, samples, obs), ``theta`` (replicas, vars); row i of the logits begins at i * stride. Without zero inflation ``zi_logits``
+    is None.
     """
     n_replicas, n_samples, n_obs = log_prob.shape
-    n_vars = x.shape[3]
-    risings, slopes = np.empty((N_TABULATED + 1, n_vars), np.float32), np.empty((N_TABULATED + 1, n_vars), np.float32)
-    weights, extra_slopes, rare = np.empty(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.int32)
-    flags = np.zeros((n_vars + 7) // 8 * 8, np.uint8)
-    constant, n_rare = 0.0, 0
+    n_vars = theta.shape[1]
+    risings = np.empty((N_TABULATED + 1, n_vars), np.float32)
+    x, weights, row_logits, row_zi = np.zeros(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.float32)
     for replica in range(n_replicas):
         inverse_theta = _ONE / theta[replica]
-        _tabulate(inverse_theta, risings, slopes)
-        for cell in range(n_obs):
-            for sample in range(n_samples):
-                counts = x[replica, sample if x.shape[1] > 1 else 0, cell]
-                if sample == 0 or x.shape[1] > 1:
-                    n_rare = _find_rare(counts, flags, rare)
-                    constant = _look_up(counts, rare[:n_rare], theta[replica], risings, slopes, extra_slopes)
-                row = (replica * n_samples + sample) * n_obs + cell
-                kept = row if d_logits.shape[0] > 1 else 0
-                size, cell_logits = library_size[replica, sample, cell], logits[row * stride : row * stride + n_vars]
-                if zi_logits is None:
-                    value = _negative_binomial_row(counts, cell_logits, size, theta[replica], inverse_theta, weights, d_logits[kept], d_log_theta[kept])
-                else:
-                    cell_zi = zi_logits[row * zi_stride : row * zi_stride + n_vars]
-                    value = _zero_inflated_row(
-                        counts, cell_logits, cell_zi, size, theta[replica], inverse_theta, weights, d_logits[kept], d_log_theta[kept], d_zi_logits[kept]
-                    )
-                log_prob[replica, sample, cell] = value + constant
-                for i in range(n_rare):
-                    d_log_theta[kept, rare[i]] += extra_slopes[i]
-
-
-@njit(cache=True, **COMPILED)
-@no_type_check
-def poisson(x, logits, stride, library_size, log_prob, d_logits):
-    """Do as ``negative_binomial`` for Poisson counts: the sum of mu is the library size, the derivative x - softmax(a) sum x."""
-    n_replicas, n_samples, n_obs = log_prob.shape
-    n_vars = x.shape[3]
-    weights, rare, flags = np.empty(n_vars, np.float32), np.empty(n_vars, np.int32), np.zeros((n_vars + 7) // 8 * 8, np.uint8)
-    constant, depth = 0.0, _ZERO
-    for replica in range(n_replicas):
-        for cell in range(n_obs):
-            for sample in range(n_samples):
-                counts = x[replica, sample if x.shape[1] > 1 else 0, cell]
-                if sample == 0 or x.shape[1] > 1:
-                    constant, depth = 0.0, _ZERO
-                    for gene in range(n_vars):
-                        depth = _plus(depth, counts[gene])
-                    for i in range(_find_rare(counts, flags, rare)):
-                        constant -= _log_factorial(counts[rare[i]])
-                row = (replica * n_samples + sample) * n_obs + cell
-                kept = row if d_logits.shape[0] > 1 else 0
-                cell_logits, size = logits[row * stride : row * stride + n_vars], library_size[replica, sample, cell]
-                largest, total = _softmax(cell_logits, weights)
-                offset, value, share = np.float32(math.log(size) - math.log(total)) - largest, _ZERO, depth / total
-                for gene in range(n_vars):
-                    value = _plus(value, counts[gene] * (cell_logits[gene] + offset))
-                    d_logits[kept, gene] = counts[gene] - weights[gene] * share
-                log_prob[replica, sample, cell] = value - size + constant
-
-
-@njit(cache=True, **COMPILED)
-@no_type_check
-def bernoulli(x, logits, stride, continuous, log_prob, d_logits):
-    """Do as ``negative_binomial`` for Bernoulli or continuous Bernoulli values; with s = |a|, both log densities are x a - max(a, 0) - a function of s.
-
-    Bernoulli: log(1 + e), e = exp(-s), the mean of s being 1 / (1 + e). Continuous: log((1 - e) / s) and 1 / (1 - e) - 1 / s; below s = 1 their Taylor
-    series, since the differences would cancel (errors below 1e-7).
-    """
-    n_replicas, n_samples, n_obs = log_prob.shape
-    n_vars = x.shape[3]
-    for replica in range(n_replicas):
-        for sample in range(n_samples):
+        _tabulate_risings(inverse_theta, risings)
+        for x_sample in range(x_samples):
             for cell in range(n_obs):
-                row = (replica * n_samples + sample) * n_obs + cell
-                kept = d_logits[row if d_logits.shape[0] > 1 else 0]
-                values, cell_logits = x[replica, sample if x.shape[1] > 1 else 0, cell], logits[row * stride : row * stride + n_vars]
-                log_prob[replica, sample, cell] = (
-                    _continuous_bernoulli_row(values, cell_logits, kept) if continuous else _bernoulli_row(values, cell_logits, kept)
-                )
+                x_row = (replica * x_samples + x_sample) * n_obs + cell
+                begin, end = starts[x_row], starts[x_row + 1]
+                _set_entries(values, columns, begin, end, x)
+                constant = 0.0
+                for k in range(begin, end):
+                    constant += _rising(values[k], columns[k], theta[replica], risings)
+                for sample in range(0 if x_samples == 1 else x_sample, n_samples if x_samples == 1 else x_sample + 1):
+                    row = (replica * n_samples + sample) * n_obs + cell
+                    size = library_size[replica, sample, cell]
+                    _load_row(logits[row * stride : row * stride + n_vars], row_logits)
+                    if zi_logits is None:
+                        value = _negative_binomial_value(x, row_logits, size, theta[replica], inverse_theta, weights)
+                    else:
+                        _load_row(zi_logits[row * zi_stride : row * zi_stride + n_vars], row_zi)
+                        value = _zero_inflated_value(x, row_logits, row_zi, size, theta[replica], inverse_theta, weights)
+                    log_prob[replica, sample, cell] = value + constant
+                _clear_entries(columns, begin, end, x)
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def negative_binomial_gradient(
+    values, columns, starts, x_samples, logits, stride, library_size, theta, zi_logits, zi_stride, upstream, d_logits, d_log_theta, d_zi_logits
+):
+    """Fill the gradients of sum ``upstream`` * log p: ``d_logits`` and ``d_zi_logits`` of all rows, flat, ``d_log_theta`` (replicas, vars)."""
+    n_replicas, n_samples, n_obs = upstream.shape
+    n_vars = theta.shape[1]
+    slopes = np.empty((N_TABULATED + 1, n_vars), np.float32)
+    x, weights, row_logits, row_zi = np.zeros(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.float32)
+    through_mean, through_theta, through_zi = np.empty(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.float32)
+    d_log_theta[:] = _ZERO
+    for replica in range(n_replicas):
+        inverse_theta = _ONE / theta[replica]
+        _tabulate_slopes(inverse_theta, slopes)
+        for x_sample in range(x_samples):
+            for cell in range(n_obs):
+                x_row = (replica * x_samples + x_sample) * n_obs + cell
+                begin, end = starts[x_row], starts[x_row + 1]
+                _set_entries(values, columns, begin, end, x)
+                total_upstream = _ZERO
+                for sample in range(0 if x_samples == 1 else x_sample, n_samples if x_samples == 1 else x_sample + 1):
+                    row = (replica * n_samples + sample) * n_obs + cell
+                    size, weight = library_size[replica, sample, cell], upstream[replica, sample, cell]
+                    total_upstream += weight
+                    _load_row(logits[row * stride : row * stride + n_vars], row_logits)
+                    if zi_logits is None:
+                        _negative_binomial_gradient(
+                            x,
+                            row_logits,
+                            size,
+                            theta[replica],
+                            inverse_theta,
+                            weight,
+                            weights,
+                            through_mean,
+                            through_theta,
+                            d_logits[row * n_vars : (row + 1) * n_vars],
+                            d_log_theta[replica],
+                        )
+                    else:
+                        _load_row(zi_logits[row * zi_stride : row * zi_stride + n_vars], row_zi)
+                        _zero_inflated_gradient(
+                            x,
+                            row_logits,
+                            row_zi,
+                            size,
+                            theta[replica],
+                            inverse_theta,
+                            weight,
+                            weights,
+                            through_mean,
+                            through_theta,
+                            through_zi,
+                            d_logits[row * n_vars : (row + 1) * n_vars],
+                            d_log_theta[replica],
+                            d_zi_logits[row * n_vars : (row + 1) * n_vars],
+                        )
+                for k in range(begin, end):
+                    d_log_theta[replica, columns[k]] += total_upstream * (_slope(values[k], columns[k], theta[replica], slopes) - values[k])
+                _clear_entries(columns, begin, end, x)
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def poisson(values, columns, starts, x_samples, logits, stride, n_vars, library_size, log_prob):
+    """Do as ``negative_binomial`` for Poisson counts: the sum of mu is the library size."""
+    n_replicas, n_samples, n_obs = log_prob.shape
+    weights, row_logits = np.empty(n_vars, np.float32), np.empty(n_vars, np.float32)
+    for row in range(n_replicas * n_samples * n_obs):
+        replica, sample, cell = row // (n_samples * n_obs), row // n_obs % n_samples, row % n_obs
+        x_row = (replica * x_samples + (sample if x_samples > 1 else 0)) * n_obs + cell
+        _load_row(logits[row * stride : row * stride + n_vars], row_logits)
+        largest, total = _softmax(row_logits, weights)
+        size = library_size[replica, sample, cell]
+        offset, value = np.float32(math.log(size) - math.log(total)) - largest, -np.float64(size)
+        for k in range(starts[x_row], starts[x_row + 1]):
+            value += values[k] * (row_logits[columns[k]] + offset) - _log_factorial(values[k])
+        log_prob[replica, sample, cell] = value
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def poisson_gradient(values, columns, starts, x_samples, logits, stride, n_vars, upstream, d_logits):
+    """Fill ``d_logits`` with ``upstream`` (x - softmax(a) sum x)."""
+    n_replicas, n_samples, n_obs = upstream.shape
+    x, weights, row_logits = np.zeros(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.float32)
+    for row in range(n_replicas * n_samples * n_obs):
+        replica, sample, cell = row // (n_samples * n_obs), row // n_obs % n_samples, row % n_obs
+        x_row = (replica * x_samples + (sample if x_samples > 1 else 0)) * n_obs + cell
+        begin, end = starts[x_row], starts[x_row + 1]
+        depth = _ZERO
+        for k in range(begin, end):
+            depth += values[k]
+        _set_entries(values, columns, begin, end, x)
+        _load_row(logits[row * stride : row * stride + n_vars], row_logits)
+        _, total = _softmax(row_logits, weights)
+        _store_through_softmax(upstream[replica, sample, cell], x, weights, depth / total, d_logits[row * n_vars : (row + 1) * n_vars])
+        _clear_entries(columns, begin, end, x)
 
 
 @njit(**COMPILED)
 @no_type_check
-def _bernoulli_row(x, logits, d_logits):
+def _bernoulli_value(x, logits):
+    """Return sum x a - max(a, 0) - log(1 + e), e = exp(-|a|)."""
     value = _ZERO
+    for i in range(x.shape[0]):
+        a = logits[i]
+        value = _plus(value, x[i] * a - (_ZERO if a < _ZERO else a) - log1p_of_positive(exp_of_negative(-abs(a))))
+    return value
+
+
+@njit(**COMPILED)
+@no_type_check
+def _bernoulli_gradient(x, logits, upstream, d_logits):
     for i in range(x.shape[0]):
         a = logits[i]
         tail = exp_of_negative(-abs(a))
         mean = (tail if a < _ZERO else _ONE) / (_ONE + tail)
-        value = _plus(value, x[i] * a - (_ZERO if a < _ZERO else a) - log1p_of_positive(tail))
-        d_logits[i] = x[i] - mean
-    return value
+        d_logits[i] = _rounded_as(upstream * (x[i] - mean), d_logits[0])
 
 
 @njit(**COMPILED)
 @no_type_check
-def _continuous_bernoulli_row(x, logits, d_logits):
+def _continuous_bernoulli_value(x, logits):
+    """Return sum x a - max(a, 0) - log((1 - e) / s), s = |a|, e = exp(-s); below s = 1 by the Taylor series, since differences would cancel (to 1e-7)."""
     value = _ZERO
     for i in range(x.shape[0]):
         a = logits[i]
         size = abs(a)
         square = size * size
-        rest = _ONE - exp_of_negative(-size)
         is_near = size < _ONE
-        log_rest = -size * _HALF + square * (_C1 - square * (_C2 - square * _C3)) if is_near else -log1p_of_positive(size / rest - _ONE)
-        mean = _HALF + size * (_M1 - square * (_M2 - square * (_M3 - square * _M4))) if is_near else _ONE / rest - _ONE / size
+        safe = _ONE if is_near else size
+        rest = _ONE - exp_of_negative(-safe)
+        log_rest = -size * _HALF + square * (_C1 - square * (_C2 - square * _C3)) if is_near else -log1p_of_positive(safe / rest - _ONE)
         value = _plus(value, x[i] * a - (_ZERO if a < _ZERO else a) - log_rest)
-        d_logits[i] = x[i] - (_ONE - mean if a < _ZERO else mean)
     return value
+
+
+@njit(**COMPILED)
+@no_type_check
+def _continuous_bernoulli_gradient(x, logits, upstream, d_logits):
+    """Store x - mean; the mean is that of s, 1 / (1 - e) - 1 / s, or its Taylor series, mirrored for a < 0."""
+    for i in range(x.shape[0]):
+        a = logits[i]
+        size = abs(a)
+        square = size * size
+        is_near = size < _ONE
+        safe = _ONE if is_near else size
+        rest = _ONE - exp_of_negative(-safe)
+        mean = _HALF + size * (_M1 - square * (_M2 - square * (_M3 - square * _M4))) if is_near else _ONE / rest - _ONE / safe
+        d_logits[i] = _rounded_as(upstream * (x[i] - (_ONE - mean if a < _ZERO else mean)), d_logits[0])
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def bernoulli(x, logits, stride, continuous, log_prob):
+    """Fill ``log_prob`` (replicas, samples, obs) of Bernoulli or continuous Bernoulli values; ``x`` is (replicas, 1 or samples, obs, vars)."""
+    n_replicas, n_samples, n_obs = log_prob.shape
+    n_vars = x.shape[3]
+    row_logits = np.empty(n_vars, np.float32)
+    for row in range(n_replicas * n_samples * n_obs):
+        replica, sample, cell = row // (n_samples * n_obs), row // n_obs % n_samples, row % n_obs
+        values = x[replica, sample if x.shape[1] > 1 else 0, cell]
+        _load_row(logits[row * stride : row * stride + n_vars], row_logits)
+        log_prob[replica, sample, cell] = _continuous_bernoulli_value(values, row_logits) if continuous else _bernoulli_value(values, row_logits)
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def bernoulli_gradient(x, logits, stride, continuous, upstream, d_logits):
+    """Fill ``d_logits`` with ``upstream`` (x - mean)."""
+    n_replicas, n_samples, n_obs = upstream.shape
+    n_vars = x.shape[3]
+    row_logits = np.empty(n_vars, np.float32)
+    for row in range(n_replicas * n_samples * n_obs):
+        replica, sample, cell = row // (n_samples * n_obs), row // n_obs % n_samples, row % n_obs
+        values, weight = x[replica, sample if x.shape[1] > 1 else 0, cell], upstream[replica, sample, cell]
+        _load_row(logits[row * stride : row * stride + n_vars], row_logits)
+        if continuous:
+            _continuous_bernoulli_gradient(values, row_logits, weight, d_logits[row * n_vars : (row + 1) * n_vars])
+        else:
+            _bernoulli_gradient(values, row_logits, weight, d_logits[row * n_vars : (row + 1) * n_vars])
+
+
+@njit(**COMPILED)
+@no_type_check
+def _sum_of_squares(x, mean):
+    total = _ZERO
+    for i in range(x.shape[0]):
+        gap = x[i] - mean[i]
+        total = _plus(total, gap * gap)
+    return total
+
+
+@njit(**COMPILED)
+@no_type_check
+def _gaussian_gradient(x, mean, factor, d_mean):
+    for i in range(x.shape[0]):
+        d_mean[i] = _rounded_as(factor * (x[i] - mean[i]), d_mean[0])
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def gaussian(x, mean, stride, log_variance, log_prob):
+    """Fill ``log_prob`` of N(mean, exp(log_variance)), one ``log_variance`` a replica: -(|x - mean|^2 / variance + n log_variance + n log 2 pi) / 2."""
+    n_replicas, n_samples, n_obs = log_prob.shape
+    n_vars = x.shape[3]
+    row_mean = np.empty(n_vars, np.float32)
+    for row in range(n_replicas * n_samples * n_obs):
+        replica, sample, cell = row // (n_samples * n_obs), row // n_obs % n_samples, row % n_obs
+        _load_row(mean[row * stride : row * stride + n_vars], row_mean)
+        squares = np.float64(_sum_of_squares(x[replica, sample if x.shape[1] > 1 else 0, cell], row_mean))
+        spread = np.float64(log_variance[replica])
+        log_prob[replica, sample, cell] = -0.5 * (squares * math.exp(-spread) + n_vars * (spread + _LOG_2_PI))
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def gaussian_gradient(x, mean, stride, log_variance, upstream, d_mean, d_log_variance):
+    """Fill ``d_mean`` with ``upstream`` (x - mean) / variance, and ``d_log_variance`` (replicas) with the sum of ``upstream`` (squares / variance - n) / 2."""
+    n_replicas, n_samples, n_obs = upstream.shape
+    n_vars = x.shape[3]
+    row_mean = np.empty(n_vars, np.float32)
+    d_log_variance[:] = _ZERO
+    for row in range(n_replicas * n_samples * n_obs):
+        replica, sample, cell = row // (n_samples * n_obs), row // n_obs % n_samples, row % n_obs
+        values, weight = x[replica, sample if x.shape[1] > 1 else 0, cell], upstream[replica, sample, cell]
+        precision = np.float32(math.exp(-np.float64(log_variance[replica])))
+        _load_row(mean[row * stride : row * stride + n_vars], row_mean)
+        d_log_variance[replica] += _HALF * weight * (_sum_of_squares(values, row_mean) * precision - np.float32(n_vars))
+        _gaussian_gradient(values, row_mean, weight * precision, d_mean[row * n_vars : (row + 1) * n_vars])

@@ -1,9 +1,11 @@
 """log p(x) summed over vars, with gradients by hand: the functions that ``distributions`` calls.
 
-The derivatives are computed together with the value; backward only scales them by the one gradient that arrives per cell. Here, and only here, a backend is
-chosen: compiled loops for float32 on a CPU, plain torch for everything else.
+Here, and only here, a backend is chosen: compiled loops for float32 (and bfloat16 logits) on a CPU, the formulas in torch for everything else.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 
 import torch
@@ -12,8 +14,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from latentbench.kernels import reference
+from latentbench.kernels.sparse_rows import SparseCells
 
-Counts = Float[Tensor, "#replicas *#samples obs vars"]
+Values = Float[Tensor, "#replicas *#samples obs vars"]
+Counts = Values | SparseCells
 Sizes = Float[Tensor, "#replicas *#samples obs 1"]
 PerVar = Float[Tensor, "replicas *samples obs vars"]
 PerCell = Float[Tensor, "replicas *samples obs"]
@@ -36,59 +40,71 @@ def poisson(x: Counts, library_size: Sizes, scale_logits: PerVar) -> PerCell:
     return _apply("poisson", (x, library_size), scale_logits)
 
 
-def bernoulli(x: Counts, logits: PerVar) -> PerCell:
+def bernoulli(x: Values, logits: PerVar) -> PerCell:
     """Return log Bernoulli(x) with probabilities sigmoid(``logits``)."""
     return _apply("bernoulli", (x,), logits)
 
 
-def continuous_bernoulli(x: Counts, logits: PerVar) -> PerCell:
+def continuous_bernoulli(x: Values, logits: PerVar) -> PerCell:
     """Return the log density of a continuous Bernoulli of the given ``logits`` at x in [0, 1]."""
     return _apply("continuous_bernoulli", (x,), logits)
 
 
+def gaussian(x: Values, mean: PerVar, log_variance: Float[Tensor, "#replicas *#samples #obs #vars"]) -> PerCell:
+    """Return log N(x; mean, exp(log_variance)), its constant included."""
+    return _apply("gaussian", (x,), mean, log_variance)
+
+
+@contextmanager
+def gradients_only() -> Iterator[None]:
+    """Inside the block the functions return NaN in place of values where a gradient will be asked for, and save the time.
+
+    For a loss that is linear in every log p with constant weights (``AbstractModel.linear_in_log_prob``); NaN, so that any other shows it.
+    """
+    token = _values_wanted.set(False)
+    try:
+        yield
+    finally:
+        _values_wanted.reset(token)
+
+
+_values_wanted: ContextVar[bool] = ContextVar("whether values are wanted", default=True)
+
+
 def load_backend(device: torch.device, dtype: torch.dtype) -> ModuleType:
-    """Return the backend for a device and precision. The first call for float32 on a CPU imports numba."""
-    if device.type == "cpu" and dtype == torch.float32:
+    """Return the backend for a device and precision. The first call for a CPU imports numba."""
+    if device.type == "cpu" and dtype in (torch.float32, torch.bfloat16):
         from latentbench.kernels import cpu  # here, since numba takes half a second to import and most jobs need none of it
 
         return cpu
     return reference
 
 
-def _apply(name: str, data: tuple[Tensor, ...], logits: PerVar, *parameters: Tensor) -> PerCell:
-    assert not any(tensor.requires_grad for tensor in data), "the kernels have no derivative by the data"
+def _apply(name: str, data: tuple[Tensor | SparseCells, ...], logits: PerVar, *parameters: Tensor) -> PerCell:
+    assert not any(isinstance(each, Tensor) and each.requires_grad for each in data), "the kernels have no derivative by the data"
     backend = load_backend(logits.device, logits.dtype)
-    if parameters and not _is_per_replica(parameters[0]):
+    if parameters and not _is_per_replica(parameters[0], of_vars=name != "gaussian"):
         backend = reference
-    wants_gradient = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (logits, *parameters))
-    return _LogProb.apply(getattr(backend, name), wants_gradient, data, logits, *parameters)
+    has_gradient = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (logits, *parameters))
+    return _LogProb.apply(backend, name, _values_wanted.get() or not has_gradient, data, logits, *parameters)
 
 
-def _is_per_replica(parameter: Tensor) -> bool:
-    return all(size == 1 for size in parameter.shape[1:-1])
+def _is_per_replica(parameter: Tensor, *, of_vars: bool) -> bool:
+    return all(size == 1 for size in (parameter.shape[1:-1] if of_vars else parameter.shape[1:]))
 
 
 class _LogProb(torch.autograd.Function):
-    """A kernel's value, and in backward its derivatives times what arrives per cell."""
+    """A family's value in forward; in backward, once it is known what arrives per cell, its gradients."""
 
     @staticmethod
-    def forward(ctx, kernel, wants_gradient, data, *parameters):
-        log_prob, derivatives = kernel(*data, *(parameter.detach() for parameter in parameters), wants_gradient=wants_gradient)
-        ctx.save_for_backward(*derivatives)
-        ctx.shapes = [parameter.shape for parameter in parameters]
-        return log_prob
+    def forward(ctx, backend, name, wants_value, data, *parameters):
+        ctx.backend, ctx.name, ctx.data = backend, name, data
+        ctx.save_for_backward(*parameters)
+        if not wants_value:
+            return torch.full(parameters[0].shape[:-1], torch.nan, dtype=torch.promote_types(parameters[0].dtype, torch.float32), device=parameters[0].device)
+        return backend.value(name, data, tuple(parameter.detach() for parameter in parameters))
 
     @staticmethod
     @once_differentiable
     def backward(ctx, upstream):
-        return None, None, None, *(_weighted(derivative, upstream, shape) for derivative, shape in zip(ctx.saved_tensors, ctx.shapes, strict=True))
-
-
-def _weighted(derivative: PerVar, upstream: PerCell, shape: torch.Size) -> Tensor:
-    """Return the gradient of a parameter of ``shape``: the derivatives of all cells, weighted, summed over the axes that were broadcast."""
-    if shape == derivative.shape:
-        return derivative * upstream.unsqueeze(-1)
-    if shape.numel() == shape[0] * shape[-1] and shape[0] == len(derivative):
-        cells = upstream.flatten(1).unsqueeze(1)
-        return torch.bmm(cells, derivative.flatten(1, -2)).view(shape)
-    return (derivative * upstream.unsqueeze(-1)).sum_to_size(shape)
+        return None, None, None, None, *ctx.backend.gradient(ctx.name, ctx.data, ctx.saved_tensors, upstream)

@@ -4,10 +4,15 @@ Every function takes x and the parameters of a distribution and returns log p(x)
 broadcast axes. With mu = L softmax(a), r = mu / theta and l = log(1 + r), equations (1) to (3) of ``compiled`` hold.
 """
 
+import math
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
+
+from latentbench.kernels.sparse_rows import SparseCells
 
 Counts = Float[Tensor, "#replicas *#samples obs vars"]
 Sizes = Float[Tensor, "#replicas *#samples obs 1"]
@@ -15,7 +20,7 @@ PerVar = Float[Tensor, "replicas *samples obs vars"]
 PerCell = Float[Tensor, "replicas *samples obs"]
 
 
-def negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, *, wants_gradient: bool) -> tuple[PerCell, tuple[PerVar, ...]]:
+def negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor) -> tuple[PerCell, tuple[PerVar, ...]]:
     """Return log NB(x) and its derivatives by ``scale_logits`` and ``log_theta``."""
     nb = _NegativeBinomialParts(x, library_size, scale_logits, log_theta)
     log_prob = (x * (nb.log_mean - nb.log_excess) - nb.at_zero + nb.constant).sum(-1)
@@ -23,7 +28,7 @@ def negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_
 
 
 def zero_inflated_negative_binomial(
-    x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, zi_logits: PerVar, *, wants_gradient: bool
+    x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, zi_logits: PerVar
 ) -> tuple[PerCell, tuple[PerVar, ...]]:
     """Return log ZINB(x) and its derivatives by ``scale_logits``, ``log_theta`` and ``zi_logits``."""
     nb = _NegativeBinomialParts(x, library_size, scale_logits, log_theta)
@@ -36,7 +41,7 @@ def zero_inflated_negative_binomial(
     return log_prob, (nb.through_softmax(from_counts * nb.h), from_counts * (nb.slope - nb.at_zero - nb.h), inflated - torch.sigmoid(zi_logits))
 
 
-def poisson(x: Counts, library_size: Sizes, scale_logits: PerVar, *, wants_gradient: bool) -> tuple[PerCell, tuple[PerVar, ...]]:
+def poisson(x: Counts, library_size: Sizes, scale_logits: PerVar) -> tuple[PerCell, tuple[PerVar, ...]]:
     """Return log Poisson(x) and its derivative x - softmax(a) sum x: the sum of mu is the library size whatever the logits."""
     log_shares = F.log_softmax(scale_logits, dim=-1)
     constant = -torch.lgamma(x.double() + 1).sum(-1) - library_size.squeeze(-1)
@@ -44,12 +49,12 @@ def poisson(x: Counts, library_size: Sizes, scale_logits: PerVar, *, wants_gradi
     return log_prob, (x - torch.exp(log_shares) * x.sum(-1, keepdim=True),)
 
 
-def bernoulli(x: Counts, logits: PerVar, *, wants_gradient: bool) -> tuple[PerCell, tuple[PerVar, ...]]:
+def bernoulli(x: Counts, logits: PerVar) -> tuple[PerCell, tuple[PerVar, ...]]:
     """Return log Bernoulli(x) = x a - log(1 + exp a) and its derivative by the logits a."""
     return (x * logits - F.softplus(logits)).sum(-1), (x - torch.sigmoid(logits),)
 
 
-def continuous_bernoulli(x: Counts, logits: PerVar, *, wants_gradient: bool) -> tuple[PerCell, tuple[PerVar, ...]]:
+def continuous_bernoulli(x: Counts, logits: PerVar) -> tuple[PerCell, tuple[PerVar, ...]]:
     """Return log CB(x) = x a - max(a, 0) - log((1 - exp(-s)) / s), s = |a|, and its derivative x - mean by the logits a."""
     near = logits.abs() < 0.3  # there the Taylor series is right to 1e-9, the differences below lose as much
     size = torch.where(near, 1.0, logits.abs())
@@ -66,6 +71,46 @@ def continuous_bernoulli_mean(logits: PerVar) -> PerVar:
     square = logits.square()
     series = 0.5 + logits * (1 / 12 - square * (1 / 720 - square * (1 / 30240 - square / 1209600)))
     return torch.where(near, series, -1 / torch.expm1(-a) - 1 / a)
+
+
+def gaussian(x: Counts, mean: PerVar, log_variance: Tensor) -> tuple[PerCell, tuple[PerVar, ...]]:
+    """Return log N(x; mean, exp(log_variance)) and its derivatives by mean and log variance."""
+    gap, precision = x - mean, torch.exp(-log_variance)
+    scaled = gap.square() * precision
+    return -0.5 * (scaled + log_variance + math.log(2 * math.pi)).sum(-1), (gap * precision, 0.5 * (scaled - 1))
+
+
+FORMULAS = {
+    "negative_binomial": negative_binomial,
+    "zero_inflated_negative_binomial": zero_inflated_negative_binomial,
+    "poisson": poisson,
+    "bernoulli": bernoulli,
+    "continuous_bernoulli": continuous_bernoulli,
+    "gaussian": gaussian,
+}
+
+
+def value(name: str, data: tuple[Any, ...], parameters: tuple[Tensor, ...]) -> PerCell:
+    """Return log p of a family by name: (replicas, *samples, obs)."""
+    return FORMULAS[name](*_dense(data, parameters), *_wide(parameters))[0]
+
+
+def gradient(name: str, data: tuple[Any, ...], parameters: tuple[Tensor, ...], upstream: PerCell) -> tuple[Tensor, ...]:
+    """Return the gradients of sum ``upstream`` * log p by the parameters: derivatives, weighted, summed over the axes that were broadcast."""
+    _, derivatives = FORMULAS[name](*_dense(data, parameters), *_wide(parameters))
+    weighted = (derivative * upstream.unsqueeze(-1) for derivative in derivatives)
+    return tuple(each.sum_to_size(parameter.shape).to(parameter.dtype) for each, parameter in zip(weighted, parameters, strict=True))
+
+
+def _dense(data: tuple[Any, ...], parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    device, dtype = parameters[0].device, _wide(parameters)[0].dtype
+    dense = (each.to_dense() if isinstance(each, SparseCells) else each for each in data)
+    return tuple(each.to(device, dtype) for each in dense)
+
+
+def _wide(parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return parameters that came in bfloat16 as float32: formulas are never evaluated in half precision."""
+    return tuple(parameter.float() if parameter.dtype == torch.bfloat16 else parameter for parameter in parameters)
 
 
 class _NegativeBinomialParts:

@@ -1,9 +1,10 @@
-"""Products of sparse rows with dense matrices, compiled by numba: the first layer of an encoder and the gradient of its weights.
+"""Work on sparse rows, compiled by numba: gathering those of a minibatch, and their products with dense matrices (an encoder's first layer, its gradient).
 
-The rows are read where they lie in the data set; nothing is gathered or made dense. The matrix is taken in strips of 64 columns, so that a strip of 2,000 rows
+In a product the matrix is taken in strips of 64 columns, so that a strip of 2,000 rows
 stays in a core's cache while all cells pass over it, and the 64 sums of a cell stay in registers. Importing this module imports numba.
 """
 
+import math
 from typing import no_type_check
 
 import numpy as np
@@ -12,6 +13,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 COMPILED = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
+_LOG1P = np.log1p(np.arange(256)).astype(np.float32)
 _LANES = 16
 _VECTOR = ir.VectorType(ir.FloatType(), _LANES)
 _NOTHING = ir.Constant(_VECTOR, [0.0] * _LANES)
@@ -143,45 +145,62 @@ def _strips(width):
 
 @njit(cache=True, **COMPILED)
 @no_type_check
-def rows_times_matrix(values, columns, starts, cells, matrix, product):
-    """Fill ``product`` (replicas, obs, out) with the rows ``cells`` (replicas, obs) of a CSR matrix times ``matrix`` (replicas, vars, out)."""
+def rows_times_matrix(values, columns, starts, matrix, product):
+    """Fill ``product`` (replicas, obs, out) with sparse rows (replicas * obs of them) times ``matrix`` (replicas, vars, out)."""
     n_replicas, n_obs, n_out = product.shape
     flat_matrix, flat_product = matrix.reshape(-1), product.reshape(-1)
     for replica in range(n_replicas):
         offset = 0
         for width in _strips(n_out):
-            for i in range(n_obs):
-                cell = cells[replica, i]
-                out_offset = (replica * n_obs + i) * n_out + offset
-                _gather(
-                    values,
-                    columns,
-                    starts[cell],
-                    starts[cell + 1],
-                    flat_matrix,
-                    n_out,
-                    replica * matrix.shape[1] * n_out + offset,
-                    flat_product,
-                    out_offset,
-                    width,
-                )
+            first = replica * matrix.shape[1] * n_out + offset
+            for row in range(replica * n_obs, (replica + 1) * n_obs):
+                _gather(values, columns, starts[row], starts[row + 1], flat_matrix, n_out, first, flat_product, row * n_out + offset, width)
             offset += width
 
 
 @njit(cache=True, **COMPILED)
 @no_type_check
-def transposed_rows_times_matrix(values, columns, starts, cells, matrix, product):
-    """Fill ``product`` (replicas, vars, out) with the transpose of the rows ``cells`` times ``matrix`` (replicas, obs, out)."""
+def transposed_rows_times_matrix(values, columns, starts, matrix, product):
+    """Fill ``product`` (replicas, vars, out) with the transpose of sparse rows (replicas * obs of them) times ``matrix`` (replicas, obs, out)."""
     n_replicas, n_obs, n_out = matrix.shape
     flat_matrix, flat_product = matrix.reshape(-1), product.reshape(-1)
     flat_product[:] = np.float32(0)
     for replica in range(n_replicas):
         offset = 0
         for width in _strips(n_out):
-            for i in range(n_obs):
-                cell = cells[replica, i]
-                row = (replica * n_obs + i) * n_out + offset
-                _scatter(
-                    values, columns, starts[cell], starts[cell + 1], flat_product, n_out, replica * product.shape[1] * n_out + offset, flat_matrix, row, width
-                )
+            first = replica * product.shape[1] * n_out + offset
+            for row in range(replica * n_obs, (replica + 1) * n_obs):
+                _scatter(values, columns, starts[row], starts[row + 1], flat_product, n_out, first, flat_matrix, row * n_out + offset, width)
             offset += width
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def gather_rows(values, columns, starts, rows, new_starts, new_values, new_columns):
+    """Copy the named rows of a CSR matrix, whatever its types, to float32 values and int32 columns."""
+    for i in range(rows.shape[0]):
+        first, offset = starts[rows[i]], new_starts[i]
+        for k in range(new_starts[i + 1] - offset):
+            new_values[offset + k] = values[first + k]
+            new_columns[offset + k] = columns[first + k]
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def log1p_of_counts(counts, logs):
+    """Fill ``logs`` with log(1 + count): whole counts below 256 are looked up."""
+    for k in range(counts.shape[0]):
+        count = counts[k]
+        whole = np.int32(count)
+        logs[k] = _LOG1P[whole] if whole < 256 and whole == count else math.log1p(np.float64(count))
+
+
+@njit(cache=True, **COMPILED)
+@no_type_check
+def fill_bf16(values, columns, starts, dense):
+    """Put the bits of the nearest bfloat16 of every value (finite) into its place in ``dense`` (rows, vars), which is zero elsewhere."""
+    bits = values.view(np.uint32)
+    for row in range(dense.shape[0]):
+        for k in range(starts[row], starts[row + 1]):
+            word = bits[k]
+            dense[row, columns[k]] = np.uint16((word + np.uint32(0x7FFF) + ((word >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))

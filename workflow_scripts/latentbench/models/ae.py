@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentbench.distributions import Distribution
 from latentbench.likelihoods import AbstractLikelihood
-from latentbench.models.blocks import MLP
+from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.interface import AbstractModel, Minibatch
 
 
@@ -19,6 +19,7 @@ class Autoencoder(AbstractModel):
 
     generative = "p(x|z)"
     inference = "z = e(x)"
+    linear_in_log_prob = True
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class Autoencoder(AbstractModel):
         super().__init__()
         self.likelihood = likelihood
         self.encoder = MLP(n_vars, n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout, activation=activation)
-        self.decoder = MLP(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, activation=activation)
+        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, activation=activation)
 
     def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
         """Return p(x | d(z))."""

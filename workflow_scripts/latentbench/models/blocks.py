@@ -11,10 +11,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latentbench.kernels.sparse_linear import SparseCells, sparse_linear
+from latentbench.kernels.bf16_products import bf16_linear, uses_bf16
+from latentbench.kernels.sparse_rows import SparseCells, sparse_linear
 from latentbench.random_streams import uniform_like
 
 ACTIVATIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "softplus": F.softplus, "tanh": torch.tanh}
+
+
+SPARSE_BELOW, SPARSE_BELOW_IN_BF16 = 0.24, 0.12
+"""Shares of non-zeros up to which the product of sparse rows in float32 is faster than the dense one in float32, in bfloat16 (docs/performance.md)."""
 
 
 class Linear(nn.Module):
@@ -31,11 +36,22 @@ class Linear(nn.Module):
 
     def forward(self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells) -> Float[Tensor, "replicas *samples obs n_out"]:
         """Return x W + b."""
+        return self.product(x).float()
+
+    def product(self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells) -> Float[Tensor, "replicas *samples obs n_out"]:
+        """Return x W + b in the type that the product was taken in."""
+        in_bf16 = uses_bf16(self.weight, training=self.training)
         if isinstance(x, SparseCells):
-            y = sparse_linear(x.rows, x.cells, self.weight)
-            return y if self.bias is None else y + self.bias
+            if in_bf16 and x.density > SPARSE_BELOW_IN_BF16:
+                return bf16_linear(x.to_bf16(), self.weight, self.bias)
+            if x.density <= SPARSE_BELOW:
+                y = sparse_linear(x, self.weight)
+                return y if self.bias is None else y + self.bias
+            x = x.to_dense()
         rows = x.flatten(1, -2)
-        if self.bias is None:
+        if in_bf16:
+            y = bf16_linear(rows, self.weight, self.bias)
+        elif self.bias is None:
             y = torch.bmm(rows, self.weight)
         else:
             y = torch.baddbmm(self.bias, rows, self.weight)
@@ -111,6 +127,17 @@ class MLP(nn.Sequential):
             )
         ]
         super().__init__(*hidden, Linear(widths[-1], n_out))
+
+
+class Decoder(MLP):
+    """An MLP whose outputs a likelihood reads: they stay in bfloat16 where the last product is taken in it."""
+
+    def forward(self, x: Float[Tensor, "replicas *samples obs n_in"]) -> Float[Tensor, "replicas *samples obs n_out"]:
+        """Return the parameters of p(x | z), as a likelihood takes them."""
+        *hidden, last = self
+        for layer in hidden:
+            x = layer(x)
+        return last.product(x)
 
 
 def soft_clip(x: Float[Tensor, "*any"], low: float, high: float) -> Float[Tensor, "*any"]:

@@ -8,27 +8,27 @@ import numpy as np
 import pandas as pd
 import torch
 from anndata.io import read_elem
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from scipy import sparse
 from torch import Tensor
 
-from latentbench.kernels.sparse_linear import SparseCells, SparseRows
+from latentbench.kernels.sparse_rows import SparseCells, SparseRows, sparse_rows
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.interface import Minibatch
 
-SPARSE_BELOW = 0.24
-"""Share of non-zeros below which the sparse first layer is faster than the dense one in float32 (benchmarks/training_step.py)."""
-
+SPARSE_BELOW = 0.12
+"""Share of non-zeros up to which values that are no counts are kept as sparse rows."""
 
 @dataclass(frozen=True)
 class TrainingData:
     """The cells of one data set as a model reads them.
 
-    ``x`` holds the values of the highly variable genes (or all pixels, all variables), ``labels`` the class codes with -1 where unlabelled: only ``tasks`` and
-    the controls may look at them. ``train`` and ``test`` are indices of cells. ``encoder_rows`` is what the encoder reads, where that is kept sparse.
+    ``x`` holds the values of the highly variable genes (or all pixels, all variables): counts as sparse rows, in memory or mapped from the file, anything else
+    as a tensor unless most of it is zero. ``labels`` are class codes with -1 where unlabelled: only ``tasks`` and the controls may look at them. ``train`` and
+    ``test`` are indices of cells.
     """
 
-    x: Float[Tensor, "obs vars"]
+    x: Shaped[Tensor, "obs vars"] | SparseRows
     library_size: Float[Tensor, "obs 1"]
     labels: Int[np.ndarray, " obs"]
     train: Int[Tensor, " train"]
@@ -36,32 +36,34 @@ class TrainingData:
     pca: Float[np.ndarray, "obs components"]
     obs: pd.DataFrame
     obsm: dict[str, np.ndarray]
-    encoder_rows: SparseRows | None = None
 
     @property
     def n_obs(self) -> int:
         """How many cells."""
-        return len(self.x)
+        return self.x.shape[0]
 
     @property
     def n_vars(self) -> int:
         """How many modelled variables."""
         return self.x.shape[1]
 
-    def with_sparse_inputs(self, likelihood: AbstractLikelihood) -> "TrainingData":
-        """Return the same data with what the encoder reads kept as sparse rows, where enough of it is zero to make that the faster way on a CPU."""
-        if likelihood.binarises:
-            return self
-        inputs = sparse.csr_array(likelihood.encoder_input(self.x[None])[0].numpy())
-        if inputs.nnz > SPARSE_BELOW * self.n_obs * self.n_vars:
-            return self
-        return replace(self, encoder_rows=SparseRows(inputs.data, inputs.indices, inputs.indptr))
+    @property
+    def device(self) -> torch.device:
+        """Where the cells are."""
+        return self.library_size.device
+
+    def dense(self) -> Float[Tensor, "obs vars"]:
+        """Return all values as one tensor."""
+        return torch.from_numpy(self.x.to_scipy().toarray()) if isinstance(self.x, SparseRows) else self.x.float()
 
     def to(self, device: torch.device) -> "TrainingData":
-        """Return the same data with its tensors on ``device``, dense."""
-        return replace(
-            self, encoder_rows=None, x=self.x.to(device), library_size=self.library_size.to(device), train=self.train.to(device), test=self.test.to(device)
-        )
+        """Return the same data with its tensors on ``device``, dense, in the smallest type that torch gathers by index."""
+        x = self.x
+        if isinstance(x, SparseRows):
+            kind = np.uint8 if x.values.dtype == np.uint8 else np.float32
+            x = torch.from_numpy(sparse.csr_array((x.values.astype(kind), x.columns.astype(np.int32), x.starts), shape=x.shape).toarray())
+        tensors = {name: getattr(self, name).to(device) for name in ("library_size", "train", "test")}
+        return replace(self, x=x.to(device), **tensors)
 
     def minibatch(
         self, cells: Int[Tensor, "replicas obs"], likelihood: AbstractLikelihood, *, y: Int[Tensor, "replicas obs"] | None = None, sampled: bool = True
@@ -70,29 +72,29 @@ class TrainingData:
 
         ``y`` are the observed classes (none: all -1). ``sampled`` False leaves out the likelihood's own randomness (binarisation), as embedding a cell should.
         """
-        raw = self.x[cells]
+        raw = self.x.gather(cells) if isinstance(self.x, SparseRows) else self.x[cells].float()
+        if likelihood.binarises and isinstance(raw, SparseCells):
+            raw = raw.to_dense()
         x = likelihood.observe(raw) if sampled else raw
         hidden = torch.full_like(cells, -1) if y is None else y
-        inputs = likelihood.encoder_input(x) if self.encoder_rows is None else SparseCells(self.encoder_rows, cells)
-        return Minibatch(inputs, x, self.library_size[cells], hidden)
+        scored = x.to_dense() if isinstance(x, SparseCells) and likelihood.layer != "counts" else x
+        return Minibatch(likelihood.encoder_input(x), scored, self.library_size[cells], hidden)
 
 
 def read_training_data(path: str | Path, *, layer: str) -> TrainingData:
-    """Read from a prepared.h5ad only what a training needs.
+    """Read from a prepared.h5ad only what a training needs; a matrix that was written to be mapped is left in its file.
 
     ``layer`` is ``"counts"`` or ``"X"``. A cell without any count in the modelled genes gets library size 1, so that its log is finite.
     """
     with h5py.File(path) as file:
         obs, var = read_elem(file["obs"]), read_elem(file["var"])
-        matrix = read_elem(file["layers/counts"] if layer == "counts" else file["X"])
+        x = _read_matrix(file["layers/counts" if layer == "counts" else "X"], np.flatnonzero(var["highly_variable"].to_numpy()), is_counts=layer == "counts")
         obsm = {name: np.asarray(read_elem(file["obsm"][name])) for name in file["obsm"]}
-    modelled = matrix[:, np.flatnonzero(var["highly_variable"].to_numpy())]
-    x = torch.from_numpy(np.ascontiguousarray(modelled.toarray() if sparse.issparse(modelled) else modelled, dtype=np.float32))
-    library_size = x.sum(1, keepdim=True).clamp(min=1) if layer == "counts" else torch.ones(len(x), 1)
+    totals = torch.from_numpy(x.row_sums().astype(np.float32))[:, None] if layer == "counts" else torch.ones(len(obs), 1)
     split = obs["split"].to_numpy()
     return TrainingData(
         x=x,
-        library_size=library_size,
+        library_size=totals.clamp(min=1),
         labels=_codes(obs),
         train=torch.from_numpy(np.flatnonzero(split == "train")),
         test=torch.from_numpy(np.flatnonzero(split == "test")),
@@ -100,6 +102,26 @@ def read_training_data(path: str | Path, *, layer: str) -> TrainingData:
         obs=obs,
         obsm=obsm,
     )
+
+
+def _read_matrix(stored: h5py.Group | h5py.Dataset, modelled: Int[np.ndarray, " vars"], *, is_counts: bool) -> Float[Tensor, "obs vars"] | SparseRows:
+    if isinstance(stored, h5py.Group) and len(modelled) == stored.attrs["shape"][1] and all(_is_mappable(stored[name]) for name in ("data", "indices")):
+        return SparseRows(_mapped(stored["data"]), _mapped(stored["indices"]), stored["indptr"][:].astype(np.int64), len(modelled))
+    matrix = read_elem(stored)[:, modelled]
+    if is_counts:
+        return sparse_rows(sparse.csr_array(matrix))
+    n_stored = matrix.nnz if sparse.issparse(matrix) else np.count_nonzero(matrix)
+    if n_stored <= SPARSE_BELOW * matrix.shape[0] * matrix.shape[1]:
+        return sparse_rows(sparse.csr_array(matrix))
+    return torch.from_numpy(np.ascontiguousarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float32))
+
+
+def _is_mappable(stored: h5py.Dataset) -> bool:
+    return stored.chunks is None and stored.id.get_offset() is not None
+
+
+def _mapped(stored: h5py.Dataset) -> np.ndarray:
+    return np.asarray(np.memmap(stored.file.filename, dtype=stored.dtype, mode="r", offset=stored.id.get_offset(), shape=stored.shape))
 
 
 def _codes(obs: pd.DataFrame) -> Int[np.ndarray, " obs"]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from latentbench.distributions import Distribution, Normal, kl_divergence
 from latentbench.likelihoods import AbstractLikelihood
-from latentbench.models.blocks import MLP, Linear
+from latentbench.models.blocks import MLP, Decoder, Linear
 from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
 
 
@@ -42,7 +42,7 @@ class GaussianMixtureVAE(AbstractClusteringModel):
         self.qz_head = Linear(n_hidden, 2 * n_latent)
         self.component_mean = nn.Parameter(torch.randn(1, n_clusters, 1, n_latent))
         self.component_log_variance = nn.Parameter(torch.zeros(1, n_clusters, 1, n_latent))
-        self.decoder = MLP(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
+        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
 
     def posteriors(self, minibatch: Minibatch) -> tuple[ClassPosterior, Normal]:
         """Return q(y | x) and, for every y (axis 1), q(z | x, y): equation (2)."""
@@ -60,7 +60,7 @@ class GaussianMixtureVAE(AbstractClusteringModel):
         """Return the terms of equation (3)."""
         qy, qz = self.posteriors(minibatch)
         pz = Normal(self.component_mean, self.component_log_variance)
-        reconstruction = -self.px(qz.rsample(), minibatch).log_prob(minibatch.x[:, None])
+        reconstruction = -self.px(qz.rsample(), minibatch).log_prob(minibatch.x.unsqueeze(1))
         return {
             "reconstruction": _expectation(qy.weights, reconstruction),
             "kl_z": _expectation(qy.weights, kl_divergence(qz, pz)),

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from latentbench.distributions import Distribution, Normal, kl_divergence, standard_normal
 from latentbench.likelihoods import AbstractLikelihood
-from latentbench.models.blocks import MLP, soft_clip
+from latentbench.models.blocks import MLP, Decoder, soft_clip
 from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
 
 
@@ -31,6 +31,7 @@ class DirichletMixtureVAE(AbstractClusteringModel):
 
     generative = "p(w) p(d) p(y|d) p(z|w,y) p(x|z)"
     inference = "q(z|x) q(w|x) q(y|z) q(d|z)"
+    linear_in_log_prob = True
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         self.qy = MLP(n_latent, n_clusters, n_hidden=n_hidden)
         self.concentrations = MLP(n_latent, n_clusters, n_hidden=n_hidden) if dirichlet == "explicit" else None
         self.components = MLP(n_latent, 2 * n_clusters * n_latent, n_hidden=n_hidden)
-        self.decoder = MLP(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
+        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
 
     def posteriors(self, minibatch: Minibatch) -> tuple[Normal, Normal]:
         """Return q(z | x) and q(w | x)."""

@@ -1,6 +1,7 @@
 """What every network model offers and what it is given. Everything carries a leading ``replicas`` axis: S seeds of a variant are one model."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from latentbench.kernels.sparse_linear import SparseCells
+from latentbench.kernels.sparse_rows import SparseCells
 from latentbench.likelihoods import AbstractLikelihood
 
 
@@ -16,13 +17,13 @@ from latentbench.likelihoods import AbstractLikelihood
 class Minibatch:
     """The cells of one step, each replica its own.
 
-    ``inputs`` is what the encoder reads (dense, or rows of a sparse matrix: the first layer takes both), ``x`` what the likelihood scores, ``library_size``
-    the total counts of a cell over the modelled genes (1 where the data are no counts), ``y`` the observed class of a cell or -1: a label is seen by a
+    ``inputs`` is what the encoder reads, ``x`` what the likelihood scores; counts may be sparse, which a first layer and a likelihood of counts take as well as
+    a tensor (``x.unsqueeze(1)`` gives both a samples axis). ``library_size`` is the total counts of a cell over the modelled genes (1 where the data are no counts), ``y`` the observed class of a cell or -1: a label is seen by a
     model only where its task says so.
     """
 
     inputs: Float[Tensor, "replicas obs vars"] | SparseCells
-    x: Float[Tensor, "replicas obs vars"]
+    x: Float[Tensor, "replicas obs vars"] | SparseCells
     library_size: Float[Tensor, "replicas obs 1"]
     y: Int[Tensor, "replicas obs"]
 
@@ -34,6 +35,9 @@ class AbstractModel(nn.Module, ABC):
     """The factorisation of p, as text: ``"p(z) p(x|z)"``."""
     inference: ClassVar[str]
     """The factorisation of q."""
+
+    linear_in_log_prob: ClassVar[bool] = False
+    """Whether the loss is linear in log p(x | z) with constant weights, so that a training step needs its gradient alone, never its value."""
 
     likelihood: AbstractLikelihood
 
@@ -49,6 +53,9 @@ class AbstractModel(nn.Module, ABC):
     @abstractmethod
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the code of every cell: the mean of its posterior."""
+
+    def begin_phase(self, name: str, codes: Callable[[], Float[Tensor, "replicas train latent"]]) -> None:  # noqa: B027 (most models have nothing to do)
+        """Prepare for a phase of the training, named in the config: start a mixture from the codes of the training cells, say. Changes tensors in place only."""
 
 
 class AbstractClusteringModel(AbstractModel):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentbench.distributions import Distribution, Normal, kl_divergence, standard_normal
 from latentbench.likelihoods import AbstractLikelihood
-from latentbench.models.blocks import MLP
+from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.interface import AbstractModel, Minibatch
 
 
@@ -22,6 +22,7 @@ class VariationalAutoencoder(AbstractModel):
 
     generative = "p(z) p(x|z)"
     inference = "q(z|x)"
+    linear_in_log_prob = True
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class VariationalAutoencoder(AbstractModel):
         super().__init__()
         self.likelihood = likelihood
         self.encoder = MLP(n_vars, 2 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout, activation=activation)
-        self.decoder = MLP(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, activation=activation)
+        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, activation=activation)
 
     def posterior(self, minibatch: Minibatch) -> Normal:
         """Return q(z | x), equation (2)."""

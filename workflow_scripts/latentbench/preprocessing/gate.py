@@ -1,9 +1,9 @@
 """The gate: names and labels of raw.h5ad are checked before anything is fitted; every stored value is by ``latentbench.data.values``."""
 
+import numpy as np
 import pandas as pd
 from anndata import AnnData
 from jaxtyping import Bool
-from numpy import ndarray
 
 from latentbench.data.raw import refuse_duplicates
 from latentbench.logs import logger
@@ -20,7 +20,7 @@ def pass_gate(raw: AnnData) -> str:
     return where
 
 
-def refuse_only_empty(is_empty: Bool[ndarray, " obs"], n_vars: int, where: str) -> None:
+def refuse_only_empty(is_empty: Bool[np.ndarray, " obs"], n_vars: int, where: str) -> None:
     """Raise ``ValueError`` when no cell has a count."""
     if is_empty.all():
         raise ValueError(f"{where}: every cell is empty (all {is_empty.size} x {n_vars} counts are 0); is this the right layer?")

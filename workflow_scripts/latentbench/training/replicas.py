@@ -1,10 +1,8 @@
-"""Replicas: several seeds of one variant, stacked along the leading axis of every tensor, or laid side by side on the cores."""
+"""Replicas: several seeds of one variant, stacked along the leading axis of every tensor."""
 
 import copy
-import multiprocessing
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,8 +11,6 @@ from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
 from latentbench.models.interface import AbstractModel
 from latentbench.random_streams import seed_of
-
-Result = TypeVar("Result")
 
 
 def build_replicas(kind: str, n_vars: int, *, likelihood: str, seeds: Sequence[int], **hyperparameters: Any) -> AbstractModel:
@@ -38,30 +34,6 @@ def unstack_replicas(model: AbstractModel) -> list[AbstractModel]:
     """Return one single-replica model for each replica of ``model``."""
     state = model.state_dict()
     return [_with_state(model, {name: tensor[index : index + 1].clone() for name, tensor in state.items()}) for index in range(model.n_replicas)]
-
-
-def side_by_side(function: Callable[..., Result], calls: Sequence[tuple], *, n_workers: int) -> list[Result]:
-    """Call ``function`` once for each tuple of arguments, each call on one thread, at most ``n_workers`` at a time; results in order.
-
-    Workers are forked, so that they share the data read-only at no cost. The numbers are the same for any ``n_workers``, since every call has one thread.
-    """
-    torch.set_num_threads(1)
-    n_workers = min(n_workers, len(calls))
-    if n_workers <= 1 or "fork" not in multiprocessing.get_all_start_methods():
-        return [function(*call) for call in calls]
-    global _shared_calls
-    _shared_calls = (function, calls)
-    with ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("fork")) as pool:
-        return list(pool.map(_call, range(len(calls))))
-
-
-_shared_calls: tuple[Callable, Sequence[tuple]]
-
-
-def _call(index: int) -> Any:
-    """Run one call of those that the parent held when it forked: nothing large is pickled on the way in."""
-    function, calls = _shared_calls
-    return function(*calls[index])
 
 
 def _with_state(model: AbstractModel, state: dict[str, Tensor]) -> AbstractModel:

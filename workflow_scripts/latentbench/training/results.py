@@ -21,8 +21,10 @@ from latentbench.models import MODELS
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel
 from latentbench.outcomes import Outcome
+from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import peak_memory_mb
-from latentbench.training.fit import Fitted, ReplicaReport, fit
+from latentbench.training.fit import fit
+from latentbench.training.loop import Fitted, ReplicaReport, empty_history
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import observed_classes
 
@@ -53,8 +55,9 @@ def train_variant(
     seeds: Sequence[int],
     n_workers: int,
     device: str,
+    checkpoints: CheckpointFolder | None = None,
 ) -> tuple[Trained, TrainingData]:
-    """Train all seeds of a variant on a prepared data set, whatever its kind."""
+    """Train all seeds of a variant on a prepared data set, whatever its kind; a network resumes from its checkpoints, if there are any."""
     layer = LIKELIHOODS[likelihood].layer if likelihood is not None else "X"
     data = read_training_data(prepared, layer=layer)
     logger.info("%s on %d cells x %d variables (layer %s), seeds %s", kind, data.n_obs, data.n_vars, layer, list(seeds))
@@ -67,7 +70,7 @@ def train_variant(
         )
     model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, **hyperparameters)
     observed = observed_classes(data, seeds=seeds, n_clusters=hyperparameters.get("n_clusters"), **task)
-    fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, **training)
+    fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, checkpoints=checkpoints, **training)
     return _embed_all(fitted, data, saw_labels=observed.true_labels), data
 
 
@@ -86,15 +89,7 @@ def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hype
         [result.embedding if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)],
         [result.cluster_probs if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)],
         weights,
-        pd.DataFrame(
-            {
-                "replica": pd.Series(dtype=int),
-                "epoch": pd.Series(dtype=int),
-                "term": pd.Series(dtype=str),
-                "split": pd.Series(dtype=str),
-                "value": pd.Series(dtype=float),
-            }
-        ),
+        empty_history(),
         saw_labels="labels" in MODELS[kind].needs,
         clusters=results[0].cluster_probs is not None,
     )

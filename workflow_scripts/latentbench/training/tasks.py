@@ -1,7 +1,7 @@
 """Which classes, if any, a training is shown: the task modes of docs/models.md. The only module of training that looks at labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,10 @@ class ObservedClasses:
     y: Int[Tensor, "replicas obs"]
     fraction: float
     true_labels: bool
+
+    def of(self, replicas: Sequence[int]) -> "ObservedClasses":
+        """Return what is shown to some of the replicas."""
+        return replace(self, y=self.y[list(replicas)])
 
 
 def observed_classes(
