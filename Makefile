@@ -45,16 +45,16 @@ $(VENV)/.installed: requirements.lock
 reference: environment ## write config/README.md from the schemas
 	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.config_reference config/schemas > config/README.md
 
-bench: environment .bench-venv/.installed ## measure training beside scvi-tools, pythae and plain loops (installs them): some five minutes
+bench: environment .bench-venv/.installed ## measure training beside scvi-tools, pythae and plain loops (installs them): some six minutes
 	$(BENCHMARK)/training_step.py $(PEERS)
 	$(BENCHMARK)/training_step_images.py $(PEERS)
 	$(BENCHMARK)/several_seeds.py $(PEERS)
 	$(BENCHMARK)/several_seeds.py $(PEERS) --device cuda --replicas 1 10 64 --epochs 20
 	$(BENCHMARK)/roofline.py
 
-bench-full: environment .bench-venv/.installed ## the same with more rounds, on a GPU too, and held-out quality and scaling: some three quarters of an hour
+bench-full: environment .bench-venv/.installed ## the same with more rounds, on a GPU too, and held-out quality and scaling: over an hour
 	$(BENCHMARK)/training_step.py $(PEERS) --rounds 11
-	$(BENCHMARK)/training_step.py $(PEERS) --rounds 11 --device cuda --epochs 10
+	$(BENCHMARK)/training_step.py $(PEERS) --rounds 11 --device cuda --epochs 20
 	$(BENCHMARK)/training_step_images.py $(PEERS) --rounds 7 --images 60000
 	$(BENCHMARK)/training_step_images.py $(PEERS) --rounds 7 --images 60000 --device cuda
 	$(BENCHMARK)/several_seeds.py $(PEERS) --rounds 7 --replicas 4 8 --epochs 20

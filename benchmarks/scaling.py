@@ -33,12 +33,12 @@ def main(peers: str, *, rounds: int, epochs: int) -> None:
 
 
 def by_size(scvi: Side, ours: Side, folder: str, rounds: int, epochs: int) -> Iterator[pd.DataFrame]:
-    """Yield the times of one model on more and more cells, then genes; on fewer cells it trains for more epochs, on more for fewer."""
+    """Yield the times of one model on more and more cells, then genes; on few cells it trains for more epochs."""
     of_cells = [("cells", n, Task("nb", n_train=n, n_test=N_TEST)) for n in CELLS]
     of_genes = [("genes", n, Task("nb", n_train=10_000, n_test=N_TEST, n_vars=n)) for n in GENES]
     for axis, value, task in of_cells + of_genes:
         sides = [ours] if task.n_train > 10_000 else [scvi, ours]
-        as_many_cells = max(1, epochs * 10_000 // task.n_train)
+        as_many_cells = max(epochs, epochs * 10_000 // task.n_train)
         times = time_one_model({side.name: side for side in sides}, {axis: task}, folder, rounds=rounds, epochs=as_many_cells, device="cpu")
         yield times.drop(columns="task").assign(axis=axis, value=value)
 
@@ -57,7 +57,7 @@ def by_models(ours: Side, folder: str, rounds: int, epochs: int) -> pd.DataFrame
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__, rounds=3, epochs=4)
+    parser = arguments(__doc__, rounds=3, epochs=5)
     add_peers(parser)
     options = parser.parse_args()
     log_to(RESULTS / "scaling.log")

@@ -9,7 +9,7 @@ import tempfile
 from contextlib import ExitStack
 from functools import partial
 
-from driver import RESULTS, Side, add_device, add_peers, arguments, microseconds_a_cell, open_sides, written
+from driver import PEER_EPOCHS, RESULTS, Side, add_device, add_peers, arguments, microseconds_a_cell, open_sides, written
 from figures import times_figure
 from publishing import on_device, publish
 from sides.task import Task
@@ -18,6 +18,7 @@ from summaries import summarise_times
 from latentbench.logs import log_to
 
 TASK = Task("nb")
+BY_PROCESSES = "scvi-tools, {} processes"
 
 
 def main(peers: str, *, replicas: list[int], workers: int, rounds: int, epochs: int, device: str) -> None:
@@ -31,7 +32,7 @@ def main(peers: str, *, replicas: list[int], workers: int, rounds: int, epochs: 
 
         def scvi(number: int, sides: list[Side]) -> float:
             for place, side in enumerate(sides):
-                side.start("train", data=data, task=TASK, seeds=[100 * number + place], epochs=2, device=device)
+                side.start("train", data=data, task=TASK, seeds=[100 * number + place], epochs=PEER_EPOCHS, device=device)
             return sum(side.answer() for side in sides) / len(sides) ** 2
 
         def together(number: int, count: int) -> float:
@@ -40,10 +41,12 @@ def main(peers: str, *, replicas: list[int], workers: int, rounds: int, epochs: 
 
         questions = {"scvi-tools": partial(scvi, sides=[threaded])}
         if processes:
-            questions[f"scvi-tools, {workers} processes"] = partial(scvi, sides=processes)
+            questions[BY_PROCESSES.format(workers)] = partial(scvi, sides=processes)
         questions |= {f"latentbench, {count} seed{'s' if count > 1 else ''}": partial(together, count=count) for count in replicas}
         times = microseconds_a_cell(questions, TASK, rounds=rounds).assign(task=TASK.likelihood)
     summary = summarise_times(times, reference="scvi-tools", by=["task"])
+    if processes:
+        summary["times_faster_than_processes"] = summarise_times(times, reference=BY_PROCESSES.format(workers), by=["task"])["times_faster"]
     summary["cells_per_second"] = 1e6 / summary["us_per_cell"]
     publish(on_device("several_seeds", device), times_figure(times, summary), rounds=times, summary=summary)
 

@@ -28,7 +28,7 @@ def main(peers: str, *, rounds: int, epochs: int, device: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__, rounds=5, epochs=2)
+    parser = arguments(__doc__, rounds=5, epochs=5)
     add_peers(parser)
     add_device(parser)
     options = parser.parse_args()

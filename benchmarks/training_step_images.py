@@ -27,10 +27,10 @@ def main(peers: str, *, images: int, rounds: int, epochs: int, device: str) -> N
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__, rounds=5, epochs=1)
+    parser = arguments(__doc__, rounds=5, epochs=5)
     add_peers(parser)
     add_device(parser)
-    parser.add_argument("--images", type=int, default=20_000, help="training images; MNIST has 60,000 (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=10_000, help="training images; MNIST has 60,000 (default: %(default)s)")
     options = parser.parse_args()
     log_to(RESULTS / "training_step_images.log")
     main(**vars(options))

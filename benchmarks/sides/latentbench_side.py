@@ -6,9 +6,11 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 import torch
-from protocol import read_dense, serve
+from protocol import read_rows, serve
+from scipy import sparse
 from task import Task
 
+from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.models.data import TrainingData
 from latentbench.training.fit import Fitted, fit
 from latentbench.training.replicas import build_replicas
@@ -20,14 +22,15 @@ LAST: list[Fitted] = []
 @lru_cache(maxsize=1)
 def training_data(data: str, task: Task) -> TrainingData:
     """Return the rows of a task; of the held-out ones a minibatch, since the other sides are not asked to evaluate any while the clock runs."""
-    x = read_dense(data)
+    rows = read_rows(data)
+    n_obs = rows.shape[0]
     return TrainingData(
-        x=x,
-        library_size=x.sum(1, keepdim=True).clamp(min=1) if task.is_counts else torch.ones(len(x), 1),
-        labels=np.full(len(x), -1),
+        x=sparse_rows(sparse.csr_array(rows)) if task.is_counts else torch.from_numpy(rows.toarray()),
+        library_size=torch.from_numpy(rows.sum(1)).clamp(min=1) if task.is_counts else torch.ones(n_obs, 1),
+        labels=np.full(n_obs, -1),
         train=torch.arange(task.n_train),
-        test=torch.arange(task.n_train, len(x))[: task.batch_size],
-        pca=np.zeros((len(x), 2), np.float32),
+        test=torch.arange(task.n_train, n_obs)[: task.batch_size],
+        pca=np.zeros((n_obs, 2), np.float32),
         obs=pd.DataFrame(),
         obsm={},
     )
@@ -39,8 +42,7 @@ def fitted(data: str, task: Task, seeds: list[int], epochs: int, device: str, n_
     network = {"n_latent": task.n_latent, "n_hidden": task.n_hidden, "n_layers": 1, "dropout": task.dropout}
     model = build_replicas("vae", task.n_vars, likelihood=task.likelihood, seeds=seeds, **network)
     hidden = ObservedClasses(torch.full((len(seeds), cells.n_obs), -1), 0.0, true_labels=False)
-    options = {"epochs": epochs, "batch_size": task.batch_size, "log_every": epochs}
-    LAST[:] = [fit(model, cells, seeds=seeds, observed=hidden, device=device, n_workers=n_workers, **options)]
+    LAST[:] = [fit(model, cells, seeds=seeds, observed=hidden, device=device, n_workers=n_workers, epochs=epochs, batch_size=task.batch_size)]
     return LAST[0]
 
 
