@@ -20,7 +20,7 @@ from latentbench.preprocessing.presets import preprocess
 def small_blocks(monkeypatch):
     """Blocks of a few cells, so that there are many of them."""
     monkeypatch.setattr(mapped, "blocks_on_disk", partial(blocks_on_disk, most_stored=3000))
-    monkeypatch.setattr(mapped, "MOST_STORED", 3000)
+    monkeypatch.setattr(mapped, "VALUES_PER_PART", 3000)
 
 
 @pytest.fixture

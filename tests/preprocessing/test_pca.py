@@ -13,10 +13,12 @@ def x() -> np.ndarray:
     return rng.poisson(np.exp(rng.normal(size=(90, 4)) @ rng.normal(size=(4, 30)) / 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("by", ["covariance", "lanczos"])
+@pytest.mark.parametrize(("by", "sparse_below"), [("covariance", 1.1), ("covariance", 0.0), ("lanczos", 0.0)])
 @pytest.mark.parametrize("wrap", [np.asarray, sparse.csr_matrix])
 @pytest.mark.parametrize("ends", [[], [1, 50]])
-def test_components_scores_and_variances_are_those_of_scikit_learn_however_the_cells_are_cut(x, ends, wrap, by, monkeypatch):
+def test_components_scores_and_variances_are_those_of_scikit_learn_however_the_cells_are_cut(x, ends, wrap, by, sparse_below, monkeypatch):
+    monkeypatch.setattr(module, "SPARSE_GRAM_BELOW", sparse_below)
+    monkeypatch.setattr(module, "ROWS_PER_PIECE", 7)
     monkeypatch.setattr(module, "MOST_VARS_FOR_COVARIANCE", 100 if by == "covariance" else 10)
     theirs = decomposition.PCA(5, svd_solver="full").fit(x.astype(np.float64))
 

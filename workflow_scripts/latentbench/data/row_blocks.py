@@ -14,8 +14,8 @@ from scipy import sparse
 
 from latentbench.logs import logger
 
-MOST_STORED = 2**24
-"""Stored values of one block: 0.13 GB as int32 counts and columns, and a few times that while they are worked on."""
+MOST_STORED = 2**21
+"""Stored values of one block: 17 MB as int32 counts and columns. Arrays above some 30 MB are slower: their memory goes back to the system after every use."""
 GB = 1e9
 VALUES_PER_CHUNK = 2**18
 

@@ -10,7 +10,7 @@ from anndata.io import write_elem
 from jaxtyping import Bool, Int
 
 from latentbench.artefacts import atomic_path
-from latentbench.data.row_blocks import MOST_STORED, RowBlocks, blocks_on_disk, empty_csr, empty_rows, read_frame
+from latentbench.data.row_blocks import RowBlocks, blocks_on_disk, empty_csr, empty_rows, read_frame
 from latentbench.data.values import as_count_blocks
 from latentbench.logs import logger
 from latentbench.preprocessing.counts import COUNT_PRESETS, Selection, log_normalised, record_selection, select
@@ -20,6 +20,8 @@ from latentbench.preprocessing.records import begin_record, record_pca
 from latentbench.preprocessing.shuffling import Shuffle
 
 ORDER_SEED = 20180605
+VALUES_PER_PART = 2**24
+"""Stored values that are shuffled in memory at a time: 0.13 GB, and a few times that while they are worked on."""
 
 
 def preprocess_on_disk(raw_path: str | Path, prepared_path: str | Path, *, preset: str, options: dict[str, Any], split: dict[str, Any]) -> None:
@@ -62,7 +64,7 @@ def _modelled(selection: Selection) -> Bool[np.ndarray, " all_vars"]:
 
 def _put_all(blocks: RowBlocks, selection: Selection, order: Int[np.ndarray, " obs"], folder: Path) -> Shuffle:
     genes, at_most = _modelled(selection), int(selection.kept.n_stored[selection.highly_variable].sum())
-    shuffle = Shuffle(folder, order, int(genes.sum()), n_parts=-(-at_most // MOST_STORED))
+    shuffle = Shuffle(folder, order, int(genes.sum()), n_parts=-(-at_most // VALUES_PER_PART))
     for rows, block in blocks:
         shuffle.put(block[selection.kept.cells[rows]][:, genes])
     return shuffle

@@ -140,8 +140,7 @@ def most_variable(scores: Float[np.ndarray, " vars"], n_top_genes: int | None) -
 
 
 def _per_gene(counts: sparse.csr_matrix, values: Float[np.ndarray, " stored"]) -> Float[np.ndarray, " vars"]:
-    # Of no values, bincount makes whole numbers.
-    return np.bincount(counts.indices, weights=values, minlength=counts.shape[1]).astype(np.float64, copy=False)
+    return sparse.csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape).T @ np.ones(counts.shape[0])
 
 
 def _loess_trend(x: Float[np.ndarray, " genes"], y: Float[np.ndarray, " genes"], span: float) -> Float[np.ndarray, " genes"]:
