@@ -33,7 +33,9 @@ from {module} import {function}
 arguments = json.loads(sys.argv[1])
 started = time.perf_counter()
 {function}(*arguments["positional"], **arguments["named"])
-print(json.dumps({{"seconds": time.perf_counter() - started, "peak_rss_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}}))
+used = resource.getrusage(resource.RUSAGE_SELF)
+took = {{"seconds": time.perf_counter() - started, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_rss_gib": used.ru_maxrss / 2**20}}
+print(json.dumps(took))
 """
 
 
@@ -58,12 +60,12 @@ def main(n_obs: int, n_vars: int, scratch: Path) -> None:
 
 
 def measured(function: str, positional: list[str], named: Mapping[str, Any]) -> dict[str, float | None]:
-    """Call a function in a fresh process and return its seconds (imports apart) and largest resident memory (GiB); empty where it fails."""
+    """Call a function in a fresh process and return its seconds (imports apart), seconds of all processors and largest resident memory (GiB); empty where it fails."""
     module, _, name = function.rpartition(".")
     command = [sys.executable, "-c", STEP.format(module=module, function=name), json.dumps({"positional": positional, "named": named})]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if run.returncode != 0:
-        return {"seconds": None, "peak_rss_gib": None}
+        return {"seconds": None, "cpu_seconds": None, "peak_rss_gib": None}
     return json.loads(run.stdout.splitlines()[-1])
 
 
