@@ -60,7 +60,7 @@ def main(n_obs: int, n_vars: int, scratch: Path) -> None:
 
 
 def measured(function: str, positional: list[str], named: Mapping[str, Any]) -> dict[str, float | None]:
-    """Call a function in a fresh process and return its seconds (imports apart), seconds of all processors and largest resident memory (GiB); empty where it fails."""
+    """Call a function in a fresh process and return its seconds (imports apart), those of all processors, and peak memory (GiB); empty where it fails."""
     module, _, name = function.rpartition(".")
     command = [sys.executable, "-c", STEP.format(module=module, function=name), json.dumps({"positional": positional, "named": named})]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
