@@ -8,15 +8,15 @@ import pandas as pd
 def summarise_times(rounds: pd.DataFrame, *, reference: str, by: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row for each side of each task (``by``: the columns that name a task) from (``*by``, side, round, us_per_cell).
 
-    ``us_per_cell``, ``us_q1`` and ``us_q3`` are median and quartiles over rounds; ``times_faster`` and its quartiles those of ``reference``'s time over the
-    side's in the same round, which is what a busy machine leaves untouched (missing where the reference was not asked).
+    ``us_min`` is the least over rounds, ``us_per_cell``, ``us_q1`` and ``us_q3`` their median and quartiles; ``times_faster`` and its quartiles those of
+    ``reference``'s time over the side's in the same round, which is what a busy machine leaves untouched (missing where the reference was not asked).
     """
     keys = [*by, "round"]
     of_reference = rounds[rounds["side"] == reference].set_index(keys)["us_per_cell"]
     frame = rounds.join(of_reference.rename("reference"), on=keys)
     frame["times_faster"] = frame["reference"] / frame["us_per_cell"]
     grouped = frame.groupby([*by, "side"], sort=False)
-    columns = {"rounds": grouped.size()}
+    columns = {"rounds": grouped.size(), "us_min": grouped["us_per_cell"].min()}
     for column, short in (("us_per_cell", "us"), ("times_faster", "times")):
         columns |= {column: grouped[column].median(), f"{short}_q1": grouped[column].quantile(0.25), f"{short}_q3": grouped[column].quantile(0.75)}
     return pd.DataFrame(columns).reset_index()
