@@ -58,5 +58,5 @@ if __name__ == "__main__":
     parser.add_argument("--replicas", type=int, nargs="+", default=[4], help="seeds at once; each number is a side of its own (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="workers, and threads of scvi-tools, on a CPU (default: %(default)s)")
     options = parser.parse_args()
-    log_to(RESULTS / "several_seeds.log")
+    log_to(RESULTS / f"{on_device('several_seeds', options.device)}.log")
     main(**vars(options))

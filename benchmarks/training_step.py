@@ -32,5 +32,5 @@ if __name__ == "__main__":
     add_peers(parser)
     add_device(parser)
     options = parser.parse_args()
-    log_to(RESULTS / "training_step.log")
+    log_to(RESULTS / f"{on_device('training_step', options.device)}.log")
     main(**vars(options))

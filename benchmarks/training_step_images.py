@@ -32,5 +32,5 @@ if __name__ == "__main__":
     add_device(parser)
     parser.add_argument("--images", type=int, default=10_000, help="training images; MNIST has 60,000 (default: %(default)s)")
     options = parser.parse_args()
-    log_to(RESULTS / "training_step_images.log")
+    log_to(RESULTS / f"{on_device('training_step_images', options.device)}.log")
     main(**vars(options))
