@@ -33,9 +33,10 @@ from {module} import {function}
 arguments = json.loads(sys.argv[1])
 started = time.perf_counter()
 {function}(*arguments["positional"], **arguments["named"])
-used = resource.getrusage(resource.RUSAGE_SELF)
-took = {{"seconds": time.perf_counter() - started, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_rss_gib": used.ru_maxrss / 2**20}}
-print(json.dumps(took))
+seconds = time.perf_counter() - started
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+took = {{"cpu_seconds": sum(each.ru_utime + each.ru_stime for each in used), "peak_rss_gib": sum(each.ru_maxrss for each in used) / 2**20}}
+print(json.dumps({{"seconds": seconds, **took}}))
 """
 
 
@@ -60,7 +61,10 @@ def main(n_obs: int, n_vars: int, scratch: Path) -> None:
 
 
 def measured(function: str, positional: list[str], named: Mapping[str, Any]) -> dict[str, float | None]:
-    """Call a function in a fresh process and return its seconds (imports apart), those of all processors, and peak memory (GiB); empty where it fails."""
+    """Call a function in a fresh process and return its seconds (imports apart), processor seconds, and peak memory with that of its largest worker (GiB).
+
+    All are empty where it fails.
+    """
     module, _, name = function.rpartition(".")
     command = [sys.executable, "-c", STEP.format(module=module, function=name), json.dumps({"positional": positional, "named": named})]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)

@@ -69,8 +69,12 @@ def dataset_row(wildcards):
 
 
 def config_of_results():
-    """The config but for the mirror: where a copy of the data lay is no part of the results."""
-    return {key: value for key, value in config.items() if key != "mirror"}
+    """The config but for what the results do not depend on: where a copy of the data lay, how often a state is saved."""
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in ("mirror", "checkpoints")
+    }
 
 
 def own_files(wildcards):

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 
+from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData
@@ -18,7 +20,7 @@ from latentbench.training.replicas import build_replicas
 torch.set_num_threads(1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def training_data():
     """A factory of small data sets with three groups of cells, of any modality."""
     return make_training_data
@@ -39,7 +41,7 @@ def make_training_data(modality: str = "real", *, n_obs: int = 90, n_vars: int =
     is_test = np.arange(n_obs) % 5 == 0
     obs = pd.DataFrame({"split": np.where(is_test, "test", "train"), "label": labels.astype(str)}, index=[f"cell{i}" for i in range(n_obs)])
     return TrainingData(
-        x=torch.from_numpy(x),
+        x=sparse_rows(sparse.csr_array(x)) if modality == "counts" else torch.from_numpy(x),
         library_size=torch.from_numpy(x.sum(1, keepdims=True)) if modality == "counts" else torch.ones(n_obs, 1),
         labels=labels,
         train=torch.from_numpy(np.flatnonzero(~is_test)),

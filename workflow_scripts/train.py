@@ -1,15 +1,24 @@
-"""Train all seeds of one variant on one data set."""
+"""Train all seeds of one variant on one data set; go on where a run that was stopped left off."""
 
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import torch
 from threadpoolctl import threadpool_limits
 
-from latentbench.logs import log_to
+from latentbench.artefacts import sha256_of
+from latentbench.logs import log_to, logger
+from latentbench.training import interruption
+from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import choose_device
 from latentbench.training.results import train_variant, write_results
 
 
-def main(prepared, weights, history, embedding, status, *, dataset, model, variant, seeds, n_gpus, n_workers):
+def main(prepared, weights, history, embedding, status, *, dataset, model, variant, seeds, n_gpus, n_workers, checkpoints):
     device = choose_device(n_gpus)
-    trained, data = train_variant(prepared, **variant, seeds=seeds, n_workers=n_workers, device=device)
+    trained, data = train_variant(prepared, **variant, seeds=seeds, n_workers=n_workers, device=device, checkpoints=checkpoints)
     write_results(
         trained,
         data,
@@ -22,19 +31,39 @@ def main(prepared, weights, history, embedding, status, *, dataset, model, varia
         embedding=embedding,
         status=status,
     )
+    checkpoints.clear()
+
+
+def checkpoint_folder(path, *, every_seconds, prepared, variant, code):
+    """Return the place of the job's checkpoints, which belong to this data, variant and code and to nothing else."""
+    data = Path(prepared).stat()
+    files = [sha256_of(file) for file in sorted(code)]
+    made_of = json.dumps([data.st_size, data.st_mtime_ns, variant, files, torch.__version__], sort_keys=True)
+    return CheckpointFolder(Path(path), hashlib.sha256(made_of.encode()).hexdigest(), every_seconds)
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     # k-means (task mode guided) would take every core, whatever else runs beside this job.
-    with threadpool_limits(limits=1):
-        main(
-            snakemake.input.prepared,
-            *snakemake.output,
-            dataset=snakemake.wildcards.dataset,
-            model=snakemake.wildcards.model,
-            variant=snakemake.params.variant,
-            seeds=snakemake.params.seeds,
-            n_gpus=snakemake.resources.get("gpu", 0),
-            n_workers=snakemake.threads,
-        )
+    with threadpool_limits(limits=1), interruption.stopping_on_signals():
+        try:
+            main(
+                snakemake.input.prepared,
+                *snakemake.output,
+                dataset=snakemake.wildcards.dataset,
+                model=snakemake.wildcards.model,
+                variant=snakemake.params.variant,
+                seeds=snakemake.params.seeds,
+                n_gpus=snakemake.resources.get("gpu", 0),
+                n_workers=snakemake.threads,
+                checkpoints=checkpoint_folder(
+                    f"results/checkpoints/{snakemake.wildcards.dataset}/{snakemake.wildcards.model}",
+                    every_seconds=snakemake.config["checkpoints"]["every_seconds"],
+                    prepared=snakemake.input.prepared,
+                    variant=snakemake.params.variant,
+                    code=snakemake.input.code,
+                ),
+            )
+        except interruption.Interrupted as stopped:
+            logger.warning("%s; saved: the same command goes on from there", stopped)
+            sys.exit(interruption.EXIT_CODE)

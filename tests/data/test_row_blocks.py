@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from latentbench.data.row_blocks import append_csr, blocks_on_disk, edges_by_stored, empty_rows, gb_in_memory, one_block, read_frame, warn_of_large_dense
+from latentbench.data.row_blocks import append_csr, blocks_in_memory, blocks_on_disk, edges_by_stored, empty_rows, gb_in_memory, read_frame, warn_of_large_dense
 
 
 @pytest.fixture
@@ -33,11 +33,12 @@ def test_rows_are_cut_by_what_they_store_and_a_rich_row_stands_alone(most_stored
     assert edges_by_stored(np.array([0, 3, 3, 5, 10]), most_stored).tolist() == edges
 
 
-def test_a_matrix_in_memory_is_one_block_and_no_copy(cells):
-    [(rows, block)] = one_block(cells.X)
+def test_a_matrix_in_memory_has_the_blocks_of_one_on_disk(on_disk, cells):
+    in_memory, expected = blocks_in_memory(cells.X, most_stored=3), blocks_on_disk(on_disk, "X", most_stored=3)
 
-    assert block is cells.X
-    assert rows == slice(0, 4)
+    for (rows, block), (expected_rows, expected_block) in zip(in_memory, expected, strict=True):
+        assert rows == expected_rows
+        assert (block != expected_block).nnz == 0
 
 
 def test_appended_blocks_are_a_matrix_that_anndata_reads(tmp_path, cells):

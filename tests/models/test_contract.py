@@ -2,13 +2,17 @@
 
 import inspect
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
+from latentbench.kernels.log_prob import gradients_only
+from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel
@@ -36,7 +40,7 @@ def test_schema_keys_are_the_keyword_arguments_of_the_kind(kind):
 
 
 def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_tasks():
-    given_by_the_pipeline = {"seeds", "observed", "n_workers", "device"}
+    given_by_the_pipeline = {"seeds", "observed", "n_workers", "device", "checkpoints"}
     keywords = {name for name, parameter in inspect.signature(fit).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
     assert set(SCHEMA["$defs"]["training"]["properties"]) == keywords - given_by_the_pipeline
     keywords = {name for name, parameter in inspect.signature(observed_classes).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
@@ -78,17 +82,35 @@ def test_codes_and_cluster_probs_have_their_shapes_and_rows_sum_to_one(kind, bui
         torch.testing.assert_close(probs.sum(-1), torch.ones(2, data.n_obs))
 
 
+@pytest.mark.parametrize("likelihood", ["gaussian", "nb", "zinb", "poisson"])
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_sparse_inputs_give_the_terms_and_codes_of_dense_ones(kind, built):
+def test_sparse_cells_give_the_terms_and_codes_of_dense_ones(kind, likelihood, built):
     """The first layer to read ``minibatch.inputs`` must be a ``Linear`` or an ``MLP``, which take both forms."""
-    model, data, _, _ = built(kind, "gaussian", seeds=(0,))
-    sparse = replace(data, x=data.x * (torch.arange(data.n_vars) % 6 == 0)).with_sparse_inputs(model.likelihood)
+    model, data, _, _ = built(kind, likelihood, seeds=(0,))
+    masked = data.dense() * (torch.arange(data.n_vars) % 6 == 0)
     results = []
-    for given in (sparse, replace(sparse, encoder_rows=None)):
-        minibatch = given.minibatch(torch.arange(data.n_obs)[None], model.likelihood)
+    for x in (masked, sparse_rows(sparse.csr_array(masked.numpy()))):
+        minibatch = replace(data, x=x).minibatch(torch.arange(data.n_obs)[None], model.likelihood)
         with torch.no_grad(), drawing_from(RandomStreams([0], "noise")):
             results.append((sum(model.loss_terms(minibatch).values()), model.embed(minibatch)))
     torch.testing.assert_close(*results, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian_shared", "nb", "zinb", "bernoulli"])
+@pytest.mark.parametrize("kind", [kind for kind in NETWORKS if MODELS[kind].load().linear_in_log_prob])
+def test_a_loss_that_is_linear_in_log_prob_has_its_gradient_without_the_value(kind, likelihood, built):
+    model, data, _, _ = built(kind, likelihood)
+    gradients = []
+    for context in (nullcontext(), gradients_only()):
+        model.zero_grad()
+        with drawing_from(RandomStreams([0, 1], "noise")), context:
+            terms = model.loss_terms(data.minibatch(torch.arange(data.n_obs).expand(2, -1), model.likelihood))
+        torch.autograd.backward(
+            [term for term in terms.values() if term.requires_grad], [torch.ones_like(term) for term in terms.values() if term.requires_grad]
+        )
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    assert torch.isnan(terms["reconstruction"]).all()
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

@@ -1,6 +1,6 @@
 import torch
 
-from latentbench.training.replicas import build_replicas, side_by_side, stack_replicas, unstack_replicas
+from latentbench.training.replicas import build_replicas, stack_replicas, unstack_replicas
 
 
 def test_stacking_and_unstacking_are_inverse():
@@ -21,7 +21,3 @@ def test_building_leaves_torchs_own_generator_alone():
     before = torch.random.get_rng_state()
     build_replicas("vae", 5, likelihood="gaussian", seeds=(0,))
     assert torch.equal(before, torch.random.get_rng_state())
-
-
-def test_side_by_side_keeps_the_order_of_the_calls():
-    assert side_by_side(pow, [(2, n) for n in range(7)], n_workers=2) == [2**n for n in range(7)]

@@ -43,7 +43,7 @@ class AbstractLikelihood(nn.Module, ABC):
         """Return what the encoder reads of x: log(1 + x) of counts, as in scVI, anything else as it is."""
         return x.log1p() if self.layer == "counts" else x
 
-    def observe(self, x: Float[Tensor, "replicas obs vars"]) -> Float[Tensor, "replicas obs vars"]:
+    def observe(self, x: Float[Tensor, "replicas obs vars"] | SparseCells) -> Float[Tensor, "replicas obs vars"] | SparseCells:
         """Return the values to be scored: a {0, 1} sample of grey values from the active random streams if the likelihood binarises, else x."""
         return (uniform_like(x) < x).to(x.dtype) if self.binarises else x
 

@@ -36,7 +36,7 @@ class RandomStreams:
     def restore(self, state: UInt8[Tensor, "replicas bytes"]) -> None:
         """Go back to where the generators stood."""
         for generator, each in zip(self.generators, state, strict=True):
-            generator.set_state(each.contiguous())
+            generator.set_state(each.clone())
 
     def normal(self, shape: Sequence[int]) -> Float[Tensor, "replicas ..."]:
         """Draw from N(0, 1)."""

@@ -46,9 +46,9 @@ class StreamedCells:
         return self.values.shape
 
 
-def one_block(matrix: sparse.csr_matrix) -> RowBlocks:
-    """Return a matrix in memory as a single block: itself, not a copy."""
-    return RowBlocks(matrix.shape, np.array([0, matrix.shape[0]]), lambda rows: matrix)
+def blocks_in_memory(matrix: sparse.csr_matrix, *, most_stored: int = MOST_STORED) -> RowBlocks:
+    """Return a matrix in memory in the blocks that it would have on disk, so that what is done to a block needs as little memory."""
+    return RowBlocks(matrix.shape, edges_by_stored(matrix.indptr, most_stored), lambda rows: matrix[rows])
 
 
 def blocks_on_disk(path: str | Path, group: str, *, most_stored: int = MOST_STORED) -> RowBlocks:

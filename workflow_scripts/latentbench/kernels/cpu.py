@@ -124,9 +124,7 @@ def gaussian(x: Counts, mean: PerVar, log_variance: Tensor) -> PerCell:
 def gaussian_gradient(x: Counts, mean: PerVar, log_variance: Tensor, *, upstream: PerCell) -> tuple[PerVar, Tensor]:
     """Return the gradients by ``mean`` and ``log_variance``."""
     d_mean, d_log_variance = torch.empty(mean.shape, dtype=mean.dtype), np.empty((len(mean), 1))
-    compiled.gaussian_gradient(
-        _dense(x, mean), *_rows(mean), _per_replica(log_variance, mean)[:, 0], _upstream(upstream), _flat(d_mean), d_log_variance[:, 0]
-    )
+    compiled.gaussian_gradient(_dense(x, mean), *_rows(mean), _per_replica(log_variance, mean)[:, 0], _upstream(upstream), _flat(d_mean), d_log_variance[:, 0])
     return d_mean, _to_shape(d_log_variance.astype(np.float32), log_variance)
 
 

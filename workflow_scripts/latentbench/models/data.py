@@ -19,6 +19,7 @@ from latentbench.models.interface import Minibatch
 SPARSE_BELOW = 0.12
 """Share of non-zeros up to which values that are no counts are kept as sparse rows."""
 
+
 @dataclass(frozen=True)
 class TrainingData:
     """The cells of one data set as a model reads them.

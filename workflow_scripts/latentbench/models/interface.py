@@ -18,8 +18,8 @@ class Minibatch:
     """The cells of one step, each replica its own.
 
     ``inputs`` is what the encoder reads, ``x`` what the likelihood scores; counts may be sparse, which a first layer and a likelihood of counts take as well as
-    a tensor (``x.unsqueeze(1)`` gives both a samples axis). ``library_size`` is the total counts of a cell over the modelled genes (1 where the data are no counts), ``y`` the observed class of a cell or -1: a label is seen by a
-    model only where its task says so.
+    a tensor (``x.unsqueeze(1)`` gives both a samples axis). ``library_size`` is the total counts of a cell over the modelled genes (1 where the data are no
+    counts), ``y`` the observed class of a cell or -1: a label is seen by a model only where its task says so.
     """
 
     inputs: Float[Tensor, "replicas obs vars"] | SparseCells
@@ -54,8 +54,8 @@ class AbstractModel(nn.Module, ABC):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the code of every cell: the mean of its posterior."""
 
-    def begin_phase(self, name: str, codes: Callable[[], Float[Tensor, "replicas train latent"]]) -> None:  # noqa: B027 (most models have nothing to do)
-        """Prepare for a phase of the training, named in the config: start a mixture from the codes of the training cells, say. Changes tensors in place only."""
+    def begin_phase(self, name: str, codes: Callable[[], Float[Tensor, "replicas train latent"]]) -> None:
+        """Prepare for a phase of the training, named in the config (start a mixture from the training cells' codes, say), changing tensors in place."""
 
 
 class AbstractClusteringModel(AbstractModel):

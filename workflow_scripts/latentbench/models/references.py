@@ -31,7 +31,9 @@ def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
 def random_projection(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
     """Project the data onto random Gaussian directions: the trivial control."""
     directions = np.random.default_rng(seed_of(seed, "projection")).standard_normal((data.n_vars, n_latent), dtype=np.float32)
-    return Reference((data.x.to_scipy() if isinstance(data.x, SparseRows) else data.x.numpy()) @ directions / np.sqrt(data.n_vars), weights={"directions": directions[None]})
+    return Reference(
+        (data.x.to_scipy() if isinstance(data.x, SparseRows) else data.x.numpy()) @ directions / np.sqrt(data.n_vars), weights={"directions": directions[None]}
+    )
 
 
 def shuffled_labels(data: TrainingData, *, seed: int) -> Reference:

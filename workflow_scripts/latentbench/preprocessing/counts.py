@@ -1,7 +1,6 @@
 """Counts to what models see: quality control, normalisation, highly variable genes, principal components.
 
-What is chosen is chosen from blocks of cells that are gone through twice, one block being all cells where these are in memory, so that both ways
-choose the same.
+What is chosen is chosen from blocks of cells that are gone through twice and lie in memory or on disk: either way the choice is the same.
 """
 
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from anndata import AnnData
 from jaxtyping import Bool, Float
 from scipy import sparse
 
-from latentbench.data.row_blocks import RowBlocks, one_block
+from latentbench.data.row_blocks import RowBlocks, blocks_in_memory
 from latentbench.logs import logger
 from latentbench.preprocessing.pca import principal_components
 from latentbench.preprocessing.quality import Kept, Thresholds, control_quality, is_mitochondrial, totals_of, warn_without_mitochondrial
@@ -97,12 +96,12 @@ def log_normalised(counts: sparse.csr_matrix, totals: Float[np.ndarray, " obs"],
 
 def prepare_in_memory(raw: AnnData, is_empty: Bool[np.ndarray, " all_obs"], recipe: Recipe, *, where: str) -> AnnData:
     """Return prepared.h5ad's content of counts in memory (CSR int32 in X): all genes that passed, the highly variable ones marked."""
-    selection = select(raw, one_block(raw.X), is_empty, recipe, where=where)
+    selection = select(raw, blocks_in_memory(raw.X), is_empty, recipe, where=where)
     adata = raw[selection.kept.cells, selection.kept.genes].copy()
     adata.layers["counts"] = adata.X
     adata.X = log_normalised(adata.X, selection.totals, selection.target)
     adata.var["highly_variable"] = selection.highly_variable
-    variable = one_block(adata.X[:, selection.highly_variable])
+    variable = blocks_in_memory(adata.X[:, selection.highly_variable])
     adata.obsm["X_pca"], pca = principal_components(variable, selection.is_train, scale=recipe.scale, n_pcs=recipe.n_pcs)
     record_selection(adata, selection)
     record_pca(adata.uns["latentbench"], pca, recipe.n_pcs)

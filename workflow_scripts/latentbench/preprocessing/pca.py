@@ -1,7 +1,7 @@
 """Principal components: exact, fitted on training cells, the same signs every time; sparse data is made dense in small pieces at most.
 
-Cells come in blocks (obs x vars, dense or sparse) that are gone through several times: data in memory is a list of one block, data on disk
-an iterable that reads anew. Sums are in double precision, so that how the cells are cut into blocks makes no difference beyond rounding.
+Cells come in blocks (obs x vars, dense or sparse) that are gone through several times: a list of what is in memory, or an iterable that reads
+anew from disk. Sums are in double precision, so that how the cells are cut into blocks makes no difference beyond rounding.
 """
 
 from collections.abc import Callable, Iterable, Iterator

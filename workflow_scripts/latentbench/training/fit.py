@@ -134,7 +134,7 @@ def _fit_stacked(
     device: torch.device,
     on_progress: Progress,
 ) -> Fitted:
-    """Train all replicas as one stack; if the device's memory runs out, in two stacks of half as many, and so on; a replica that does not fit alone, on the CPU."""
+    """Train all replicas as one stack; if the device's memory runs out, in two of half as many, and so on; one that does not fit alone, on the CPU."""
 
     def show(done: float) -> None:
         for index in range(len(seeds)):

@@ -1,0 +1,392 @@
+"""The one training loop: the replicas of one stack through the phases of a training, resumable at any step."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from latentbench.kernels.bf16_products import has_fast_bf16, products_in_bf16
+from latentbench.kernels.log_prob import gradients_only
+from latentbench.logs import logger
+from latentbench.models.data import TrainingData
+from latentbench.models.interface import AbstractModel
+from latentbench.outcomes import Outcome
+from latentbench.random_streams import RandomStreams, drawing_from, seed_of
+from latentbench.training import interruption
+from latentbench.training.checkpoints import Checkpoints
+from latentbench.training.devices import peak_memory_mb
+from latentbench.training.early_stopping import StoppingState
+from latentbench.training.optimiser import FlatAdam
+from latentbench.training.phases import EarlyStopping, Phase
+from latentbench.training.tasks import ObservedClasses
+
+HISTORY_TYPES = {"replica": int, "epoch": int, "term": str, "split": str, "value": float}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done: the phases, and what holds for all of them (the keyword arguments of ``fit``)."""
+
+    phases: Sequence[Phase]
+    early_stopping: EarlyStopping | None
+    precision: str
+    log_every: int
+    max_minutes: float | None
+
+
+@dataclass(frozen=True)
+class ReplicaReport:
+    """How the training of one replica ended: seconds of wall time, peak memory of its process (or of the device) in MB."""
+
+    seed: int
+    status: Outcome
+    reason: str
+    seconds: float
+    peak_memory_mb: float
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained (stacked) model, its tidy history (replica, epoch, term, split, value) and a report a replica."""
+
+    model: AbstractModel
+    history: pd.DataFrame
+    reports: list[ReplicaReport]
+
+
+class TrainingLoop:
+    """The training of one stack of replicas on the device where model and data are.
+
+    Everything that changes is in ``model``, the optimiser, the two random streams and a few numbers; ``_save`` writes all of it and ``_resume`` reads it back,
+    so that a run which was stopped after any step goes on with the same bytes (on a CPU).
+    """
+
+    def __init__(
+        self,
+        model: AbstractModel,
+        data: TrainingData,
+        seeds: Sequence[int],
+        observed: ObservedClasses,
+        plan: Plan,
+        *,
+        checkpoints: Checkpoints | None = None,
+        on_progress: Callable[[float], None] = lambda done: None,
+    ) -> None:
+        if len(data.train) < 2:
+            raise ValueError(
+                f"{len(data.train)} training cell: batch normalisation needs at least 2; lower preprocessing.split.test_fraction or bring more cells"
+            )
+        self.model, self.data, self.seeds, self.observed, self.plan = model, data, list(seeds), observed, plan
+        self.checkpoints, self.on_progress = checkpoints, on_progress
+        self.y = observed.y.to(data.device)
+        self.train, self.validation = _without_validation(data, self.seeds, plan.early_stopping)
+        self.order, self.noise = (RandomStreams(self.seeds, purpose, data.device) for purpose in ("order", "noise"))
+        self.in_bf16 = plan.precision == "auto" and has_fast_bf16(data.device)
+        self.steps_an_epoch = [max(1, self.train.shape[1] // self._batch_size(phase)) for phase in plan.phases]
+        self.epochs = [phase.n_epochs(n_steps) for phase, n_steps in zip(plan.phases, self.steps_an_epoch, strict=True)]
+        self.phase = self.epoch = self.step = self.seconds_before = 0
+        self.rows: list[tuple[int, str, dict[str, list[float]]]] = []
+        self.totals: dict[str, Float[Tensor, " replicas"]] = {}
+        self.diverged_at: dict[int, tuple[int, str]] = {}
+        self.stopping = StoppingState.start(plan.early_stopping, model) if plan.early_stopping else None
+        self.timed_out = False
+
+    def run(self) -> Fitted:
+        """Train to the end, or from where a checkpoint left off.
+
+        Raises:
+            Interrupted: the process was asked to stop; the state is saved, if there is a place for it.
+        """
+        self.started = time.perf_counter()
+        resumed = self._resume()
+        was_done = self.phase == len(self.plan.phases)
+        while self.phase < len(self.plan.phases) and not self._is_over():
+            if not resumed:
+                self._begin_phase()
+            resumed = False
+            while self.epoch < self.epochs[self.phase] and not self._is_over():
+                self._train_epoch()
+                self.epoch += 1
+                self.step = 0
+            if self.epoch == self.epochs[self.phase]:
+                self.phase, self.epoch = self.phase + 1, 0
+        if self.checkpoints and not was_done and self._seconds() >= self.checkpoints.every_seconds:
+            self._save()
+        if self.stopping:
+            self.stopping.restore_best(self.model)
+        return Fitted(self.model.to("cpu"), self._history(), self._reports())
+
+    def _begin_phase(self) -> None:
+        phase = self.plan.phases[self.phase]
+        self._start_optimiser()
+        self.model.begin_phase(phase.name, self._codes_of_training_cells)
+        if len(self.plan.phases) > 1:
+            logger.info("seed %s  phase '%s'", self._names(), phase.name)
+
+    def _start_optimiser(self) -> None:
+        """Make the optimiser of a phase, and let it train the parts that the phase names."""
+        phase = self.plan.phases[self.phase]
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not phase.trains or any(f"{name}.".startswith(f"{part}.") for part in phase.trains))
+        if not any(parameter.requires_grad for parameter in self.model.parameters()):
+            raise ValueError(f"training phase '{phase.name}' trains {list(phase.trains)}: the model's parts are {sorted(dict(self.model.named_children()))}")
+        self.optimiser = FlatAdam(self.model, learning_rate=phase.learning_rate, weight_decay=phase.weight_decay)
+
+    def _train_epoch(self) -> None:
+        """Take the steps of an epoch, the first of them ``self.step``."""
+        phase, n_steps = self.plan.phases[self.phase], self.steps_an_epoch[self.phase]
+        if self.step == 0:
+            self.order_at_start, self.totals = self.order.state(), {}
+        else:
+            self.order.restore(self.order_at_start)
+        shown = self.y if self.epoch + 1 <= math.ceil(self.observed.fraction * self.epochs[self.phase]) else None
+        minibatches = self._minibatches(phase, n_steps, shown)
+        is_logged = self._is_logged()
+        wants_values = is_logged or not self.model.linear_in_log_prob
+        self.model.train()
+        for step in range(self.step, n_steps):
+            self.optimiser.learning_rate = phase.learning_rate_at(self.epoch * n_steps + step, self.epochs[self.phase] * n_steps)
+            for cells in minibatches[step]:
+                terms = self._gradient(phase, cells, shown, wants_values=wants_values)
+                if phase.clip_gradient is not None:
+                    self.optimiser.clip(phase.clip_gradient)
+                self.optimiser.step()
+            if is_logged:
+                self.totals = {name: self.totals.get(name, 0) + term.detach().mean(-1) / n_steps for name, term in terms.items()}
+            self.step = step + 1
+            self._pause_if_asked()
+        self._end_epoch(is_logged)
+
+    def _gradient(
+        self, phase: Phase, cells: Int[Tensor, "replicas batch"], shown: Int[Tensor, "replicas obs"] | None, *, wants_values: bool
+    ) -> dict[str, Float[Tensor, "replicas batch"]]:
+        """Leave in every replica's parameters the gradient of its own mean weighted loss over the cells; return the terms."""
+        y = None if shown is None else shown.gather(1, cells)
+        with drawing_from(self.noise), products_in_bf16(self.in_bf16), nullcontext() if wants_values else gradients_only():
+            terms = self.model.loss_terms(self.data.minibatch(cells, self.model.likelihood, y=y))
+        weights = phase.term_weights_at(self.epoch + 1, self.epochs[self.phase], list(terms))
+        parts = [(term, weights[name]) for name, term in terms.items() if term.requires_grad]
+        # What arrives at a cell of the mean over cells of a weighted sum of terms: no loss needs to be added up.
+        torch.autograd.backward([term for term, _ in parts], [torch.full_like(term, weight / cells.shape[1]) for term, weight in parts])
+        return terms
+
+    def _minibatches(self, phase: Phase, n_steps: int, shown: Int[Tensor, "replicas obs"] | None) -> list[list[Int[Tensor, "replicas batch"]]]:
+        """Return the minibatches of every step: one, and after every ``labelled_every``-th one of labelled cells, which are gone through again and again."""
+        size = self._batch_size(phase)
+        chosen = self.train.gather(1, self.order.permutations(self.train.shape[1]))[:, : n_steps * size].unflatten(1, (n_steps, size))
+        steps = [[chosen[:, step]] for step in range(n_steps)]
+        if phase.labelled_every is None or shown is None:
+            return steps
+        labelled = [cells[classes[cells] >= 0] for cells, classes in zip(self.train, shown, strict=True)]
+        if min(map(len, labelled)) == 0:
+            raise ValueError("training.labelled_every: no training cell shows a class; leave it out, or choose a task mode that shows some")
+        orders = [
+            cells[torch.randperm(len(cells), generator=generator, device=cells.device)]
+            for cells, generator in zip(labelled, self.order.generators, strict=True)
+        ]
+        for turn, step in enumerate(range(phase.labelled_every - 1, n_steps, phase.labelled_every)):
+            places = torch.arange(turn * size, (turn + 1) * size, device=self.train.device)
+            steps[step].append(torch.stack([cells[places % len(cells)] for cells in orders]))
+        return steps
+
+    def _end_epoch(self, is_logged: bool) -> None:
+        """Look for replicas that broke, evaluate and log, and let early stopping look."""
+        epoch = self._epochs_done() + 1
+        finite = {"parameters": sum(parameter.detach().flatten(1).sum(1) for parameter in self.model.parameters())}
+        if is_logged:
+            tested = evaluate_terms(self.model, self.data, self.seeds, self.data.test.expand(len(self.seeds), -1))
+            finite |= {**self.totals, **{f"{name} of the test cells": term for name, term in tested.items()}}
+            self._log(epoch, {"train": self.totals, "test": tested})
+            if self.stopping:
+                validated = evaluate_terms(self.model, self.data, self.seeds, self.validation)
+                self._log(epoch, {"validation": validated})
+                self.stopping.look(self.model, sum(validated.values()), epoch)
+        self.on_progress(epoch / sum(self.epochs))
+        for index, name in _non_finite(finite, set(self.diverged_at)):
+            self.diverged_at[index] = (epoch, f"non-finite '{name}' in epoch {epoch}; lower learning_rate or set clip_gradient")
+            logger.warning("replica of seed %s diverged: %s", self.seeds[index], self.diverged_at[index][1])
+        self.timed_out = self.plan.max_minutes is not None and self._seconds() > 60 * self.plan.max_minutes and not self._is_last()
+
+    def _is_logged(self) -> bool:
+        return (self.epoch + 1) % self.plan.log_every == 0 or self.epoch + 1 == self.epochs[self.phase]
+
+    def _is_last(self) -> bool:
+        return self._epochs_done() + 1 == sum(self.epochs)
+
+    def _has_stopped(self, index: int) -> bool:
+        return self.stopping is not None and index in self.stopping.stopped_at
+
+    def _last_epoch(self, index: int) -> int:
+        """Return the epoch in which a replica broke or stopped, the last one of all otherwise: what its stack does after that is not of it."""
+        if index in self.diverged_at:
+            return self.diverged_at[index][0]
+        return self.stopping.stopped_at[index] if self._has_stopped(index) else sum(self.epochs)
+
+    def _is_over(self) -> bool:
+        """Whether no replica has anything left to do."""
+        return self.timed_out or all(index in self.diverged_at or self._has_stopped(index) for index in range(len(self.seeds)))
+
+    def _epochs_done(self) -> int:
+        return sum(self.epochs[: self.phase]) + self.epoch
+
+    def _batch_size(self, phase: Phase) -> int:
+        return min(phase.batch_size, self.train.shape[1])
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def _names(self) -> str:
+        return ",".join(map(str, self.seeds))
+
+    @torch.no_grad()
+    def _codes_of_training_cells(self, chunk: int = 2048) -> Float[Tensor, "replicas train latent"]:
+        self.model.eval()
+        parts = [self.model.embed(self.data.minibatch(cells, self.model.likelihood, sampled=False)) for cells in self.train.split(chunk, dim=1)]
+        return torch.cat(parts, dim=1)
+
+    def _log(self, epoch: int, terms_of_splits: Mapping[str, Mapping[str, Float[Tensor, " replicas"]]]) -> None:
+        for split, terms in terms_of_splits.items():
+            values = {name: tensor.tolist() for name, tensor in {**terms, "loss": sum(terms.values())}.items()}
+            self.rows.append((epoch, split, values))
+            if split == "train":
+                means = "  ".join(f"{name} {np.mean(each):.4g}" for name, each in values.items())
+                logger.info("seed %s  epoch %d/%d  %s", self._names(), epoch, sum(self.epochs), means)
+
+    def _history(self) -> pd.DataFrame:
+        """Return the tidy history; ``loss`` is the sum of the terms, each with weight one."""
+        tidy = [
+            (seed, epoch, name, split, each[index])
+            for epoch, split, values in self.rows
+            for name, each in values.items()
+            for index, seed in enumerate(self.seeds)
+            if epoch <= self._last_epoch(index)
+        ]
+        frame = pd.DataFrame(tidy, columns=list(HISTORY_TYPES)) if tidy else empty_history()
+        return frame.sort_values(["replica", "split", "epoch"], kind="stable", ignore_index=True)
+
+    def _reports(self) -> list[ReplicaReport]:
+        """Return how each replica ended; the stack's time is shared out evenly."""
+        seconds = round(self._seconds() / len(self.seeds), 6)
+        done, memory, reports = self._epochs_done(), peak_memory_mb(self.data.device), []
+        for index, seed in enumerate(self.seeds):
+            status, reason = Outcome.OK, ""
+            if index in self.diverged_at:
+                status, reason = Outcome.DIVERGED, self.diverged_at[index][1]
+            elif self.timed_out and not self._has_stopped(index):
+                status, reason = (
+                    Outcome.TIMEOUT,
+                    f"stopped after training.max_minutes ({self.plan.max_minutes:g}) in epoch {done} of {sum(self.epochs)}",
+                )
+            reports.append(ReplicaReport(seed, status, reason, seconds, memory, min(done, self._last_epoch(index))))
+        return reports
+
+    def _pause_if_asked(self) -> None:
+        asked = interruption.is_requested()
+        if self.checkpoints and (asked or self.checkpoints.is_due()):
+            self._save()
+        if asked:
+            raise interruption.Interrupted(f"seed {self._names()}: asked to stop in epoch {self._epochs_done() + 1} of {sum(self.epochs)}")
+
+    def _save(self) -> None:
+        """Write everything that changes."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {"order": self.order_at_start, "noise": self.noise.state()}
+        tensors |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.moments().items()}
+        tensors |= {f"totals.{name}": tensor for name, tensor in self.totals.items()}
+        if self.stopping:
+            tensors |= {f"best.{name}": tensor for name, tensor in self.stopping.best.items()}
+        state = {
+            "position": [self.phase, self.epoch, self.step],
+            "n_steps": self.optimiser.n_steps,
+            "seconds": self._seconds(),
+            "rows": self.rows,
+            "terms": list(self.totals),
+            "diverged_at": sorted(self.diverged_at.items()),
+            "stopping": self.stopping.numbers() if self.stopping else None,
+            "timed_out": self.timed_out,
+        }
+        self.checkpoints.save(tensors, state)
+
+    def _resume(self) -> bool:
+        """Go back to the last checkpoint; return whether there is one."""
+        saved = self.checkpoints.load() if self.checkpoints else None
+        if saved is None:
+            return False
+        tensors, state = saved
+        self.phase, self.epoch, self.step = state["position"]
+        self.seconds_before, self.timed_out = state["seconds"], state["timed_out"]
+        self.rows = [(epoch, split, values) for epoch, split, values in state["rows"]]
+        self.diverged_at = {index: (epoch, reason) for index, (epoch, reason) in state["diverged_at"]}
+        with torch.no_grad():
+            for name, tensor in self.model.state_dict().items():
+                tensor.copy_(tensors[f"model.{name}"])
+        # In the order of the terms: their sum depends on it.
+        self.totals = {name: tensors[f"totals.{name}"].to(self.data.device) for name in state["terms"]}
+        if self.stopping:
+            self.stopping.resume(state["stopping"], {name: tensor.to(self.data.device) for name, tensor in _under(tensors, "best").items()})
+        self.order_at_start = tensors["order"]
+        self.noise.restore(tensors["noise"])
+        if self.phase < len(self.plan.phases):
+            self._start_optimiser()
+            self.optimiser.n_steps = state["n_steps"]
+            for name, tensor in self.optimiser.moments().items():
+                tensor.copy_(tensors[f"optimiser.{name}"])
+            self.order.restore(self.order_at_start)
+        return True
+
+
+def empty_history() -> pd.DataFrame:
+    """Return the history of a model that was not trained."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in HISTORY_TYPES.items()})
+
+
+@torch.no_grad()
+def evaluate_terms(
+    model: AbstractModel, data: TrainingData, seeds: Sequence[int], cells: Int[Tensor, "replicas cells"], *, chunk: int = 1024
+) -> dict[str, Float[Tensor, " replicas"]]:
+    """Return the per-cell mean of every loss term over ``cells``, in eval mode, no class observed, the noise the same at every call."""
+    model.eval()
+    totals: dict[str, Tensor] = {}
+    with drawing_from(RandomStreams(seeds, "evaluation", data.device)):
+        for part in cells.split(chunk, dim=1):
+            terms = model.loss_terms(data.minibatch(part, model.likelihood))
+            for name, term in terms.items():
+                totals[name] = totals.get(name, 0) + term.sum(-1) / cells.shape[1]
+    return totals
+
+
+def _without_validation(
+    data: TrainingData, seeds: Sequence[int], rule: EarlyStopping | None
+) -> tuple[Int[Tensor, "replicas train"], Int[Tensor, "replicas validation"]]:
+    """Return the cells that each replica trains on and those that its early stopping looks at: a part of the training cells, chosen by its seed."""
+    n_validation = max(1, round(rule.validation_fraction * len(data.train))) if rule else 0
+    orders = (
+        [np.random.default_rng(seed_of(seed, "validation")).permutation(len(data.train)) for seed in seeds]
+        if rule
+        else [np.arange(len(data.train))] * len(seeds)
+    )
+    cells = torch.stack([data.train[torch.from_numpy(order).to(data.train.device)] for order in orders])
+    if cells.shape[1] - n_validation < 2:
+        raise ValueError(f"early_stopping.validation_fraction {rule.validation_fraction} of {cells.shape[1]} training cells leaves fewer than 2 to train on")
+    return cells[:, n_validation:], cells[:, :n_validation]
+
+
+def _non_finite(terms: Mapping[str, Float[Tensor, " replicas"]], known: set[int]) -> list[tuple[int, str]]:
+    """Return (replica, first term that is not finite) of the replicas not yet known to have diverged."""
+    first: dict[int, str] = {}
+    for name, term in terms.items():
+        for index in (~torch.isfinite(term)).nonzero().flatten().tolist():
+            first.setdefault(index, name)
+    return [(index, name) for index, name in sorted(first.items()) if index not in known]
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}."): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")}
