@@ -89,9 +89,9 @@ def select(frame: AnnData, blocks: RowBlocks, is_empty: Bool[np.ndarray, " all_o
 
 def log_normalised(counts: sparse.csr_matrix, totals: Float[np.ndarray, " obs"], target: float) -> sparse.csr_matrix:
     """Return log(1 + counts * target / total) as CSR float32; a total may hold counts of further genes."""
-    normalised = counts.astype(np.float32)
-    normalised.data = np.log1p(counts.data * np.repeat(target / totals, np.diff(counts.indptr))).astype(np.float32)
-    return normalised
+    scaled = np.repeat(target / totals, np.diff(counts.indptr))
+    scaled *= counts.data
+    return sparse.csr_matrix((np.log1p(scaled, out=scaled).astype(np.float32), counts.indices.copy(), counts.indptr.copy()), shape=counts.shape)
 
 
 def prepare_in_memory(raw: AnnData, is_empty: Bool[np.ndarray, " all_obs"], recipe: Recipe, *, where: str) -> AnnData:
