@@ -13,8 +13,8 @@ from latentbench.distributions import (
     Poisson,
     ZeroInflatedNegativeBinomial,
     kl_divergence,
-    standard_normal,
 )
+from latentbench.kernels import latents
 from latentbench.random_streams import RandomStreams, drawing_from
 
 X = torch.tensor([[[0.0, 1, 5, 0, 120], [3, 0, 0, 2, 9]]])
@@ -36,7 +36,25 @@ def test_kl_of_normals_is_that_of_torch_and_zero_at_the_prior():
     q, p = (Normal(*torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(seed)).unbind(0)) for seed in (0, 1))
     as_torch = [torch.distributions.Normal(n.mean, torch.exp(n.log_variance / 2)) for n in (q, p)]
     torch.testing.assert_close(kl_divergence(q, p), torch.distributions.kl_divergence(*as_torch).sum(-1))
-    assert torch.equal(kl_divergence(standard_normal(q), standard_normal(q)), torch.zeros(3, 4))
+    zeros = Normal(torch.zeros(3, 4, 6), torch.zeros(3, 4, 6))
+    assert torch.equal(kl_divergence(zeros, zeros), torch.zeros(3, 4))
+    torch.testing.assert_close(q.kl_from_standard(), kl_divergence(q, zeros))
+    assert torch.equal(zeros.kl_from_standard(), torch.zeros(3, 4))
+
+
+def test_gradients_of_samples_and_divergences_are_those_of_finite_differences():
+    mean, log_variance, noise = (torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
+    assert torch.autograd.gradcheck(lambda *q: latents.reparameterised(*q, noise.detach()), (mean, log_variance))
+    assert torch.autograd.gradcheck(latents.kl_from_standard_normal, (mean, log_variance))
+
+
+def test_a_log_variance_that_is_shared_has_the_gradient_of_all_its_samples():
+    shared = torch.zeros(1, 1, 1, requires_grad=True)
+    with drawing_from(RandomStreams([0], "test")):
+        (gradient,) = torch.autograd.grad(Normal(torch.zeros(1, 5, 2), shared).rsample().sum(), shared)
+    with drawing_from(RandomStreams([0], "test")):
+        noise = Normal(torch.zeros(1, 5, 2), torch.zeros(1, 1, 1)).rsample()
+    torch.testing.assert_close(gradient, noise.sum().view(1, 1, 1) / 2)
 
 
 def test_normal_samples_have_its_moments():

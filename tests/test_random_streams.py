@@ -30,3 +30,12 @@ def test_permutations_are_permutations_and_differ_between_replicas():
     orders = RandomStreams([0, 1], "order").permutations(50)
     assert torch.equal(orders.sort(1).values, torch.arange(50).expand(2, -1))
     assert not torch.equal(orders[0], orders[1])
+
+
+def test_bits_are_uniform_over_all_16_bit_numbers_and_each_replica_has_its_own():
+    bits = RandomStreams([0, 1], "test").bits((2, 300, 333))
+    assert bits.dtype == torch.int16
+    counts = torch.histc(bits.float(), bins=16, min=-(2**15), max=2**15)
+    assert (counts / counts.sum() - 1 / 16).abs().max() < 1e-3
+    assert not torch.equal(bits[0], bits[1])
+    assert torch.equal(bits[1], RandomStreams([1], "test").bits((1, 300, 333))[0])

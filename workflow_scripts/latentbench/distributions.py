@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from latentbench.kernels import latents
 from latentbench.kernels import log_prob as kernels
 from latentbench.kernels.reference import continuous_bernoulli_mean
 from latentbench.kernels.sparse_rows import SparseCells
@@ -49,12 +50,11 @@ class Normal:
 
     def rsample(self) -> Float[Tensor, "*any dims"]:
         """Return one reparameterised sample, its noise drawn from the active random streams."""
-        return self.mean + torch.exp(0.5 * self.log_variance) * standard_normal_like(self.mean)
+        return latents.reparameterised(self.mean, self.log_variance.expand_as(self.mean), standard_normal_like(self.mean))
 
-
-def standard_normal(like: Normal) -> Normal:
-    """Return N(0, I) of the shape of ``like``."""
-    return Normal(torch.zeros_like(like.mean), torch.zeros_like(like.mean))
+    def kl_from_standard(self) -> Float[Tensor, "*any"]:
+        """Return KL(self || N(0, I)), summed over the last axis."""
+        return latents.kl_from_standard_normal(self.mean, self.log_variance)
 
 
 def kl_divergence(q: Normal, p: Normal) -> Float[Tensor, "*any"]:

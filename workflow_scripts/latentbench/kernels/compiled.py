@@ -168,12 +168,12 @@ def _digamma_rest(z):
 @njit(**COMPILED)
 @no_type_check
 def _tabulate_risings(inverse_theta, risings):
-    """Fill row k with R(k, theta) of every gene, k up to ``N_TABULATED``."""
+    """Fill row k with R(k, theta) - log k! of every gene, k up to ``N_TABULATED``."""
     risings[0] = _ZERO
     for k in range(N_TABULATED):
-        row, following = risings[k], risings[k + 1]
+        row, following, log_next = risings[k], risings[k + 1], np.float32(math.log(k + 1.0))
         for gene in range(inverse_theta.shape[0]):
-            following[gene] = row[gene] + log1p_of_positive(np.float32(k) * inverse_theta[gene])
+            following[gene] = row[gene] + log1p_of_positive(np.float32(k) * inverse_theta[gene]) - log_next
 
 
 @njit(**COMPILED)
@@ -195,10 +195,11 @@ def _rising(count, gene, theta, risings):
     if k != count:
         return log_rising(np.float64(count), np.float64(theta[gene]))[0] - math.lgamma(np.float64(count) + 1)
     if k <= N_TABULATED:
-        return risings[k, gene] - _LOG_FACTORIALS[k]
+        return np.float64(risings[k, gene])
     above, inverse = np.float64(k - N_TABULATED), 1 / np.float64(theta[gene])
     growth = _stirling_growth(above, theta[gene] + N_TABULATED)[0]
-    return risings[N_TABULATED, gene] + growth + above * math.log1p(N_TABULATED * inverse) - _log_factorial(count)
+    above_table = growth + above * math.log1p(N_TABULATED * inverse)
+    return risings[N_TABULATED, gene] + _LOG_FACTORIALS[N_TABULATED] + above_table - _log_factorial(count)
 
 
 @njit(**COMPILED)
@@ -368,7 +369,8 @@ def negative_binomial(values, columns, starts, x_samples, logits, stride, librar
     risings = np.empty((N_TABULATED + 1, n_vars), np.float32)
     x, weights, row_logits, row_zi = np.zeros(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.float32)
     for replica in range(n_replicas):
-        inverse_theta = _ONE / theta[replica]
+        row_theta = theta[replica]
+        inverse_theta = _ONE / row_theta
         _tabulate_risings(inverse_theta, risings)
         for x_sample in range(x_samples):
             for cell in range(n_obs):
@@ -377,16 +379,16 @@ def negative_binomial(values, columns, starts, x_samples, logits, stride, librar
                 _set_entries(values, columns, begin, end, x)
                 constant = 0.0
                 for k in range(begin, end):
-                    constant += _rising(values[k], columns[k], theta[replica], risings)
+                    constant += _rising(values[k], columns[k], row_theta, risings)
                 for sample in range(0 if x_samples == 1 else x_sample, n_samples if x_samples == 1 else x_sample + 1):
                     row = (replica * n_samples + sample) * n_obs + cell
                     size = library_size[replica, sample, cell]
                     _load_row(logits[row * stride : row * stride + n_vars], row_logits)
                     if zi_logits is None:
-                        value = _negative_binomial_value(x, row_logits, size, theta[replica], inverse_theta, weights)
+                        value = _negative_binomial_value(x, row_logits, size, row_theta, inverse_theta, weights)
                     else:
                         _load_row(zi_logits[row * zi_stride : row * zi_stride + n_vars], row_zi)
-                        value = _zero_inflated_value(x, row_logits, row_zi, size, theta[replica], inverse_theta, weights)
+                        value = _zero_inflated_value(x, row_logits, row_zi, size, row_theta, inverse_theta, weights)
                     log_prob[replica, sample, cell] = value + constant
                 _clear_entries(columns, begin, end, x)
 
@@ -404,8 +406,10 @@ def negative_binomial_gradient(
     through_mean, through_theta, through_zi = np.empty(n_vars, np.float32), np.empty(n_vars, np.float32), np.empty(n_vars, np.float32)
     d_log_theta[:] = _ZERO
     for replica in range(n_replicas):
-        inverse_theta = _ONE / theta[replica]
+        row_theta = theta[replica]
+        inverse_theta = _ONE / row_theta
         _tabulate_slopes(inverse_theta, slopes)
+        row_d_log_theta = d_log_theta[replica]
         for x_sample in range(x_samples):
             for cell in range(n_obs):
                 x_row = (replica * x_samples + x_sample) * n_obs + cell
@@ -422,14 +426,14 @@ def negative_binomial_gradient(
                             x,
                             row_logits,
                             size,
-                            theta[replica],
+                            row_theta,
                             inverse_theta,
                             weight,
                             weights,
                             through_mean,
                             through_theta,
                             d_logits[row * n_vars : (row + 1) * n_vars],
-                            d_log_theta[replica],
+                            row_d_log_theta,
                         )
                     else:
                         _load_row(zi_logits[row * zi_stride : row * zi_stride + n_vars], row_zi)
@@ -438,7 +442,7 @@ def negative_binomial_gradient(
                             row_logits,
                             row_zi,
                             size,
-                            theta[replica],
+                            row_theta,
                             inverse_theta,
                             weight,
                             weights,
@@ -446,11 +450,11 @@ def negative_binomial_gradient(
                             through_theta,
                             through_zi,
                             d_logits[row * n_vars : (row + 1) * n_vars],
-                            d_log_theta[replica],
+                            row_d_log_theta,
                             d_zi_logits[row * n_vars : (row + 1) * n_vars],
                         )
                 for k in range(begin, end):
-                    d_log_theta[replica, columns[k]] += total_upstream * (_slope(values[k], columns[k], theta[replica], slopes) - values[k])
+                    row_d_log_theta[columns[k]] += total_upstream * (_slope(values[k], columns[k], row_theta, slopes) - values[k])
                 _clear_entries(columns, begin, end, x)
 
 

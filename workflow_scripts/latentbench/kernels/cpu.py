@@ -180,7 +180,7 @@ def _sparse(x: Counts, logits: PerVar) -> tuple[np.ndarray, np.ndarray, np.ndarr
     rows = dense.reshape(-1, dense.shape[-1])
     of_row, columns = np.nonzero(rows)
     starts = np.concatenate([[0], np.cumsum(np.bincount(of_row, minlength=len(rows)))])
-    return rows[of_row, columns], columns.astype(np.int32), starts, dense.shape[1]
+    return rows[of_row, columns], columns.astype(np.uint32), starts, dense.shape[1]
 
 
 def _dense(x: Counts, logits: PerVar) -> np.ndarray:

@@ -177,7 +177,7 @@ def transposed_rows_times_matrix(values, columns, starts, matrix, product):
 @njit(cache=True, **COMPILED)
 @no_type_check
 def gather_rows(values, columns, starts, rows, new_starts, new_values, new_columns):
-    """Copy the named rows of a CSR matrix, whatever its types, to float32 values and int32 columns."""
+    """Copy the named rows of a CSR matrix, whatever its types, to float32 values and uint32 columns."""
     for i in range(rows.shape[0]):
         first, offset = starts[rows[i]], new_starts[i]
         for k in range(new_starts[i + 1] - offset):

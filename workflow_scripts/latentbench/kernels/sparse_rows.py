@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import BFloat16, Float, Int, Integer, Real
+from jaxtyping import BFloat16, Float, Int, Integer, Real, UInt
 from scipy import sparse
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -17,7 +17,7 @@ class SparseCells:
     """
 
     values: Float[np.ndarray, " nonzeros"]
-    columns: Int[np.ndarray, " nonzeros"]
+    columns: UInt[np.ndarray, " nonzeros"]
     starts: Int[np.ndarray, " rows_plus_one"]
     n_replicas: int
     n_obs: int
@@ -90,7 +90,7 @@ class SparseRows:
         rows = cells.reshape(-1).numpy()
         starts = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(self.starts[rows + 1] - self.starts[rows], out=starts[1:])
-        values, columns = np.empty(starts[-1], np.float32), np.empty(starts[-1], np.int32)
+        values, columns = np.empty(starts[-1], np.float32), np.empty(starts[-1], np.uint32)
         sparse_products.gather_rows(self.values, self.columns, self.starts, rows, starts, values, columns)
         return SparseCells(values, columns, starts, len(cells), cells.shape[1], self.n_vars, self.density)
 

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentbench.kernels.bf16_products import bf16_linear, uses_bf16
+from latentbench.kernels.hidden_units import lowest_kept, normalise_relu_drop
 from latentbench.kernels.sparse_rows import SparseCells, sparse_linear
-from latentbench.random_streams import uniform_like
+from latentbench.random_streams import bits_like
 
 ACTIVATIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "softplus": F.softplus, "tanh": torch.tanh}
 
 
-SPARSE_BELOW, SPARSE_BELOW_IN_BF16 = 0.24, 0.12
+SPARSE_BELOW, SPARSE_BELOW_IN_BF16 = 0.24, 0.2
 """Shares of non-zeros up to which the product of sparse rows in float32 is faster than the dense one in float32, in bfloat16 (docs/performance.md)."""
 
 
@@ -58,59 +59,49 @@ class Linear(nn.Module):
         return y.unflatten(1, x.shape[1:-1])
 
 
-class BatchNorm(nn.Module):
-    """Batch normalisation over every axis but replicas and features (Ioffe and Szegedy 2015).
+class HiddenUnits(nn.Module):
+    """What follows a hidden linear layer: batch normalisation over every axis but replicas and features (Ioffe and Szegedy 2015), an activation, dropout.
 
-    ``eps`` is scVI's, ``momentum`` is not: with its .01 the running statistics lag behind for hundreds of steps, which is all that a small data set gets.
+    ``eps`` is scVI's, ``momentum`` is not: with its .01 the running statistics lag behind for hundreds of steps, which is all that a small data set gets. The
+    mask of the dropout comes from the active random streams, so that a replica's mask does not depend on its neighbours.
     """
 
-    def __init__(self, n_features: int, *, momentum: float = 0.05, eps: float = 1e-3) -> None:
+    def __init__(self, n_features: int, *, activation: str, dropout: float, batch_norm: bool, momentum: float = 0.05, eps: float = 1e-3) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(1, n_features))
-        self.bias = nn.Parameter(torch.zeros(1, n_features))
-        self.register_buffer("running_mean", torch.zeros(1, n_features))
-        self.register_buffer("running_variance", torch.ones(1, n_features))
+        self.activation, self.dropout, self.batch_norm = activation, dropout, batch_norm
         self.momentum, self.eps = momentum, eps
+        if batch_norm:
+            self.weight = nn.Parameter(torch.ones(1, n_features))
+            self.bias = nn.Parameter(torch.zeros(1, n_features))
+            self.register_buffer("running_mean", torch.zeros(1, n_features))
+            self.register_buffer("running_variance", torch.ones(1, n_features))
 
     def forward(self, x: Float[Tensor, "replicas *samples obs features"]) -> Float[Tensor, "replicas *samples obs features"]:
-        """Normalise by the minibatch's statistics in training, by the running ones otherwise."""
+        """Normalise by the minibatch's statistics in training, by the running ones otherwise; activate; drop units in training only."""
         rows = x.flatten(1, -2)
+        drops = self.training and self.dropout > 0
+        bits = bits_like(rows) if drops else None
+        if self.training and self.batch_norm and self.activation == "relu" and rows.device.type == "cpu" and rows.dtype == torch.float32:
+            state = {"running_mean": self.running_mean, "running_variance": self.running_variance, "momentum": self.momentum, "eps": self.eps}
+            return normalise_relu_drop(rows, self.weight, self.bias, **state, bits=bits, dropped=self.dropout if drops else 0.0).view(x.shape)
+        if self.batch_norm:
+            rows = self._normalised(rows)
+        rows = ACTIVATIONS[self.activation](rows)
+        if drops:
+            rows = rows * (bits >= lowest_kept(self.dropout)) / (1 - self.dropout)
+        return rows.view(x.shape)
+
+    def _normalised(self, rows: Float[Tensor, "replicas rows features"]) -> Float[Tensor, "replicas rows features"]:
         replicas, n_rows, features = rows.shape
         # Replicas become features: each keeps its own statistics.
         columns = rows.transpose(0, 1).reshape(n_rows, replicas * features)
         state = [tensor.view(-1) for tensor in (self.running_mean, self.running_variance, self.weight, self.bias)]
         normalised = F.batch_norm(columns, *state, training=self.training, momentum=self.momentum, eps=self.eps)
-        return normalised.view(n_rows, replicas, features).transpose(0, 1).reshape(x.shape)
-
-
-class Dropout(nn.Module):
-    """Dropout whose mask comes from the active random streams, so that a replica's mask does not depend on its neighbours."""
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
-        """Zero each value with probability p and scale the others by 1 / (1 - p), in training only."""
-        if not self.training or self.p == 0:
-            return x
-        return x * (uniform_like(x) >= self.p) / (1 - self.p)
-
-
-class Activation(nn.Module):
-    """An elementwise activation by name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.function = ACTIVATIONS[name]
-
-    def forward(self, x: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
-        """Apply it."""
-        return self.function(x)
+        return normalised.view(n_rows, replicas, features).transpose(0, 1)
 
 
 class MLP(nn.Sequential):
-    """``n_layers`` hidden layers (Linear, BatchNorm, activation, Dropout), then a linear output layer."""
+    """``n_layers`` hidden layers (a linear one, then its ``HiddenUnits``), then a linear output layer."""
 
     def __init__(
         self, n_in: int, n_out: int, *, n_hidden: int, n_layers: int = 1, activation: str = "relu", dropout: float = 0.0, batch_norm: bool = True
@@ -121,9 +112,7 @@ class MLP(nn.Sequential):
             for width_in, width_out in pairwise(widths)
             for layer in (
                 Linear(width_in, width_out, bias=not batch_norm),
-                *([BatchNorm(width_out)] if batch_norm else []),
-                Activation(activation),
-                Dropout(dropout),
+                HiddenUnits(width_out, activation=activation, dropout=dropout, batch_norm=batch_norm),
             )
         ]
         super().__init__(*hidden, Linear(widths[-1], n_out))

@@ -20,7 +20,7 @@ from torch.distributions import Dirichlet
 from torch.distributions import kl_divergence as torch_kl_divergence
 from torch.nn import functional as F
 
-from latentbench.distributions import Distribution, Normal, kl_divergence, standard_normal
+from latentbench.distributions import Distribution, Normal, kl_divergence
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, soft_clip
 from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
@@ -78,7 +78,7 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
             "kl_z": torch.einsum("rok,rko->ro", qy.weights, kl_divergence(each_component, self.pz(w))),
-            "kl_w": kl_divergence(qw, standard_normal(qw)),
+            "kl_w": qw.kl_from_standard(),
             **self.dirichlet_terms(qy, z),
             "classification": qy.classification,
         }

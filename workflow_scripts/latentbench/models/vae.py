@@ -11,7 +11,7 @@ covariates (Lopez 2018). beta (Higgins 2017) is the weight of ``kl_z``: ``traini
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, kl_divergence, standard_normal
+from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.interface import AbstractModel, Minibatch
@@ -52,7 +52,7 @@ class VariationalAutoencoder(AbstractModel):
         """Return the two terms of equation (3), the expectation from one sample of z."""
         qz = self.posterior(minibatch)
         px = self.px(qz.rsample(), minibatch)
-        return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": kl_divergence(qz, standard_normal(qz))}
+        return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": qz.kl_from_standard()}
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""

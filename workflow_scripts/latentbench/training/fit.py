@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import torch
 
-from latentbench.kernels.log_prob import load_backend
 from latentbench.logs import logger
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractModel
@@ -108,9 +107,10 @@ def _fit_side_by_side(
     on_progress: Progress,
 ) -> Fitted:
     """Train each replica in a process of its own; if memory runs out, those that died again with fewer beside them, at last alone."""
-    load_backend(torch.device("cpu"), torch.float32)  # before the workers are forked, so that none of them has to import it
+    torch.set_num_threads(1)
     parts: dict[int, Fitted | Died] = {}
     replicas = unstack_replicas(model)
+    TrainingLoop(copy.deepcopy(replicas[0]), data, seeds[:1], observed.of([0]), plan).load_kernels()
     while unfinished := [index for index in range(len(seeds)) if not isinstance(parts.get(index), Fitted)]:
         calls = [(replicas[index], data, [seeds[index]], observed.of([index]), plan, checkpoints) for index in unfinished]
         answers = side_by_side(_train, calls, n_workers=n_workers, on_progress=lambda index, done, of=unfinished: on_progress(of[index], done))

@@ -124,6 +124,15 @@ class TrainingLoop:
             self.stopping.restore_best(self.model)
         return Fitted(self.model.to("cpu"), self._history(), self._reports())
 
+    def load_kernels(self) -> None:
+        """Take a step and throw it away: what is compiled is then loaded for all processes that are forked from this one."""
+        self._start_optimiser()
+        self.model.train()
+        cells = self.train[:, : self._batch_size(self.plan.phases[0])]
+        self._gradient(self.plan.phases[0], cells, None, wants_values=True)
+        self.optimiser.step()
+        evaluate_terms(self.model, self.data, self.seeds, cells)
+
     def _begin_phase(self) -> None:
         phase = self.plan.phases[self.phase]
         self._start_optimiser()
