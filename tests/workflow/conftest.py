@@ -37,11 +37,16 @@ class Workspace:
     workflow: Path
     folder: Path
 
-    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+    def command(self, *arguments: str, cores: int = 2) -> list[str]:
+        """Return the words of a Snakemake run on the tiny study."""
         fixed = ["-s", self.workflow / "Snakefile", "--directory", self.folder, "--cores", cores, "--workflow-profile", self.workflow / "profiles/default"]
         # The config file comes last: its option takes every word that follows.
         command = [sys.executable, "-m", "snakemake", *arguments, *fixed, "--configfile", self.folder / "tiny.yaml"]
-        return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600, check=False)
+        return [str(word) for word in command]
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+        """Run Snakemake on the tiny study."""
+        return subprocess.run(self.command(*arguments, cores=cores), capture_output=True, text=True, timeout=600, check=False)
 
     def jobs(self, *arguments: str) -> set[str]:
         """Return the message of every job of a dry run."""
@@ -63,6 +68,12 @@ def make_workspace(folder: Path) -> Workspace:
     (working / "tiny.yaml").write_text(TINY)
     (working / "tiny_models.yaml").write_text(TINY_MODELS)
     return Workspace(workflow, working)
+
+
+@pytest.fixture(scope="session", name="make_workspace")
+def _make_workspace():
+    """A factory: a folder -> a workspace in it."""
+    return make_workspace
 
 
 @pytest.fixture

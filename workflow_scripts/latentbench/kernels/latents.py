@@ -1,4 +1,4 @@
-"""What every variational model does with q(z | x): draw from it and take its divergence from N(0, I). Small tensors: what counts is how few operations there are."""
+"""What a variational model does with q(z | x): draw from it, take its divergence from N(0, I). Small tensors: the fewer operations, the better."""
 
 import torch
 from jaxtyping import Float

@@ -140,6 +140,7 @@ def _fit_stacked(
         for index in range(len(seeds)):
             on_progress(index, done)
 
+    torch.set_float32_matmul_precision("high" if plan.precision == "auto" else "highest")  # products that stay in float32: by TF32, or exactly
     try:
         return _train(copy.deepcopy(model).to(device), data.to(device), seeds, observed, plan, checkpoints, show)
     except torch.OutOfMemoryError as error:
