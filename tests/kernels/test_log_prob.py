@@ -3,8 +3,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from latentbench.kernels import cpu, log_prob, reference
+from latentbench.kernels.sparse_rows import sparse_rows
 
 KERNELS = {
     "negative_binomial": ("scale_logits", "log_theta"),
@@ -12,13 +14,14 @@ KERNELS = {
     "poisson": ("scale_logits",),
     "bernoulli": ("scale_logits",),
     "continuous_bernoulli": ("scale_logits",),
+    "gaussian": ("scale_logits", "log_variance"),
 }
 COUNTS = ("negative_binomial", "zero_inflated_negative_binomial", "poisson")
 
 
 def call(name: str, case: dict[str, torch.Tensor], *parameters: torch.Tensor) -> torch.Tensor:
     """Call a kernel with the data it takes, in the precision of its parameters; images read a grey value for a count."""
-    x, size = (case[key].to(parameters[0].dtype) for key in ("x", "library_size"))
+    x, size = (case[key].to(torch.promote_types(parameters[0].dtype, torch.float32)) for key in ("x", "library_size"))
     return getattr(log_prob, name)(*((x, size) if name in COUNTS else (x % 8 / 7,)), *parameters)
 
 
@@ -35,6 +38,7 @@ def make_case(seed: int, *, replicas: int = 2, samples: tuple[int, ...] = (), ob
         "scale_logits": rng.uniform(-logit_range, logit_range, (replicas, *samples, obs, n_vars)),
         "log_theta": rng.uniform(*log_theta_range, (replicas, *ones, 1, n_vars)),
         "zi_logits": rng.uniform(-logit_range, logit_range, (replicas, *samples, obs, n_vars)),
+        "log_variance": rng.uniform(-3, 3, (replicas, *ones, 1, 1)),
     }
     # Representable in float32, so that both precisions see the same numbers.
     return {name: torch.from_numpy(array.astype(np.float32).astype(np.float64)) for name, array in case.items()}
@@ -154,7 +158,51 @@ def test_without_gradients_the_value_is_the_same():
     assert not value.requires_grad
 
 
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("samples", [(), (3,)])
+def test_logits_in_bfloat16_are_read_exactly_and_their_gradient_is_rounded_once(name, samples):
+    case = make_case(11, samples=samples, n_vars=21)
+    for key in ("scale_logits", "zi_logits"):
+        case[key] = case[key].bfloat16().double()
+    results = []
+    for kind in (torch.bfloat16, torch.float32):
+        parameters = [case[key].to(kind if key.endswith("logits") else torch.float32).requires_grad_() for key in KERNELS[name]]
+        value = call(name, case, *parameters)
+        results.append([value, *torch.autograd.grad(value.sum(), parameters)])
+    (value, *rounded), (same_value, *exact) = results
+    assert torch.equal(value, same_value)
+    for one, other, key in zip(rounded, exact, KERNELS[name], strict=True):
+        assert torch.equal(one, other.bfloat16() if key.endswith("logits") else other)
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("samples", [(), (3,)])
+def test_sparse_counts_give_the_bytes_of_dense_ones(name, samples):
+    case = {key: tensor.float() for key, tensor in make_case(12, samples=samples, n_vars=21).items()}
+    counts = case["x"].reshape(2, 3, 21)
+    rows = sparse_rows(sparse.csr_array(counts.reshape(6, 21).numpy())).gather(torch.arange(6).view(2, 3))
+    results = []
+    for x in (case["x"], rows.unsqueeze(1) if samples else rows):
+        parameters = [case[key].clone().requires_grad_() for key in KERNELS[name]]
+        value = getattr(log_prob, name)(x, case["library_size"], *parameters)
+        results.append([value, *torch.autograd.grad(value.sum(), parameters)])
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+def test_a_value_that_nobody_wants_is_nan_and_the_gradient_is_there():
+    case = make_case(13)
+    logits = case["scale_logits"].float().requires_grad_()
+    with log_prob.gradients_only():
+        value = call("poisson", case, logits)
+        with torch.no_grad():
+            assert torch.isfinite(call("poisson", case, logits)).all(), "where no gradient will be asked for, the value is what is wanted"
+    assert torch.isnan(value).all()
+    (gradient,) = torch.autograd.grad(value.sum(), logits)
+    torch.testing.assert_close(gradient.double(), torch.autograd.grad(call("poisson", case, logits).sum(), logits)[0].double())
+
+
 def test_the_backend_follows_device_and_precision():
+    assert log_prob.load_backend(torch.device("cpu"), torch.bfloat16) is cpu
     assert log_prob.load_backend(torch.device("cpu"), torch.float32) is cpu
     assert log_prob.load_backend(torch.device("cpu"), torch.float64) is reference
     assert log_prob.load_backend(torch.device("cuda"), torch.float32) is reference

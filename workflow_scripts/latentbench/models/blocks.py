@@ -56,7 +56,7 @@ class Linear(nn.Module):
             y = torch.bmm(rows, self.weight)
         else:
             y = torch.baddbmm(self.bias, rows, self.weight)
-        return y.unflatten(1, x.shape[1:-1])
+        return y if x.ndim == 3 else y.unflatten(1, x.shape[1:-1])
 
 
 class HiddenUnits(nn.Module):
@@ -83,7 +83,8 @@ class HiddenUnits(nn.Module):
         bits = bits_like(rows) if drops else None
         if self.training and self.batch_norm and self.activation == "relu" and rows.device.type == "cpu" and rows.dtype == torch.float32:
             state = {"running_mean": self.running_mean, "running_variance": self.running_variance, "momentum": self.momentum, "eps": self.eps}
-            return normalise_relu_drop(rows, self.weight, self.bias, **state, bits=bits, dropped=self.dropout if drops else 0.0).view(x.shape)
+            y = normalise_relu_drop(rows, self.weight, self.bias, **state, bits=bits, dropped=self.dropout if drops else 0.0)
+            return y if x.ndim == 3 else y.view(x.shape)
         if self.batch_norm:
             rows = self._normalised(rows)
         rows = ACTIVATIONS[self.activation](rows)

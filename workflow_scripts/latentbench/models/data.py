@@ -73,13 +73,13 @@ class TrainingData:
 
         ``y`` are the observed classes (none: all -1). ``sampled`` False leaves out the likelihood's own randomness (binarisation), as embedding a cell should.
         """
-        raw = self.x.gather(cells) if isinstance(self.x, SparseRows) else self.x[cells].float()
+        raw = self.x.gather(cells) if isinstance(self.x, SparseRows) else _rows(self.x, cells).float()
         if likelihood.binarises and isinstance(raw, SparseCells):
             raw = raw.to_dense()
         x = likelihood.observe(raw) if sampled else raw
         hidden = torch.full_like(cells, -1) if y is None else y
         scored = x.to_dense() if isinstance(x, SparseCells) and likelihood.layer != "counts" else x
-        return Minibatch(likelihood.encoder_input(x), scored, self.library_size[cells], hidden)
+        return Minibatch(likelihood.encoder_input(x), scored, _rows(self.library_size, cells), hidden)
 
 
 def read_training_data(path: str | Path, *, layer: str) -> TrainingData:
@@ -115,6 +115,11 @@ def _read_matrix(stored: h5py.Group | h5py.Dataset, modelled: Int[np.ndarray, " 
     if n_stored <= SPARSE_BELOW * matrix.shape[0] * matrix.shape[1]:
         return sparse_rows(sparse.csr_array(matrix))
     return torch.from_numpy(np.ascontiguousarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float32))
+
+
+def _rows(values: Shaped[Tensor, "obs columns"], cells: Int[Tensor, "replicas batch"]) -> Shaped[Tensor, "replicas batch columns"]:
+    """Return the rows of some cells: by index_select, which costs a fraction of what indexing with square brackets does."""
+    return values.index_select(0, cells.reshape(-1)).view(*cells.shape, -1)
 
 
 def _is_mappable(stored: h5py.Dataset) -> bool:
