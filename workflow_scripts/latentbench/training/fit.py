@@ -19,6 +19,9 @@ from latentbench.training.replicas import stack_replicas, unstack_replicas
 from latentbench.training.tasks import ObservedClasses
 from latentbench.training.workers import Died, side_by_side
 
+STACKED_BELOW = 300_000
+"""Parameters of a replica below which replicas are stacked on a CPU too."""
+
 
 def fit(
     model: AbstractModel,
@@ -49,7 +52,7 @@ def fit(
     """Train every replica of ``model`` by Adam on minibatches of the training cells.
 
     Each replica has its own minibatch order and noise, from streams seeded by its seed, so its result does not depend on the others.
-    On a CPU replicas run side by side on ``n_workers`` processes of one thread; on a GPU they are stacked.
+    On a CPU replicas run side by side on ``n_workers`` processes of one thread (small ones stacked in each); on a GPU they are all stacked.
 
     Args:
         model: the stacked model of ``seeds``; left unchanged.
@@ -106,22 +109,42 @@ def _fit_side_by_side(
     n_workers: int,
     on_progress: Progress,
 ) -> Fitted:
-    """Train each replica in a process of its own; if memory runs out, those that died again with fewer beside them, at last alone."""
+    """Train in processes of their own, each replica alone or, where a step is little work, as many stacked as share them out evenly.
+
+    If memory runs out, what died is trained again with fewer processes beside it, at last alone.
+    """
     torch.set_num_threads(1)
-    parts: dict[int, Fitted | Died] = {}
     replicas = unstack_replicas(model)
-    TrainingLoop(copy.deepcopy(replicas[0]), data, seeds[:1], observed.of([0]), plan).load_kernels()
-    while unfinished := [index for index in range(len(seeds)) if not isinstance(parts.get(index), Fitted)]:
-        calls = [(replicas[index], data, [seeds[index]], observed.of([index]), plan, checkpoints) for index in unfinished]
-        answers = side_by_side(_train, calls, n_workers=n_workers, on_progress=lambda index, done, of=unfinished: on_progress(of[index], done))
-        parts |= dict(zip(unfinished, answers, strict=True))
-        died = {index: parts[index].reason for index in unfinished if isinstance(parts[index], Died)}
+    groups = _shared_out(len(seeds), n_workers) if is_little_work(replicas[0]) else [[index] for index in range(len(seeds))]
+    stacks = [stack_replicas([replicas[index] for index in group]) for group in groups]
+    calls = [(stack, data, [seeds[index] for index in group], observed.of(group), plan, checkpoints) for stack, group in zip(stacks, groups, strict=True)]
+    TrainingLoop(copy.deepcopy(stacks[0]), data, calls[0][2], calls[0][3], plan).load_kernels()
+    parts: dict[int, Fitted | Died] = {}
+    while unfinished := [number for number in range(len(groups)) if not isinstance(parts.get(number), Fitted)]:
+
+        def show(call: int, done: float, of: Sequence[int] = unfinished) -> None:
+            for index in groups[of[call]]:
+                on_progress(index, done)
+
+        parts |= dict(zip(unfinished, side_by_side(_train, [calls[number] for number in unfinished], n_workers=n_workers, on_progress=show), strict=True))
+        died = {number: parts[number].reason for number in unfinished if isinstance(parts[number], Died)}
         if not died or n_workers == 1:
             break
         n_workers = max(1, n_workers // 2)
-        for index, reason in died.items():
-            logger.warning("seed %s: %s; training it again with %d replica(s) at a time", seeds[index], reason, n_workers)
-    return _joined([_or_out_of_memory(parts[index], replicas[index], seed) for index, seed in enumerate(seeds)])
+        for number, reason in died.items():
+            logger.warning("seed %s: %s; training it again with %d process(es) at a time", calls[number][2], reason, n_workers)
+    return _joined([_or_out_of_memory(parts[number], call[0], call[2]) for number, call in enumerate(calls)], seeds)
+
+
+def is_little_work(replica: AbstractModel) -> bool:
+    """Whether a step of one replica takes longer to ask for than to do, so that a stack of replicas costs hardly more (docs/performance.md)."""
+    return sum(parameter.numel() for parameter in replica.parameters()) < STACKED_BELOW
+
+
+def _shared_out(n_replicas: int, n_workers: int) -> list[list[int]]:
+    """Return the replicas of each worker."""
+    n_stacks = min(n_workers, n_replicas)
+    return [list(range(first, n_replicas, n_stacks)) for first in range(n_stacks)]
 
 
 def _fit_stacked(
@@ -164,7 +187,7 @@ def _fit_stacked(
         )
         for indices in (range(half), range(half, len(seeds)))
     ]
-    return _joined(parts)
+    return _joined(parts, seeds)
 
 
 def _train(
@@ -180,19 +203,21 @@ def _train(
     return TrainingLoop(model, data, seeds, observed, plan, checkpoints=own, on_progress=on_progress).run()
 
 
-def _or_out_of_memory(part: Fitted | Died, replica: AbstractModel, seed: int) -> Fitted:
-    """Return the training, or for a replica that died even alone its weights before it, typed."""
+def _or_out_of_memory(part: Fitted | Died, stack: AbstractModel, seeds: Sequence[int]) -> Fitted:
+    """Return the training, or of a stack that died even alone its weights before it, typed."""
     if isinstance(part, Fitted):
         return part
-    logger.warning("seed %s: %s", seed, part.reason)
-    report = ReplicaReport(seed, Outcome.OOM, part.reason, 0.0, 0.0, 0)
-    return Fitted(replica, empty_history(), [report])
+    logger.warning("seed %s: %s", seeds, part.reason)
+    return Fitted(stack, empty_history(), [ReplicaReport(seed, Outcome.OOM, part.reason, 0.0, 0.0, 0) for seed in seeds])
 
 
-def _joined(parts: Sequence[Fitted]) -> Fitted:
+def _joined(parts: Sequence[Fitted], seeds: Sequence[int]) -> Fitted:
+    """Return the parts as one, replicas in the order of ``seeds``."""
+    order = [report.seed for part in parts for report in part.reports]
+    replicas = dict(zip(order, unstack_replicas(stack_replicas([part.model for part in parts])), strict=True))
+    reports = {report.seed: report for part in parts for report in part.reports}
     histories = [part.history for part in parts if len(part.history)]
-    return Fitted(
-        stack_replicas([part.model for part in parts]),
-        pd.concat(histories, ignore_index=True) if histories else parts[0].history,
-        [report for part in parts for report in part.reports],
-    )
+    history = pd.concat(histories, ignore_index=True) if histories else parts[0].history
+    rank = {seed: place for place, seed in enumerate(seeds)}
+    history = history.sort_values("replica", key=lambda column: column.map(rank), kind="stable", ignore_index=True)
+    return Fitted(stack_replicas([replicas[seed] for seed in seeds]), history, [reports[seed] for seed in seeds])
