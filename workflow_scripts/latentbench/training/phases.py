@@ -72,11 +72,17 @@ def phases_of(common: Mapping[str, Any], phases: Sequence[Mapping[str, Any]]) ->
     Raises:
         ValueError: a phase without a name or with an argument that no phase takes.
     """
-    base = Phase(**common)
+    base = Phase(**_with_real_weights(common))
     known = {each.name for each in fields(Phase)}
     for index, phase in enumerate(phases):
         if unknown := sorted(set(phase) - known):
             raise ValueError(f"training.phases[{index}]: unknown key {', '.join(unknown)}; a phase takes {', '.join(sorted(known))}")
         if "name" not in phase:
             raise ValueError(f"training.phases[{index}] has no name")
-    return [replace(base, **phase) for phase in phases] or [base]
+    return [replace(base, **_with_real_weights(phase)) for phase in phases] or [base]
+
+
+def _with_real_weights(phase: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a phase whose weights of terms are floats: a config file may say 0."""
+    weights = phase.get("term_weights")
+    return {**phase, **({} if weights is None else {"term_weights": {name: float(weight) for name, weight in weights.items()}})}
