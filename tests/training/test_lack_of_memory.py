@@ -36,12 +36,12 @@ def same(one, other) -> bool:
 
 
 def test_a_replica_that_dies_beside_others_is_trained_again_with_fewer(run, tmp_path, caplog):
-    def die_once(model, data, seeds, *rest):
-        marker = tmp_path / f"died{seeds[0]}"
-        if seeds[0] == 1 and not marker.exists():
+    def die_once(stack, on_progress):
+        marker = tmp_path / f"died{stack.seeds[0]}"
+        if stack.seeds[0] == 1 and not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return train(model, data, seeds, *rest)
+        return train(stack, on_progress)
 
     fitted = run(die_once, n_workers=2)
     assert [report.status for report in fitted.reports] == [Outcome.OK] * 3
@@ -51,10 +51,10 @@ def test_a_replica_that_dies_beside_others_is_trained_again_with_fewer(run, tmp_
 
 @pytest.mark.parametrize(("stacked_below", "dead"), [(0, [1]), (10**9, [0, 1, 2])])
 def test_what_dies_alone_too_ends_as_oom_and_the_others_stand(stacked_below, dead, run):
-    def die(model, data, seeds, *rest):
-        if 1 in seeds:
+    def die(stack, on_progress):
+        if 1 in stack.seeds:
             raise MemoryError("no more")
-        return train(model, data, seeds, *rest)
+        return train(stack, on_progress)
 
     fitted = run(die, n_workers=1, stacked_below=stacked_below)
     assert [report.seed for report in fitted.reports] == list(SEEDS)
@@ -67,20 +67,20 @@ def test_a_stack_that_does_not_fit_on_a_device_is_halved_and_at_last_leaves_it(r
     """The ladder of a GPU, on the CPU."""
     tried = []
 
-    def fits_alone(model, data, seeds, *rest):
-        tried.append(tuple(seeds))
-        if len(seeds) > 1 or tuple(seeds) == (2,):
+    def fits_alone(stack, on_progress):
+        tried.append(stack.seeds)
+        if len(stack.seeds) > 1 or stack.seeds == (2,):
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return train(model, data, seeds, *rest)
+        return train(stack, on_progress)
 
     fit_stacked, left = fit_module._fit_stacked, []
 
-    def leave(model, data, seeds, observed, plan, checkpoints, n_workers, on_progress):
+    def leave(stack, n_workers, on_progress):
         """Stand for the way of a CPU: at first taken to be the device, then what a replica is left to."""
-        if len(seeds) == len(SEEDS):
-            return fit_stacked(model, data, seeds, observed, plan, checkpoints, torch.device("cpu"), on_progress)
-        left.append(tuple(seeds))
-        return train(model, data, seeds, observed, plan, checkpoints, lambda done: None)
+        if len(stack.seeds) == len(SEEDS):
+            return fit_stacked(stack, torch.device("cpu"), on_progress)
+        left.append(stack.seeds)
+        return train(stack, lambda done: None)
 
     monkeypatch.setattr(fit_module, "_fit_side_by_side", leave)
     fitted = run(fits_alone)

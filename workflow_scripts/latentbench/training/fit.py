@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -93,52 +94,73 @@ def fit(
     }
     rule = None if early_stopping is None else EarlyStopping(**early_stopping)
     plan = Plan(phases_of(common, phases), rule, precision, log_every, max_minutes)
+    stack = _Stack(model, data, tuple(seeds), observed, plan, checkpoints)
     with progress_bar(len(seeds), description=type(model).__name__) as on_progress:
         if torch.device(device).type == "cpu":
-            return _fit_side_by_side(model, data, seeds, observed, plan, checkpoints, n_workers, on_progress)
-        return _fit_stacked(model, data, seeds, observed, plan, checkpoints, torch.device(device), on_progress)
+            return _fit_side_by_side(stack, n_workers, on_progress)
+        return _fit_stacked(stack, torch.device(device), on_progress)
 
 
-def _fit_side_by_side(
-    model: AbstractModel,
-    data: TrainingData,
-    seeds: Sequence[int],
-    observed: ObservedClasses,
-    plan: Plan,
-    checkpoints: CheckpointFolder | None,
-    n_workers: int,
-    on_progress: Progress,
-) -> Fitted:
+@dataclass(frozen=True)
+class _Stack:
+    """Replicas to be trained together, and all that it takes."""
+
+    model: AbstractModel
+    data: TrainingData
+    seeds: tuple[int, ...]
+    observed: ObservedClasses
+    plan: Plan
+    checkpoints: CheckpointFolder | None
+
+    def part(self, replicas: Sequence[int]) -> "_Stack":
+        """Return the stack of some of the replicas."""
+        alone = unstack_replicas(self.model)
+        model = stack_replicas([alone[index] for index in replicas])
+        return replace(self, model=model, seeds=tuple(self.seeds[index] for index in replicas), observed=self.observed.of(replicas))
+
+    def on(self, device: torch.device) -> "_Stack":
+        """Return a copy on a device."""
+        return replace(self, model=copy.deepcopy(self.model).to(device), data=self.data.to(device))
+
+
+def _train(stack: _Stack, on_progress: Callable[[float], None]) -> Fitted:
+    checkpoints = stack.checkpoints.of(stack.seeds) if stack.checkpoints else None
+    return _loop(stack, checkpoints=checkpoints, on_progress=on_progress).run()
+
+
+def _loop(stack: _Stack, **options: Any) -> TrainingLoop:
+    return TrainingLoop(stack.model, stack.data, stack.seeds, stack.observed, stack.plan, **options)
+
+
+def _fit_side_by_side(stack: _Stack, n_workers: int, on_progress: Progress) -> Fitted:
     """Train in processes of their own, each replica alone or, where a step is little work, as many stacked as share them out evenly.
 
     If memory runs out, what died is trained again with fewer processes beside it, at last alone.
     """
     torch.set_num_threads(1)
-    replicas = unstack_replicas(model)
-    groups = _shared_out(len(seeds), n_workers) if is_little_work(replicas[0]) else [[index] for index in range(len(seeds))]
-    stacks = [stack_replicas([replicas[index] for index in group]) for group in groups]
-    calls = [(stack, data, [seeds[index] for index in group], observed.of(group), plan, checkpoints) for stack, group in zip(stacks, groups, strict=True)]
-    TrainingLoop(copy.deepcopy(stacks[0]), data, calls[0][2], calls[0][3], plan).load_kernels()
-    parts: dict[int, Fitted | Died] = {}
-    while unfinished := [number for number in range(len(groups)) if not isinstance(parts.get(number), Fitted)]:
+    groups = _shared_out(len(stack.seeds), n_workers) if _is_little_work(stack.model) else [[index] for index in range(len(stack.seeds))]
+    parts = [stack.part(group) for group in groups]
+    _loop(replace(parts[0], model=copy.deepcopy(parts[0].model))).load_kernels()
+    trained: dict[int, Fitted | Died] = {}
+    while unfinished := [number for number in range(len(parts)) if not isinstance(trained.get(number), Fitted)]:
 
         def show(call: int, done: float, of: Sequence[int] = unfinished) -> None:
             for index in groups[of[call]]:
                 on_progress(index, done)
 
-        parts |= dict(zip(unfinished, side_by_side(_train, [calls[number] for number in unfinished], n_workers=n_workers, on_progress=show), strict=True))
-        died = {number: parts[number].reason for number in unfinished if isinstance(parts[number], Died)}
+        trained |= dict(zip(unfinished, side_by_side(_train, [(parts[number],) for number in unfinished], n_workers=n_workers, on_progress=show), strict=True))
+        died = {number: trained[number].reason for number in unfinished if isinstance(trained[number], Died)}
         if not died or n_workers == 1:
             break
         n_workers = max(1, n_workers // 2)
         for number, reason in died.items():
-            logger.warning("seed %s: %s; training it again with %d process(es) at a time", calls[number][2], reason, n_workers)
-    return _joined([_or_out_of_memory(parts[number], call[0], call[2]) for number, call in enumerate(calls)], seeds)
+            logger.warning("seed %s: %s; training it again with %d process(es) at a time", _names(parts[number]), reason, n_workers)
+    return _joined([_or_out_of_memory(trained[number], part) for number, part in enumerate(parts)], stack.seeds)
 
 
-def is_little_work(replica: AbstractModel) -> bool:
+def _is_little_work(model: AbstractModel) -> bool:
     """Whether a step of one replica takes longer to ask for than to do, so that a stack of replicas costs hardly more (docs/performance.md)."""
-    return sum(parameter.numel() for parameter in replica.parameters()) < STACKED_BELOW
+    return sum(parameter.numel() for parameter in model.parameters()) < STACKED_BELOW * model.n_replicas
 
 
 def _shared_out(n_replicas: int, n_workers: int) -> list[list[int]]:
@@ -147,68 +169,39 @@ def _shared_out(n_replicas: int, n_workers: int) -> list[list[int]]:
     return [list(range(first, n_replicas, n_stacks)) for first in range(n_stacks)]
 
 
-def _fit_stacked(
-    model: AbstractModel,
-    data: TrainingData,
-    seeds: Sequence[int],
-    observed: ObservedClasses,
-    plan: Plan,
-    checkpoints: CheckpointFolder | None,
-    device: torch.device,
-    on_progress: Progress,
-) -> Fitted:
+def _fit_stacked(stack: _Stack, device: torch.device, on_progress: Progress) -> Fitted:
     """Train all replicas as one stack; if the device's memory runs out, in two of half as many, and so on; one that does not fit alone, on the CPU."""
 
     def show(done: float) -> None:
-        for index in range(len(seeds)):
+        for index in range(len(stack.seeds)):
             on_progress(index, done)
 
-    torch.set_float32_matmul_precision("high" if plan.precision == "auto" else "highest")  # products that stay in float32: by TF32, or exactly
+    torch.set_float32_matmul_precision("high" if stack.plan.precision == "auto" else "highest")  # products that stay in float32: by TF32, or exactly
     try:
-        return _train(copy.deepcopy(model).to(device), data.to(device), seeds, observed, plan, checkpoints, show)
+        return _train(stack.on(device), show)
     except torch.OutOfMemoryError as error:
         reason = str(error).split("\n", maxsplit=1)[0]
     torch.cuda.empty_cache()
-    if len(seeds) == 1:
-        logger.warning("seed %s does not fit on %s (%s): training it on the CPU", seeds[0], device, reason)
-        return _fit_side_by_side(model, data, seeds, observed, plan, checkpoints, 1, on_progress)
-    logger.warning("%d replicas do not fit on %s together (%s): training them in two halves", len(seeds), device, reason)
-    replicas, half = unstack_replicas(model), len(seeds) // 2
-    parts = [
-        _fit_stacked(
-            stack_replicas([replicas[index] for index in indices]),
-            data,
-            [seeds[index] for index in indices],
-            observed.of(indices),
-            plan,
-            checkpoints,
-            device,
-            lambda index, done, of=indices: on_progress(of[index], done),
-        )
-        for indices in (range(half), range(half, len(seeds)))
-    ]
-    return _joined(parts, seeds)
+    if len(stack.seeds) == 1:
+        logger.warning("seed %s does not fit on %s (%s): training it on the CPU", _names(stack), device, reason)
+        return _fit_side_by_side(stack, 1, on_progress)
+    logger.warning("%d replicas do not fit on %s together (%s): training them in two halves", len(stack.seeds), device, reason)
+    half = len(stack.seeds) // 2
+    halves = (range(half), range(half, len(stack.seeds)))
+    parts = [_fit_stacked(stack.part(indices), device, lambda index, done, of=indices: on_progress(of[index], done)) for indices in halves]
+    return _joined(parts, stack.seeds)
 
 
-def _train(
-    model: AbstractModel,
-    data: TrainingData,
-    seeds: Sequence[int],
-    observed: ObservedClasses,
-    plan: Plan,
-    checkpoints: CheckpointFolder | None,
-    on_progress: Callable[[float], None],
-) -> Fitted:
-    own = checkpoints.of(tuple(seeds)) if checkpoints else None
-    return TrainingLoop(model, data, seeds, observed, plan, checkpoints=own, on_progress=on_progress).run()
-
-
-def _or_out_of_memory(part: Fitted | Died, stack: AbstractModel, seeds: Sequence[int]) -> Fitted:
+def _or_out_of_memory(trained: Fitted | Died, stack: _Stack) -> Fitted:
     """Return the training, or of a stack that died even alone its weights before it, typed."""
-    if isinstance(part, Fitted):
-        return part
-    logger.warning("seed %s: %s", seeds, part.reason)
-    return Fitted(stack, empty_history(), [ReplicaReport(seed, Outcome.OOM, part.reason, 0.0, 0.0, 0) for seed in seeds])
+    if isinstance(trained, Fitted):
+        return trained
+    logger.warning("seed %s: %s", _names(stack), trained.reason)
+    return Fitted(stack.model, empty_history(), [ReplicaReport(seed, Outcome.OOM, trained.reason, 0.0, 0.0, 0) for seed in stack.seeds])
+
+
+def _names(stack: _Stack) -> str:
+    return ",".join(map(str, stack.seeds))
 
 
 def _joined(parts: Sequence[Fitted], seeds: Sequence[int]) -> Fitted:
