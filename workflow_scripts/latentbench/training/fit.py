@@ -20,8 +20,8 @@ from latentbench.training.replicas import stack_replicas, unstack_replicas
 from latentbench.training.tasks import ObservedClasses
 from latentbench.training.workers import Died, side_by_side
 
-STACKED_BELOW = 300_000
-"""Parameters of a replica below which replicas are stacked on a CPU too."""
+STACKED_BELOW = 8e7
+"""Parameters of a replica times cells of a minibatch, below which replicas are stacked on a CPU too."""
 
 
 def fit(
@@ -138,7 +138,7 @@ def _fit_side_by_side(stack: _Stack, n_workers: int, on_progress: Progress) -> F
     If memory runs out, what died is trained again with fewer processes beside it, at last alone.
     """
     torch.set_num_threads(1)
-    groups = _shared_out(len(stack.seeds), n_workers) if _is_little_work(stack.model) else [[index] for index in range(len(stack.seeds))]
+    groups = _shared_out(len(stack.seeds), n_workers) if _is_little_work(stack) else [[index] for index in range(len(stack.seeds))]
     parts = [stack.part(group) for group in groups]
     _loop(replace(parts[0], model=copy.deepcopy(parts[0].model))).load_kernels()
     trained: dict[int, Fitted | Died] = {}
@@ -158,9 +158,13 @@ def _fit_side_by_side(stack: _Stack, n_workers: int, on_progress: Progress) -> F
     return _joined([_or_out_of_memory(trained[number], part) for number, part in enumerate(parts)], stack.seeds)
 
 
-def _is_little_work(model: AbstractModel) -> bool:
-    """Whether a step of one replica takes longer to ask for than to do, so that a stack of replicas costs hardly more (docs/performance.md)."""
-    return sum(parameter.numel() for parameter in model.parameters()) < STACKED_BELOW * model.n_replicas
+def _is_little_work(stack: _Stack) -> bool:
+    """Whether asking for the operations of a step takes so much of its time that a stack of replicas costs less than they do apart (docs/performance.md).
+
+    The answer is the same for any number of replicas, so that a replica's numbers do not depend on it (they are the same bytes either way, as a test shows).
+    """
+    n_parameters = sum(parameter.numel() for parameter in stack.model.parameters()) / len(stack.seeds)
+    return n_parameters * max(phase.batch_size for phase in stack.plan.phases) < STACKED_BELOW
 
 
 def _shared_out(n_replicas: int, n_workers: int) -> list[list[int]]:
