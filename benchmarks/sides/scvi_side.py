@@ -97,8 +97,8 @@ def as_scvi(weights: dict[str, np.ndarray], like: dict[str, torch.Tensor], task:
     for theirs, (ours, index) in outputs.items():
         width = len(state[f"{theirs}.bias"])
         part = slice(width * index, width * (index + 1))
-        put(f"{theirs}.weight", weights[f"{ours}.4.weight"][:, part].T)
-        put(f"{theirs}.bias", weights[f"{ours}.4.bias"][..., part])
+        put(f"{theirs}.weight", weights[f"{ours}.2.weight"][:, part].T)
+        put(f"{theirs}.bias", weights[f"{ours}.2.bias"][..., part])
     put("px_r", next(array for name, array in weights.items() if name.endswith("log_theta")))
     return state
 

@@ -24,6 +24,7 @@ true_labels: {kind: true_labels}
 long_vae: {kind: vae, likelihood: gaussian, training: {epochs: 2, min_steps: 2500, learning_rate: 0.001, kl_warmup: 0.5, clip_gradient: 10}}
 """
 TARGET = "results/scores/blobs/long_vae.tsv"
+CHECKPOINTS = "results/checkpoints/blobs/long_vae"
 COMPARED = (TARGET, "results/models/blobs/long_vae/weights.safetensors", "results/models/blobs/long_vae/history.parquet")
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds the job's process in /proc")]
@@ -57,25 +58,38 @@ def training_process(folder: Path) -> int | None:
     return next((pid for pid, parent in found.items() if parent not in found), None)
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_training_goes_on_and_leaves_the_same_bytes(by, undisturbed, fresh_workspace):
-    workspace = prepare(fresh_workspace)
-    folder, checkpoints = workspace.folder, workspace.folder / "results/checkpoints/blobs/long_vae"
-    with subprocess.Popen(workspace.command(TARGET), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as study:
-        while not list(checkpoints.rglob("*.safetensors")):
+def disturb(workspace, by: signal.Signals, *arguments: str) -> subprocess.CompletedProcess:
+    """Run the study and send its training job a signal as soon as it has saved something."""
+    with subprocess.Popen(workspace.command(TARGET, *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as study:
+        while not list((workspace.folder / CHECKPOINTS).rglob("*.safetensors")):
             assert study.poll() is None, study.stderr.read()
             time.sleep(0.05)
-        os.kill(training_process(folder), by)
-        messages = study.communicate(timeout=120)[1]
-    assert study.returncode != 0
-    assert not (folder / COMPARED[1]).exists(), "nothing stands under a final name"
-    assert list(checkpoints.rglob("*.safetensors"))
-    if by == signal.SIGTERM:
-        log = (folder / "results/logs/train/blobs/long_vae.log").read_text()
-        assert "saved: the same command goes on from there" in log
-        assert str(EXIT_CODE) in messages
+        os.kill(training_process(workspace.folder), by)
+        messages = study.communicate(timeout=180)[1]
+    return subprocess.CompletedProcess(study.args, study.returncode, "", messages)
+
+
+def log_of(workspace) -> str:
+    return (workspace.folder / "results/logs/train/blobs/long_vae.log").read_text()
+
+
+def test_a_killed_training_goes_on_and_leaves_the_same_bytes(undisturbed, fresh_workspace):
+    workspace = prepare(fresh_workspace)
+    assert disturb(workspace, signal.SIGKILL).returncode != 0
+    assert not (workspace.folder / COMPARED[1]).exists(), "nothing stands under a final name"
+    assert list((workspace.folder / CHECKPOINTS).rglob("*.safetensors"))
     run = workspace.snakemake(TARGET)
     assert run.returncode == 0, run.stderr
-    assert "resuming from checkpoint" in (folder / "results/logs/train/blobs/long_vae.log").read_text()
-    assert [(folder / path).read_bytes() for path in COMPARED] == undisturbed
-    assert not checkpoints.exists()
+    assert "resuming from checkpoint" in log_of(workspace)
+    assert [(workspace.folder / path).read_bytes() for path in COMPARED] == undisturbed
+    assert not (workspace.folder / CHECKPOINTS).exists()
+
+
+def test_asked_to_stop_it_saves_and_a_retry_of_the_same_run_goes_on(undisturbed, fresh_workspace):
+    workspace = prepare(fresh_workspace)
+    run = disturb(workspace, signal.SIGTERM, "--retries", "1")
+    assert run.returncode == 0, run.stderr
+    assert str(EXIT_CODE) in run.stderr
+    assert "saved: the same command goes on from there" in run.stderr
+    assert "resuming from checkpoint" in log_of(workspace)
+    assert [(workspace.folder / path).read_bytes() for path in COMPARED] == undisturbed
