@@ -40,7 +40,7 @@ def test_schema_keys_are_the_keyword_arguments_of_the_kind(kind):
 
 
 def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_tasks():
-    given_by_the_pipeline = {"seeds", "observed", "n_workers", "device", "checkpoints"}
+    given_by_the_pipeline = {"seeds", "observed", "n_workers", "device", "checkpoints", "show_progress"}
     keywords = {name for name, parameter in inspect.signature(fit).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
     assert set(SCHEMA["$defs"]["training"]["properties"]) == keywords - given_by_the_pipeline
     keywords = {name for name, parameter in inspect.signature(observed_classes).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}

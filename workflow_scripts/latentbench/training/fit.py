@@ -33,6 +33,7 @@ def fit(
     n_workers: int = 1,
     device: str = "cpu",
     checkpoints: CheckpointFolder | None = None,
+    show_progress: bool = True,
     epochs: int = 100,
     min_steps: int = 0,
     batch_size: int = 128,
@@ -59,6 +60,7 @@ def fit(
         model: the stacked model of ``seeds``; left unchanged.
         observed: the classes that the task shows.
         checkpoints: where to save the state from time to time and to resume from; None for nowhere.
+        show_progress: a bar, if standard error is a terminal.
         epochs: passes over the training cells; more when ``min_steps`` asks for it.
         min_steps: least number of gradient steps: small data sets get more epochs.
         batch_size: cells a step; an incomplete last minibatch is dropped (the cells of it change every epoch).
@@ -95,7 +97,7 @@ def fit(
     rule = None if early_stopping is None else EarlyStopping(**early_stopping)
     plan = Plan(phases_of(common, phases), rule, precision, log_every, max_minutes)
     stack = _Stack(model, data, tuple(seeds), observed, plan, checkpoints)
-    with progress_bar(len(seeds), description=type(model).__name__) as on_progress:
+    with progress_bar(len(seeds), description=type(model).__name__, shown=show_progress) as on_progress:
         if torch.device(device).type == "cpu":
             return _fit_side_by_side(stack, n_workers, on_progress)
         return _fit_stacked(stack, torch.device(device), on_progress)

@@ -42,6 +42,8 @@ def is_requested() -> bool:
 def child(pid: int) -> Iterator[None]:
     """Pass requests on to a child process while inside the block."""
     _children.add(pid)
+    if _requested:  # between its start and now
+        os.kill(pid, signal.SIGTERM)
     try:
         yield
     finally:

@@ -70,7 +70,7 @@ def train_variant(
         )
     model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, **hyperparameters)
     observed = observed_classes(data, seeds=seeds, n_clusters=hyperparameters.get("n_clusters"), **task)
-    fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, checkpoints=checkpoints, **training)
+    fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, checkpoints=checkpoints, show_progress=False, **training)
     return _embed_all(fitted, data, saw_labels=observed.true_labels), data
 
 
