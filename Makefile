@@ -50,6 +50,7 @@ bench: environment .bench-venv/.installed ## measure training beside scvi-tools,
 	$(BENCHMARK)/training_step_images.py $(PEERS)
 	$(BENCHMARK)/several_seeds.py $(PEERS)
 	$(BENCHMARK)/several_seeds.py $(PEERS) --device cuda --replicas 1 10 64 --epochs 20
+	PYTHONPATH=workflow_scripts:benchmarks/sides $(BIN)/python benchmarks/step_parts.py
 	$(BENCHMARK)/roofline.py
 
 bench-full: environment .bench-venv/.installed ## the same with more rounds, on a GPU too, and held-out quality and scaling: over an hour

@@ -15,7 +15,13 @@ def publish(name: str, figure: Figure, **tables: pd.DataFrame) -> None:
     for table, frame in tables.items():
         write_table(frame, RESULTS / f"{name}_{table}.tsv")
     save(figure, [RESULTS / f"{name}.{suffix}" for suffix in ("png", "pdf")])
-    sys.stdout.write(f"{name}\n{tables['summary'].to_string(index=False, float_format='{:.4g}'.format)}\n\n")
+    write_summary(name, tables["summary"])
+
+
+def write_summary(name: str, summary: pd.DataFrame) -> None:
+    """Write {name}_summary.tsv and show it."""
+    write_table(summary, RESULTS / f"{name}_summary.tsv")
+    sys.stdout.write(f"{name}\n{summary.to_string(index=False, float_format='{:.4g}'.format)}\n\n")
 
 
 def on_device(name: str, device: str) -> str:

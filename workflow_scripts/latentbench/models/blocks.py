@@ -18,9 +18,8 @@ from latentbench.random_streams import bits_like
 
 ACTIVATIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "softplus": F.softplus, "tanh": torch.tanh}
 
-
 SPARSE_BELOW, SPARSE_BELOW_IN_BF16 = 0.24, 0.2
-"""Shares of non-zeros up to which the product of sparse rows in float32 is faster than the dense one in float32, in bfloat16 (docs/performance.md)."""
+"""Shares of non-zeros up to which the product of sparse rows in float32 is faster than the dense one in float32, in bfloat16 (rates: benchmarks/roofline.py)."""
 
 
 class Linear(nn.Module):
