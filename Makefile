@@ -60,6 +60,7 @@ bench-full: environment .bench-venv/.installed ## the same with more rounds, on 
 	$(BENCHMARK)/training_step_images.py $(PEERS) --rounds 7 --images 60000 --device cuda
 	$(BENCHMARK)/several_seeds.py $(PEERS) --rounds 7 --replicas 4 8 --epochs 20
 	$(BENCHMARK)/several_seeds.py $(PEERS) --rounds 7 --device cuda --replicas 1 10 64 --epochs 20
+	PYTHONPATH=workflow_scripts:benchmarks/sides $(BIN)/python benchmarks/step_parts.py --rounds 21
 	$(BENCHMARK)/roofline.py --rounds 7 --epochs 20
 	$(BENCHMARK)/held_out_quality.py $(PEERS)
 	$(BENCHMARK)/scaling.py $(PEERS)

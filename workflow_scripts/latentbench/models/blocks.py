@@ -19,7 +19,7 @@ from latentbench.random_streams import bits_like
 ACTIVATIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "softplus": F.softplus, "tanh": torch.tanh}
 
 SPARSE_BELOW, SPARSE_BELOW_IN_BF16 = 0.24, 0.2
-"""Shares of non-zeros up to which the product of sparse rows in float32 is faster than the dense one in float32, in bfloat16 (rates: benchmarks/roofline.py)."""
+"""Shares of non-zeros up to which the product of sparse rows in float32 is faster than the dense one in float32, in bfloat16 (see benchmarks/roofline.py)."""
 
 
 class Linear(nn.Module):
