@@ -206,3 +206,15 @@ def test_the_backend_follows_device_and_precision():
     assert log_prob.load_backend(torch.device("cpu"), torch.float32) is cpu
     assert log_prob.load_backend(torch.device("cpu"), torch.float64) is reference
     assert log_prob.load_backend(torch.device("cuda"), torch.float32) is reference
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_bytes_do_not_depend_on_where_the_allocator_puts_the_arrays(name):
+    case = {key: tensor.float() for key, tensor in make_case(14, n_vars=21).items()}
+    results, in_between = [], []
+    for i in range(60):
+        parameters = [case[key].clone().requires_grad_() for key in KERNELS[name]]
+        value = call(name, {**case, "x": case["x"].clone()}, *parameters)
+        results.append([value, *torch.autograd.grad(value.sum(), parameters)])
+        in_between.append(torch.empty(7 * i + 1))
+    assert all(torch.equal(one, other) for result in results for one, other in zip(result, results[0], strict=True))
