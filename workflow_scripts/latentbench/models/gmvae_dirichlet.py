@@ -11,6 +11,9 @@
 One sample of z and w, y enumerated, d integrated: E[log d_k] = digamma(g_k) - digamma(sum g) in place of a sample.
 p(y) is 1/K whatever alpha: the generative model is the uniform-prior mixture, alpha changes only the bound.
 Symbols to code: mu_y and s_y are ``components``; g is ``concentrations``; q(y | z) is ``qy``. mu is soft-clipped to [-5, 5] and log s^2 to [-9, 1].
+
+Use: to find groups and, apart from them in w, what varies inside a group.
+Cost: one pass of encoder and decoder a step; the enumerated components cost little: hardly grows with the number of clusters.
 """
 
 import torch
