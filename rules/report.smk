@@ -168,6 +168,7 @@ rule write_report:
         status="results/tables/status.tsv",
         history="results/tables/history.parquet",
         answer="results/tables/answer.tsv",
+        theory="results/tables/theory.tsv",
         statuses=statuses_of_study(),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
