@@ -1,3 +1,4 @@
+import inspect
 import os
 
 # Before numpy or torch is imported: the same thread count, and so the same bytes, on every machine.
@@ -65,7 +66,9 @@ def built():
         data = make_training_data(FITTING_MODALITIES[likelihood][-1] if "real" in FITTING_MODALITIES[likelihood] else FITTING_MODALITIES[likelihood][0])
         if "n_clusters" in MODELS[kind].needs:
             hyperparameters.setdefault("n_clusters", 4)
-        model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=list(seeds), n_latent=3, n_hidden=16, **hyperparameters)
+        taken = inspect.signature(MODELS[kind].load()).parameters
+        sizes = {name: size for name, size in {"n_latent": 3, "n_hidden": 16}.items() if name in taken}
+        model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=list(seeds), **sizes, **hyperparameters)
         cells = torch.arange(data.n_obs).expand(len(seeds), -1)
         streams = RandomStreams(list(seeds), "noise")
         with _drawing(streams):

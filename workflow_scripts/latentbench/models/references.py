@@ -84,6 +84,6 @@ def _labels_as_codes(labels: Int[np.ndarray, " obs"]) -> Reference:
     return Reference(codes, codes)
 
 
-def onehot(labels: Int[np.ndarray, " obs"]) -> Float[np.ndarray, "obs clusters"]:
-    """Return cluster probabilities that are certain."""
-    return np.eye(labels.max() + 1, dtype=np.float32)[labels]
+def onehot(labels: Int[np.ndarray, " obs"], n_clusters: int | None = None) -> Float[np.ndarray, "obs clusters"]:
+    """Return cluster probabilities that are certain; ``n_clusters`` is the largest label plus one if it is not given."""
+    return np.eye(labels.max() + 1 if n_clusters is None else n_clusters, dtype=np.float32)[labels]
