@@ -50,6 +50,8 @@ def make_training_data(modality: str = "real", *, n_obs: int = 90, n_vars: int =
         pca=pca,
         obs=obs,
         obsm={"X_pca": pca, "X_mine": pca[:, :2]},
+        covariates=torch.nn.functional.one_hot(torch.arange(n_obs) // 3 % 2, 2).float(),
+        levels=("condition=control", "condition=stimulated"),
     )
 
 
@@ -66,9 +68,11 @@ def built():
         data = make_training_data(FITTING_MODALITIES[likelihood][-1] if "real" in FITTING_MODALITIES[likelihood] else FITTING_MODALITIES[likelihood][0])
         if "n_clusters" in MODELS[kind].needs:
             hyperparameters.setdefault("n_clusters", 4)
+        if MODELS[kind].covariates != "none":
+            hyperparameters.setdefault("n_covariates", len(data.levels))
         taken = inspect.signature(MODELS[kind].load()).parameters
-        sizes = {name: size for name, size in {"n_latent": 3, "n_hidden": 16}.items() if name in taken}
-        model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=list(seeds), **sizes, **hyperparameters)
+        hyperparameters |= {name: size for name, size in (("n_latent", 3), ("n_hidden", 16)) if name in taken and name not in hyperparameters}
+        model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=list(seeds), **hyperparameters)
         cells = torch.arange(data.n_obs).expand(len(seeds), -1)
         streams = RandomStreams(list(seeds), "noise")
         with _drawing(streams):

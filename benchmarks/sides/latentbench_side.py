@@ -33,6 +33,7 @@ def training_data(data: str, task: Task) -> TrainingData:
         pca=np.zeros((n_obs, 2), np.float32),
         obs=pd.DataFrame(),
         obsm={},
+        covariates=torch.zeros(n_obs, 0),
     )
 
 

@@ -36,7 +36,8 @@ def schema_keys(kind: str) -> set[str]:
 @pytest.mark.parametrize("kind", MODELS)
 def test_schema_keys_are_the_keyword_arguments_of_the_kind(kind):
     arguments = {name for name, parameter in inspect.signature(MODELS[kind].load()).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
-    assert schema_keys(kind) == arguments - {"likelihood", "seed"}
+    assert schema_keys(kind) == arguments - {"likelihood", "seed", "n_covariates"}
+    assert ("n_covariates" in arguments) == (MODELS[kind].covariates != "none")
 
 
 def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_tasks():
@@ -45,6 +46,12 @@ def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_t
     assert set(SCHEMA["$defs"]["training"]["properties"]) == keywords - given_by_the_pipeline
     keywords = {name for name, parameter in inspect.signature(observed_classes).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
     assert set(SCHEMA["$defs"]["task"]["properties"]) == keywords - {"seeds", "n_clusters"}
+
+
+def test_the_schema_asks_for_covariates_where_a_kind_requires_them_and_refuses_them_where_it_takes_none():
+    required, taken = (rule for rule in SCHEMA["$defs"]["variant"]["allOf"] if "covariates" in str([rule["then"], rule.get("else")]))
+    assert set(required["if"]["properties"]["kind"]["enum"]) == {kind for kind, entry in MODELS.items() if entry.covariates == "required"}
+    assert set(taken["if"]["properties"]["kind"]["enum"]) == {kind for kind, entry in MODELS.items() if entry.covariates != "none"}
 
 
 def test_the_schema_names_every_kind_and_every_likelihood():

@@ -38,6 +38,15 @@ def mapped(raw, tmp_path):
     return tmp_path / "prepared.h5ad"
 
 
+@pytest.fixture
+def prepared_counts(raw, tmp_path):
+    """A prepared file with a batch column, and what is in it."""
+    raw.obs["batch"] = pd.Categorical(np.array(["b", "a", "a"])[np.arange(120) % 3])
+    prepared = preprocess(raw, **ARGUMENTS)
+    write_h5ad(prepared, tmp_path / "prepared.h5ad")
+    return tmp_path / "prepared.h5ad", prepared
+
+
 def is_mapped(array: np.ndarray) -> bool:
     while array is not None and not isinstance(array, np.memmap):
         array = array.base
@@ -89,3 +98,25 @@ def test_values_that_are_no_counts_are_sparse_only_where_most_are_zero(share, ki
     np.testing.assert_array_equal(data.dense().numpy(), x[:, :20])
     # The layout of a GPU, on the CPU.
     np.testing.assert_array_equal(data.to(torch.device("cpu")).x.numpy(), x[:, :20])
+
+
+def test_covariates_are_one_hot_codes_of_the_named_columns_side_by_side(prepared_counts):
+    path, adata = prepared_counts
+    data = read_training_data(path, layer="counts", covariates=["batch"])
+    assert data.levels == ("batch=a", "batch=b")
+    assert torch.equal(data.covariates[:, 0], torch.from_numpy((adata.obs["batch"] == "a").to_numpy(np.float32)))
+    assert torch.equal(data.minibatch(torch.tensor([[1, 2]]), LIKELIHOODS["nb"](data.n_vars)).covariates[0], data.covariates[[1, 2]])
+
+
+def test_a_covariate_that_is_not_there_is_refused_by_name(prepared_counts):
+    with pytest.raises(ValueError, match="no obs column donor"):
+        read_training_data(prepared_counts[0], layer="counts", covariates=["batch", "donor"])
+
+
+def test_genes_are_taken_by_name_in_the_order_asked_for_and_missing_ones_are_counted(prepared_counts):
+    path, adata = prepared_counts
+    genes = [adata.var_names[3], adata.var_names[0]]
+    data = read_training_data(path, layer="counts", genes=genes)
+    np.testing.assert_array_equal(data.x.to_scipy().toarray(), adata[:, genes].layers["counts"].toarray())
+    with pytest.raises(ValueError, match=r"2 of the 3 modelled genes are not in it \(first: none, neither"):
+        read_training_data(path, layer="counts", genes=["none", genes[0], "neither"])

@@ -224,8 +224,8 @@ def test_phases_follow_each_other_and_train_only_what_they_name(training_data):
     begun = []
 
     class Watched(MODELS["vae"].load()):
-        def begin_phase(self, name, codes):
-            begun.append((name, codes().shape, self.encoder[0].weight.clone(), self.decoder[0].weight.clone()))
+        def begin_phase(self, name, cells):
+            begun.append((name, cells.codes().shape, self.encoder[0].weight.clone(), self.decoder[0].weight.clone()))
 
     data = training_data()
     model = build_replicas("vae", data.n_vars, likelihood="gaussian", seeds=(0,), n_latent=2, n_hidden=8)

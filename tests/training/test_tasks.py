@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from sklearn.metrics import adjusted_rand_score
 
 from latentbench.training.tasks import observed_classes
 
@@ -53,3 +55,18 @@ def test_supervision_without_a_single_label_is_refused(training_data):
 def test_more_classes_than_clusters_is_refused(training_data):
     with pytest.raises(ValueError, match="3 classes and the model 2 clusters"):
         observed_classes(training_data(), seeds=[0], n_clusters=2, mode="supervised")
+
+
+@pytest.mark.parametrize("guide", ["kmeans", "mixture", "manifold"])
+def test_every_guide_finds_separate_groups_among_the_cells_that_it_looks_at(training_data, guide):
+    data = training_data(n_obs=300)
+    y = observed_classes(data, seeds=[0], n_clusters=3, mode="guided", guide=guide, guide_cells=150, guide_confidence=0.5).y[0]
+    shown = torch.nonzero(y >= 0).flatten()
+    assert 140 <= len(shown) <= 150
+    assert adjusted_rand_score(data.labels[shown], y[shown]) == 1
+
+
+def test_a_guide_on_codes_shows_nothing_before_the_first_phase_is_over(training_data):
+    observed = observed_classes(training_data(), seeds=[0], n_clusters=3, mode="guided", guide_on="codes")
+    assert (observed.y == -1).all()
+    assert observed.later.n_clusters == 3

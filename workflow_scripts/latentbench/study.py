@@ -78,6 +78,7 @@ class Study:
             "kind": entry["kind"],
             "likelihood": _likelihood(entry, row["modality"]) if kind.is_network else None,
             "hyperparameters": hyperparameters,
+            "covariates": [column for column in entry.get("covariates", []) if row[column] is not None],
             "task": dict(entry.get("task", {})),
             "training": dict(entry.get("training", {})),
         }
@@ -275,6 +276,8 @@ def _obstacle(entry: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
             return f"likelihood '{likelihood}' is a distribution of {' or '.join(FITTING_MODALITIES[likelihood])}, and {dataset} holds {modality} data"
     if "n_clusters" in kind.needs and row["n_clusters"] is None and "n_clusters" not in entry.get("hyperparameters", {}):
         return f"kind '{entry['kind']}' needs a number of clusters: fill n_clusters in the sheet's row of {dataset} or in the variant's hyperparameters"
+    if kind.covariates == "required" and (absent := [column for column in entry["covariates"] if row[column] is None]):
+        return f"it is conditioned on {' and '.join(absent)}, and the sheet's row of {dataset} names no such column"
     needs_labels = "labels" in kind.needs or entry.get("task", {}).get("mode") in TASKS_WITH_LABELS
     if needs_labels and row["label"] is None:
         return f"it needs labels, and the sheet's row of {dataset} names no label column"

@@ -2,18 +2,23 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 DATA_MODALITIES = ("counts", "images", "real")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Where a kind lives and what it needs: ``"likelihood"``, ``"n_clusters"``, ``"labels"`` (to make, not only to score)."""
+    """Where a kind lives and what it needs: ``"likelihood"``, ``"n_clusters"``, ``"labels"`` (to make, not only to score).
+
+    ``covariates`` says whether it takes obs columns as conditions. Where a data set lacks a column that a variant names, an optional one is left out and a
+    required one makes the variant not applicable.
+    """
 
     module: str
     name: str
     needs: frozenset[str] = frozenset()
+    covariates: Literal["none", "optional", "required"] = "none"
 
     @property
     def is_network(self) -> bool:
@@ -25,8 +30,8 @@ class Kind:
         return getattr(import_module(f"{__name__}.{self.module}"), self.name)
 
 
-def _network(module: str, name: str, *needs: str) -> Kind:
-    return Kind(module, name, frozenset({"likelihood", *needs}))
+def _network(module: str, name: str, *needs: str, covariates: Literal["none", "optional", "required"] = "none") -> Kind:
+    return Kind(module, name, frozenset({"likelihood", *needs}), covariates)
 
 
 MODELS: dict[str, Kind] = {
@@ -41,6 +46,7 @@ MODELS: dict[str, Kind] = {
     "linear_ae": _network("linear_ae", "LinearAutoencoder"),
     "ae": _network("ae", "Autoencoder"),
     "vae": _network("vae", "VariationalAutoencoder"),
+    "cvae": _network("cvae", "ConditionalVAE", covariates="required"),
     "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
 }

@@ -4,6 +4,7 @@ A parameter has shape (replicas, ...), an activation (replicas, *samples, obs, f
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -16,6 +17,8 @@ from latentbench.kernels.hidden_units import lowest_kept, normalise_relu_drop
 from latentbench.kernels.sparse_rows import SparseCells, sparse_linear
 from latentbench.random_streams import bits_like
 
+Covariates = Float[Tensor, "replicas obs covariates"]
+
 ACTIVATIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "softplus": F.softplus, "tanh": torch.tanh}
 
 SPARSE_BELOW, SPARSE_BELOW_IN_BF16 = 0.24, 0.2
@@ -26,17 +29,25 @@ class Linear(nn.Module):
     """x W + b for every replica with its own W and b; initialised U(-1/sqrt(n_in), 1/sqrt(n_in)).
 
     ``bias`` False where batch normalisation follows: it would take a bias away again, and Adam would turn the rounding errors of a zero gradient into steps.
+    With ``n_covariates`` the layer reads (x, covariates) side by side; the covariates are given apart, because x may be sparse.
     """
 
-    def __init__(self, n_in: int, n_out: int, *, bias: bool = True) -> None:
+    def __init__(self, n_in: int, n_out: int, *, bias: bool = True, n_covariates: int = 0) -> None:
         super().__init__()
-        bound = 1 / math.sqrt(n_in)
+        bound = 1 / math.sqrt(n_in + n_covariates)
         self.weight = nn.Parameter(torch.empty(1, n_in, n_out).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(1, 1, n_out).uniform_(-bound, bound)) if bias else None
+        self.covariate_weight = nn.Parameter(torch.empty(1, n_covariates, n_out).uniform_(-bound, bound)) if n_covariates else None
 
-    def forward(self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells) -> Float[Tensor, "replicas *samples obs n_out"]:
-        """Return x W + b."""
-        return self.product(x).float()
+    def forward(
+        self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells, covariates: Covariates | None = None
+    ) -> Float[Tensor, "replicas *samples obs n_out"]:
+        """Return x W + b, and what the covariates add."""
+        y = self.product(x).float()
+        if self.covariate_weight is None:
+            return y
+        added = torch.bmm(covariates, self.covariate_weight)
+        return y + added.view(added.shape[0], *[1] * (y.ndim - 3), *added.shape[1:])
 
     def product(self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells) -> Float[Tensor, "replicas *samples obs n_out"]:
         """Return x W + b in the type that the product was taken in."""
@@ -101,32 +112,58 @@ class HiddenUnits(nn.Module):
 
 
 class MLP(nn.Sequential):
-    """``n_layers`` hidden layers (a linear one, then its ``HiddenUnits``), then a linear output layer."""
+    """Hidden layers (a linear one, then its ``HiddenUnits``): ``n_layers`` of ``n_hidden`` units, or one for every width listed; then a linear output layer.
+
+    Without hidden layers the map is linear. Covariates are read by the first layer.
+    """
 
     def __init__(
-        self, n_in: int, n_out: int, *, n_hidden: int, n_layers: int = 1, activation: str = "relu", dropout: float = 0.0, batch_norm: bool = True
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        n_hidden: int | Sequence[int],
+        n_layers: int = 1,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        batch_norm: bool = True,
+        n_covariates: int = 0,
     ) -> None:
-        widths = [n_in] + [n_hidden] * n_layers
+        widths = [n_in, *([n_hidden] * n_layers if isinstance(n_hidden, int) else n_hidden)]
+        read = [n_covariates] + [0] * len(widths)  # by the first layer alone
         hidden = [
             layer
-            for width_in, width_out in pairwise(widths)
+            for (width_in, width_out), n_read in zip(pairwise(widths), read, strict=False)
             for layer in (
-                Linear(width_in, width_out, bias=not batch_norm),
+                Linear(width_in, width_out, bias=not batch_norm, n_covariates=n_read),
                 HiddenUnits(width_out, activation=activation, dropout=dropout, batch_norm=batch_norm),
             )
         ]
-        super().__init__(*hidden, Linear(widths[-1], n_out))
+        super().__init__(*hidden, Linear(widths[-1], n_out, n_covariates=n_covariates if len(widths) == 1 else 0))
+
+    def forward(
+        self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells, covariates: Covariates | None = None
+    ) -> Float[Tensor, "replicas *samples obs n_out"]:
+        """Return the outputs."""
+        first, *rest = self
+        y = first(x, covariates)
+        for layer in rest:
+            y = layer(y)
+        return y
 
 
 class Decoder(MLP):
     """An MLP whose outputs a likelihood reads: they stay in bfloat16 where the last product is taken in it."""
 
-    def forward(self, x: Float[Tensor, "replicas *samples obs n_in"]) -> Float[Tensor, "replicas *samples obs n_out"]:
+    def forward(self, x: Float[Tensor, "replicas *samples obs n_in"], covariates: Covariates | None = None) -> Float[Tensor, "replicas *samples obs n_out"]:
         """Return the parameters of p(x | z), as a likelihood takes them."""
-        *hidden, last = self
-        for layer in hidden:
-            x = layer(x)
-        return last.product(x)
+        first, *between, last = [*self] if len(self) > 1 else [None, *self]
+        if first is None:
+            return last.product(x) if covariates is None else last(x, covariates)
+        y = first(x, covariates)
+        for layer in between:
+            y = layer(y)
+        return last.product(y)
 
 
 def soft_clip(x: Float[Tensor, "*any"], low: float, high: float) -> Float[Tensor, "*any"]:

@@ -1,10 +1,11 @@
 """What every network model offers and what it is given. Everything carries a leading ``replicas`` axis: S seeds of a variant are one model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -19,13 +20,29 @@ class Minibatch:
 
     ``inputs`` is what the encoder reads, ``x`` what the likelihood scores; counts may be sparse, which a first layer and a likelihood of counts take as well as
     a tensor (``x.unsqueeze(1)`` gives both a samples axis). ``library_size`` is the total counts of a cell over the modelled genes (1 where the data are no
-    counts), ``y`` the observed class of a cell or -1: a label is seen by a model only where its task says so.
+    counts), ``y`` the observed class of a cell or -1: a label is seen by a model only where its task says so. ``covariates`` are one-hot codes of the obs
+    columns that the variant names, side by side (none: no columns). ``probs_at_refresh`` are the model's own ``cluster_probs`` of these cells when its phase
+    last refreshed them (``refresh_every``); None in a phase that never does, and of cells that are not trained on.
     """
 
     inputs: Float[Tensor, "replicas obs vars"] | SparseCells
     x: Float[Tensor, "replicas obs vars"] | SparseCells
     library_size: Float[Tensor, "replicas obs 1"]
     y: Int[Tensor, "replicas obs"]
+    covariates: Float[Tensor, "replicas obs covariates"]
+    probs_at_refresh: Float[Tensor, "replicas obs clusters"] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingCells:
+    """The training cells as a model sees them when a phase begins, for starting a mixture from their codes, say.
+
+    ``seeds`` are those of the replicas; ``codes`` returns (replicas, train, latent); ``classes`` are the observed classes of the phase, -1 where hidden.
+    """
+
+    seeds: Sequence[int]
+    codes: Callable[[], Float[Tensor, "replicas train latent"]]
+    classes: Int[Tensor, "replicas train"]
 
 
 class AbstractModel(nn.Module, ABC):
@@ -54,7 +71,7 @@ class AbstractModel(nn.Module, ABC):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the code of every cell: the mean of its posterior."""
 
-    def begin_phase(self, name: str, codes: Callable[[], Float[Tensor, "replicas train latent"]]) -> None:
+    def begin_phase(self, name: str, cells: TrainingCells) -> None:
         """Prepare for a phase of the training, named in the config (start a mixture from the training cells' codes, say), changing tensors in place."""
 
 
@@ -64,6 +81,19 @@ class AbstractClusteringModel(AbstractModel):
     @abstractmethod
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return the probability of every cluster for every cell; rows sum to one."""
+
+    def refresh(self, cluster_probs: Float[Tensor, "replicas train clusters"]) -> None:
+        """Take note of the cluster probabilities of all training cells, every ``refresh_every`` steps of a phase, changing tensors in place."""
+
+
+class AbstractCodeClusteringModel(AbstractModel):
+    """A model whose clusters are fitted to the codes of the training cells once the training is over, not by its gradient."""
+
+    @abstractmethod
+    def cluster_codes(
+        self, codes: Float[np.ndarray, "obs latent"], *, train: Int[np.ndarray, " train"], seed: int
+    ) -> tuple[Float[np.ndarray, "obs embedding"], Float[np.ndarray, "obs clusters"]]:
+        """Return the final embedding and the cluster probabilities of all cells of one replica, fitted on ``train``."""
 
 
 @dataclass(frozen=True)

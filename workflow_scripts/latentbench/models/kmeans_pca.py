@@ -13,7 +13,7 @@ def kmeans_pca(data: TrainingData, *, seed: int, n_clusters: int, n_latent: int 
     Of ``n_init`` starts the one with the smallest sum of squared distances is kept.
 
     Use: as the simplest clustering that a mixture model must beat.
-    Cost: a few seconds at most: every start costs cells times clusters times dimensions an iteration.
+    Cost: that of k-means from several starts; cells times clusters times dimensions an iteration.
     """
     codes = data.pca[:, :n_latent]
     fitted = KMeans(n_clusters, n_init=n_init, random_state=seed_of(seed, "kmeans") % 2**32).fit(codes[data.train.cpu().numpy()])

@@ -45,6 +45,8 @@ def fit(
     term_weights: Mapping[str, float] | None = None,
     clip_gradient: float | None = None,
     labelled_every: int | None = None,
+    refresh_every: int | None = None,
+    settled_below: float = 0.0,
     phases: Sequence[Mapping[str, Any]] = (),
     early_stopping: Mapping[str, Any] | None = None,
     precision: str = "auto",
@@ -71,6 +73,8 @@ def fit(
         term_weights: weight of a term by name, 1 where absent; ``{"kl_z": 4}`` is a beta-VAE.
         clip_gradient: largest norm of a replica's gradient.
         labelled_every: after this many steps comes one on cells whose class is observed; None for no such steps.
+        refresh_every: steps between computing the cluster probabilities of all training cells anew, for models whose loss asks for them; None for never.
+        settled_below: a replica in which a smaller share of the cells changed their cluster between two refreshes is done.
         phases: phases to go through, each a name and what it does otherwise than the arguments above (``phases.Phase``); one phase if empty.
         early_stopping: keyword arguments of ``phases.EarlyStopping``; None to train to the end and keep the last weights.
         precision: ``auto`` takes large products in bfloat16 where the device is fast at it and right; ``float32`` never does.
@@ -93,6 +97,8 @@ def fit(
         "term_weights": dict(term_weights or {}),
         "clip_gradient": clip_gradient,
         "labelled_every": labelled_every,
+        "refresh_every": refresh_every,
+        "settled_below": settled_below,
     }
     rule = None if early_stopping is None else EarlyStopping(**early_stopping)
     plan = Plan(phases_of(common, phases), rule, precision, log_every, max_minutes)

@@ -16,7 +16,7 @@ from latentbench.kernels.bf16_products import has_fast_bf16, products_in_bf16
 from latentbench.kernels.log_prob import gradients_only
 from latentbench.logs import logger
 from latentbench.models.data import TrainingData
-from latentbench.models.interface import AbstractModel
+from latentbench.models.interface import AbstractClusteringModel, AbstractModel, Minibatch, TrainingCells
 from latentbench.outcomes import Outcome
 from latentbench.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.training import interruption
@@ -25,6 +25,7 @@ from latentbench.training.devices import peak_memory_mb
 from latentbench.training.early_stopping import StoppingState
 from latentbench.training.optimiser import FlatAdam
 from latentbench.training.phases import EarlyStopping, Phase
+from latentbench.training.refreshing import ClusterRefresh
 from latentbench.training.tasks import ObservedClasses
 
 HISTORY_TYPES = {"replica": int, "epoch": int, "term": str, "split": str, "value": float}
@@ -86,7 +87,7 @@ class TrainingLoop:
             )
         self.model, self.data, self.seeds, self.observed, self.plan = model, data, list(seeds), observed, plan
         self.checkpoints, self.on_progress = checkpoints, on_progress
-        self.y = observed.y.to(data.device)
+        self.y = observed.y.to(data.device, copy=True)
         self.train, self.validation = _without_validation(data, self.seeds, plan.early_stopping)
         self.order, self.noise = (RandomStreams(self.seeds, purpose, data.device) for purpose in ("order", "noise"))
         self.in_bf16 = plan.precision == "auto" and has_fast_bf16(data.device)
@@ -97,6 +98,7 @@ class TrainingLoop:
         self.totals: dict[str, Float[Tensor, " replicas"]] = {}
         self.diverged_at: dict[int, tuple[int, str]] = {}
         self.stopping = StoppingState.start(plan.early_stopping, model) if plan.early_stopping else None
+        self.refreshed = ClusterRefresh()
         self.timed_out = False
 
     def run(self) -> Fitted:
@@ -122,6 +124,7 @@ class TrainingLoop:
             self._save()
         if self.stopping:
             self.stopping.restore_best(self.model)
+        self.refreshed.restore_settled(self.model)
         return Fitted(self.model.to("cpu"), self._history(), self._reports())
 
     def load_kernels(self) -> None:
@@ -136,7 +139,12 @@ class TrainingLoop:
     def _begin_phase(self) -> None:
         phase = self.plan.phases[self.phase]
         self._start_optimiser()
-        self.model.begin_phase(phase.name, self._codes_of_training_cells)
+        self.refreshed.forget()
+        if self.observed.later and self.phase == 1:
+            codes = self._codes_of_training_cells().cpu().numpy()
+            found = np.stack([self.observed.later.classes(each, seed=seed) for each, seed in zip(codes, self.seeds, strict=True)])
+            self.y.scatter_(1, self.train, torch.from_numpy(found).to(self.data.device))
+        self.model.begin_phase(phase.name, TrainingCells(self.seeds, self._codes_of_training_cells, self.y.gather(1, self.train)))
         if len(self.plan.phases) > 1:
             logger.info("seed %s  phase '%s'", self._names(), phase.name)
 
@@ -162,6 +170,7 @@ class TrainingLoop:
         wants_values = is_logged or not self.model.linear_in_log_prob
         self.model.train()
         for step in range(self.step, n_steps):
+            self._refresh_if_due(phase, self.epoch * n_steps + step)
             self.optimiser.learning_rate = phase.learning_rate_at(self.epoch * n_steps + step, self.epochs[self.phase] * n_steps)
             for cells in minibatches[step]:
                 terms = self._gradient(phase, cells, shown, wants_values=wants_values)
@@ -180,7 +189,7 @@ class TrainingLoop:
         """Leave in every replica's parameters the gradient of its own mean weighted loss over the cells; return the terms."""
         y = None if shown is None else shown.gather(1, cells)
         with drawing_from(self.noise), products_in_bf16(self.in_bf16), nullcontext() if wants_values else gradients_only():
-            terms = self.model.loss_terms(self.data.minibatch(cells, self.model.likelihood, y=y))
+            terms = self.model.loss_terms(self.data.minibatch(cells, self.model.likelihood, y=y, probs_at_refresh=self.refreshed.probs_of(cells)))
         weights = phase.term_weights_at(self.epoch + 1, self.epochs[self.phase], list(terms))
         parts = [(term, weights[name]) for name, term in terms.items() if term.requires_grad]
         # What arrives at a cell of the mean over cells of a weighted sum of terms: no loss needs to be added up.
@@ -218,11 +227,22 @@ class TrainingLoop:
                 validated = evaluate_terms(self.model, self.data, self.seeds, self.validation)
                 self._log(epoch, {"validation": validated})
                 self.stopping.look(self.model, sum(validated.values()), epoch)
+        self.refreshed.settle(self.model, epoch)
         self.on_progress(epoch / sum(self.epochs))
         for index, name in _non_finite(finite, set(self.diverged_at)):
             self.diverged_at[index] = (epoch, f"non-finite '{name}' in epoch {epoch}; lower learning_rate or set clip_gradient")
             logger.warning("replica of seed %s diverged: %s", self.seeds[index], self.diverged_at[index][1])
         self.timed_out = self.plan.max_minutes is not None and self._seconds() > 60 * self.plan.max_minutes and not self._is_last()
+
+    def _refresh_if_due(self, phase: Phase, step: int) -> None:
+        if phase.refresh_every is None or step % phase.refresh_every:
+            return
+        if not isinstance(self.model, AbstractClusteringModel):
+            raise ValueError(f"training.refresh_every: {type(self.model).__name__} has no clusters of its own to refresh; leave it out")
+        probs = self._of_training_cells(self.model.cluster_probs)
+        self.model.refresh(probs)
+        self.refreshed.take(probs, self.train, self.data.n_obs, settled_below=phase.settled_below)
+        self.model.train()
 
     def _is_logged(self) -> bool:
         return (self.epoch + 1) % self.plan.log_every == 0 or self.epoch + 1 == self.epochs[self.phase]
@@ -231,13 +251,14 @@ class TrainingLoop:
         return self._epochs_done() + 1 == sum(self.epochs)
 
     def _has_stopped(self, index: int) -> bool:
-        return self.stopping is not None and index in self.stopping.stopped_at
+        return index in self.refreshed.settled_at or (self.stopping is not None and index in self.stopping.stopped_at)
 
     def _last_epoch(self, index: int) -> int:
         """Return the epoch in which a replica broke or stopped, the last one of all otherwise: what its stack does after that is not of it."""
         if index in self.diverged_at:
             return self.diverged_at[index][0]
-        return self.stopping.stopped_at[index] if self._has_stopped(index) else sum(self.epochs)
+        ends = {**(self.stopping.stopped_at if self.stopping else {}), **self.refreshed.settled_at}
+        return ends.get(index, sum(self.epochs))
 
     def _is_over(self) -> bool:
         """Whether no replica has anything left to do."""
@@ -255,11 +276,13 @@ class TrainingLoop:
     def _names(self) -> str:
         return ",".join(map(str, self.seeds))
 
+    def _codes_of_training_cells(self) -> Float[Tensor, "replicas train latent"]:
+        return self._of_training_cells(self.model.embed)
+
     @torch.no_grad()
-    def _codes_of_training_cells(self, chunk: int = 2048) -> Float[Tensor, "replicas train latent"]:
+    def _of_training_cells(self, compute: Callable[[Minibatch], Tensor], chunk: int = 2048) -> Float[Tensor, "replicas train features"]:
         self.model.eval()
-        parts = [self.model.embed(self.data.minibatch(cells, self.model.likelihood, sampled=False)) for cells in self.train.split(chunk, dim=1)]
-        return torch.cat(parts, dim=1)
+        return torch.cat([compute(self.data.minibatch(cells, self.model.likelihood, sampled=False)) for cells in self.train.split(chunk, dim=1)], dim=1)
 
     def _log(self, epoch: int, terms_of_splits: Mapping[str, Mapping[str, Float[Tensor, " replicas"]]]) -> None:
         for split, terms in terms_of_splits.items():
@@ -310,6 +333,7 @@ class TrainingLoop:
         tensors |= {"order": self.order_at_start, "noise": self.noise.state()}
         tensors |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.moments().items()}
         tensors |= {f"totals.{name}": tensor for name, tensor in self.totals.items()}
+        tensors |= {"y": self.y} | {f"refreshed.{name}": tensor for name, tensor in self.refreshed.tensors().items()}
         if self.stopping:
             tensors |= {f"best.{name}": tensor for name, tensor in self.stopping.best.items()}
         state = {
@@ -320,6 +344,7 @@ class TrainingLoop:
             "terms": list(self.totals),
             "diverged_at": sorted(self.diverged_at.items()),
             "stopping": self.stopping.numbers() if self.stopping else None,
+            "settled_at": sorted(self.refreshed.settled_at.items()),
             "timed_out": self.timed_out,
         }
         self.checkpoints.save(tensors, state)
@@ -341,6 +366,8 @@ class TrainingLoop:
         self.totals = {name: tensors[f"totals.{name}"].to(self.data.device) for name in state["terms"]}
         if self.stopping:
             self.stopping.resume(state["stopping"], {name: tensor.to(self.data.device) for name, tensor in _under(tensors, "best").items()})
+        self.y = tensors["y"].to(self.data.device)
+        self.refreshed.resume(state["settled_at"], {name: tensor.to(self.data.device) for name, tensor in _under(tensors, "refreshed").items()})
         self.order_at_start = tensors["order"]
         self.noise.restore(tensors["noise"])
         if self.phase < len(self.plan.phases):

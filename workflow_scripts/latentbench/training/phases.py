@@ -28,6 +28,8 @@ class Phase:
     """One phase of a training: the keyword arguments of ``fit`` that may differ from phase to phase.
 
     ``name`` is given to the model's ``begin_phase``; ``trains`` names the parts of the model that are trained (a parameter's name up to a dot), all if empty.
+    Every ``refresh_every`` steps the cluster probabilities of all training cells are computed anew and given to the model; a replica in which fewer than
+    ``settled_below`` of the cells changed their cluster since then is done.
     """
 
     name: str = "train"
@@ -43,6 +45,8 @@ class Phase:
     clip_gradient: float | None = None
     labelled_every: int | None = None
     trains: Sequence[str] = ()
+    refresh_every: int | None = None
+    settled_below: float = 0.0
 
     def n_epochs(self, n_steps: int) -> int:
         """Return the number of epochs of ``n_steps`` steps each."""

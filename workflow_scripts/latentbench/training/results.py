@@ -19,7 +19,7 @@ from latentbench.likelihoods import LIKELIHOODS
 from latentbench.logs import logger
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData, read_training_data
-from latentbench.models.interface import AbstractClusteringModel, AbstractModel
+from latentbench.models.interface import AbstractClusteringModel, AbstractCodeClusteringModel, AbstractModel
 from latentbench.outcomes import Outcome
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import peak_memory_mb
@@ -55,11 +55,12 @@ def train_variant(
     seeds: Sequence[int],
     n_workers: int,
     device: str,
+    covariates: Sequence[str] = (),
     checkpoints: CheckpointFolder | None = None,
 ) -> tuple[Trained, TrainingData]:
     """Train all seeds of a variant on a prepared data set, whatever its kind; a network resumes from its checkpoints, if there are any."""
     layer = LIKELIHOODS[likelihood].layer if likelihood is not None else "X"
-    data = read_training_data(prepared, layer=layer)
+    data = read_training_data(prepared, layer=layer, covariates=covariates)
     logger.info("%s on %d cells x %d variables (layer %s), seeds %s", kind, data.n_obs, data.n_vars, layer, list(seeds))
     if hyperparameters.get("n_clusters", 1) > len(data.train):
         raise ValueError(
@@ -68,6 +69,8 @@ def train_variant(
         )
     if not MODELS[kind].is_network:
         return _compute_reference(kind, data, seeds, hyperparameters), data
+    if MODELS[kind].covariates != "none":
+        hyperparameters = {**hyperparameters, "n_covariates": len(data.levels)}
     model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, **hyperparameters)
     observed = observed_classes(data, seeds=seeds, n_clusters=hyperparameters.get("n_clusters"), **task)
     fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, checkpoints=checkpoints, show_progress=False, **training)
@@ -97,6 +100,13 @@ def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hype
 
 def _embed_all(fitted: Fitted, data: TrainingData, *, saw_labels: bool) -> Trained:
     embeddings, cluster_probs = embed_cells(fitted.model, data)
+    if isinstance(fitted.model, AbstractCodeClusteringModel):
+        train = data.train.numpy()
+        final = [
+            fitted.model.cluster_codes(codes, train=train, seed=report.seed) if report.status is Outcome.OK else (codes, None)
+            for codes, report in zip(embeddings, fitted.reports, strict=True)
+        ]
+        embeddings, cluster_probs = zip(*final, strict=True)
     ok = [report.status is Outcome.OK for report in fitted.reports]
     return Trained(
         fitted.reports,
@@ -105,7 +115,7 @@ def _embed_all(fitted: Fitted, data: TrainingData, *, saw_labels: bool) -> Train
         {name: tensor.numpy() for name, tensor in fitted.model.state_dict().items()},
         fitted.history,
         saw_labels,
-        isinstance(fitted.model, AbstractClusteringModel),
+        isinstance(fitted.model, AbstractClusteringModel | AbstractCodeClusteringModel),
     )
 
 

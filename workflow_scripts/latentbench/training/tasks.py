@@ -1,7 +1,7 @@
 """Which classes, if any, a training is shown: the task modes of docs/models.md. The only module of training that looks at labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,15 +10,20 @@ from torch import Tensor
 
 from latentbench.models.data import TrainingData
 from latentbench.random_streams import seed_of
+from latentbench.training.guides import Guide
 
 
 @dataclass(frozen=True)
 class ObservedClasses:
-    """The classes shown to each replica (-1: hidden), during the first ``fraction`` of the epochs; ``true_labels`` says whether they come from the labels."""
+    """The classes shown to each replica (-1: hidden), during the first ``fraction`` of the epochs of a phase.
+
+    ``true_labels`` says whether they come from the labels; ``later`` is the guide that finds them in the codes when the first phase is over.
+    """
 
     y: Int[Tensor, "replicas obs"]
     fraction: float
     true_labels: bool
+    later: Guide | None = field(default=None)
 
     def of(self, replicas: Sequence[int]) -> "ObservedClasses":
         """Return what is shown to some of the replicas."""
@@ -33,21 +38,32 @@ def observed_classes(
     mode: str = "unsupervised",
     label_fraction: float = 0.05,
     guided_fraction: float = 0.2,
+    guide: str = "kmeans",
+    guide_on: str = "pca",
+    guide_cells: int = 10_000,
+    guide_confidence: float = 0.0,
 ) -> ObservedClasses:
     """Return the classes that a task shows to a training; test cells are always hidden.
 
     Modes: ``unsupervised`` shows none; ``supervised`` all labels; ``semi_supervised`` a random ``label_fraction`` of them, at least one of
-    each class, the choice following the seed; ``guided`` those that k-means finds on the principal components of the training cells, during
-    the first ``guided_fraction`` of the epochs (no label is used).
+    each class, the choice following the seed; ``guided`` the clusters that a ``guide`` (``guides.GUIDES``) finds among the training cells, during the first
+    ``guided_fraction`` of the epochs (no label is used): on the principal components, or, with ``guide_on`` "codes", on the codes at the end of the first
+    phase. A guide looks at ``guide_cells`` cells at most and shows only those that it is ``guide_confidence`` sure of.
 
     Raises:
         ValueError: more classes in the labels than the model has clusters.
     """
+    hidden = torch.full((len(seeds), data.n_obs), -1)
     if mode == "guided":
-        y = np.stack([_guide(data, seed, n_clusters) for seed in seeds])
-        return ObservedClasses(torch.from_numpy(y), guided_fraction, true_labels=False)
+        finds = Guide(guide, n_clusters, guide_cells, guide_confidence)
+        if guide_on == "codes":
+            return ObservedClasses(hidden, guided_fraction, true_labels=False, later=finds)
+        pca, train = data.pca[data.train.cpu().numpy()], data.train.cpu()
+        for index, seed in enumerate(seeds):
+            hidden[index, train] = torch.from_numpy(finds.classes(pca, seed=seed))
+        return ObservedClasses(hidden, guided_fraction, true_labels=False)
     if mode == "unsupervised":
-        return ObservedClasses(torch.full((len(seeds), data.n_obs), -1), 0.0, true_labels=False)
+        return ObservedClasses(hidden, 0.0, true_labels=False)
     labels = _of_training_cells(data, data.labels)
     if labels.max() < 0:
         raise ValueError(f"task mode '{mode}' needs labels and no training cell has one: name the label column in the data sheet, or choose another mode")
@@ -57,16 +73,6 @@ def observed_classes(
         )
     fraction = 1.0 if mode == "supervised" else label_fraction
     return ObservedClasses(torch.from_numpy(np.stack([_shown(labels, fraction, seed) for seed in seeds])), 1.0, true_labels=True)
-
-
-def _guide(data: TrainingData, seed: int, n_clusters: int | None) -> Int[np.ndarray, " obs"]:
-    from sklearn.cluster import KMeans  # imported here: the other modes would pay a second for it
-
-    train = data.train.cpu().numpy()
-    y = np.full(data.n_obs, -1)
-    kmeans = KMeans(n_clusters, n_init=5, random_state=seed_of(seed, "guide") % 2**32)
-    y[train] = kmeans.fit_predict(data.pca[train])
-    return y
 
 
 def _of_training_cells(data: TrainingData, labels: Int[np.ndarray, " obs"]) -> Int[np.ndarray, " obs"]:

@@ -1,0 +1,68 @@
+"""Conditional variational autoencoder (Sohn 2015, NeurIPS 28), in two factorisations; c are the one-hot covariates (condition, batch ...).
+
+    prior "learned":  p(z | c) = N(m_p(c), diag s_p(c)^2),  p(x | z),     q(z | x, c)                        (1)
+    prior "fixed":    p(z) = N(0, I),                       p(x | z, c),  q(z | x, c)                        (2)
+    -ELBO(x | c) = E_q[-log p(x | z (, c))] + KL(q(z | x, c) || p(z | c) or p(z))                            (3)
+
+With (1) the code keeps the condition and the prior knows where to expect it. With (2) the decoder is told the condition, so that the code has nothing to gain
+from it ("forgetful"): decoding with another c asks what the cell would have been under it.
+Symbols to code: (m, log s^2) of q is ``encoder``; (m_p, log s_p^2) is ``prior``, a row for every covariate.
+
+Use: groups of cells across conditions or batches (prior fixed), and predictions for another condition.
+Cost: that of ``vae``.
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from latentbench.distributions import Distribution, Normal, kl_divergence
+from latentbench.likelihoods import AbstractLikelihood
+from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
+from latentbench.models.interface import AbstractModel, Minibatch
+
+
+class ConditionalVAE(AbstractModel):
+    """CVAE with any likelihood; ``prior`` is ``"learned"`` (1) or ``"fixed"`` (2)."""
+
+    generative = "p(z|c) p(x|z,c)"
+    inference = "q(z|x,c)"
+    linear_in_log_prob = True
+
+    def __init__(
+        self,
+        n_vars: int,
+        *,
+        likelihood: AbstractLikelihood,
+        n_covariates: int,
+        n_latent: int = 10,
+        n_hidden: int = 128,
+        n_layers: int = 1,
+        dropout: float = 0.0,
+        prior: str = "fixed",
+    ) -> None:
+        super().__init__()
+        self.likelihood = likelihood
+        self.encoder = MLP(n_vars, 2 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout, n_covariates=n_covariates)
+        self.prior = Linear(n_covariates, 2 * n_latent) if prior == "learned" else None
+        told = 0 if self.prior else n_covariates
+        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, n_covariates=told)
+
+    def qz(self, minibatch: Minibatch) -> Normal:
+        """Return q(z | x, c)."""
+        return Normal(*self.encoder(minibatch.inputs, minibatch.covariates).chunk(2, dim=-1))
+
+    def px(self, z: Float[Tensor, "replicas obs latent"], covariates: Covariates, library_size: Float[Tensor, "replicas obs 1"]) -> Distribution:
+        """Return p(x | z) or p(x | z, c)."""
+        outputs = self.decoder(z) if self.prior else self.decoder(z, covariates)
+        return self.likelihood(outputs, library_size)
+
+    def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
+        """Return the two terms of equation (3), the expectation from one sample of z."""
+        qz = self.qz(minibatch)
+        px = self.px(qz.rsample(), minibatch.covariates, minibatch.library_size)
+        kl_z = kl_divergence(qz, Normal(*self.prior(minibatch.covariates).chunk(2, dim=-1))) if self.prior else qz.kl_from_standard()
+        return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": kl_z}
+
+    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return the mean of q(z | x, c)."""
+        return self.qz(minibatch).mean
