@@ -32,7 +32,7 @@ from latentbench.models.interface import AbstractClusteringModel, ClassPosterior
 class DirichletMixtureVAE(AbstractClusteringModel):
     """Dirichlet mixture VAE with any likelihood; ``dirichlet`` is ``"collapsed"`` (4) or ``"explicit"`` (3)."""
 
-    generative = "p(w) p(d) p(y|d) p(z|w,y) p(x|z)"
+    generative = "p(w) p(d|alpha) p(y|d) p(z|w,y) p(x|z)"
     inference = "q(z|x) q(w|x) q(y|z) q(d|z)"
     linear_in_log_prob = True
 

@@ -48,7 +48,7 @@ def shuffled_labels(data: TrainingData, *, seed: int) -> Reference:
     """Give every cell the label of another cell: the control that must score zero.
 
     Use: as the control that must score at chance.
-    Cost: nothing.
+    Cost: nothing to fit.
     """
     return _labels_as_codes(np.random.default_rng(seed_of(seed, "shuffle")).permutation(data.labels))
 
@@ -57,7 +57,7 @@ def true_labels(data: TrainingData, *, seed: int) -> Reference:
     """Give every cell its label: the control that must score one.
 
     Use: as the control that must score one.
-    Cost: nothing.
+    Cost: nothing to fit.
     """
     return _labels_as_codes(data.labels)
 
@@ -69,7 +69,7 @@ def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
         ValueError: the data set has no such obsm; those that it has are listed.
 
     Use: to score codes that another tool made, beside the models.
-    Cost: nothing.
+    Cost: nothing to fit.
     """
     if obsm not in data.obsm:
         raise ValueError(
