@@ -9,7 +9,7 @@ from latentbench.reporting.page_inputs import figures_by_name, read_prepared, re
 from latentbench.reporting.tables import read_tables
 
 
-def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cost_figure, page_path, *, config) -> None:
+def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cost_figure, plate_paths, page_path, *, config) -> None:
     """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures."""
     datasets = [
         read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
@@ -21,6 +21,7 @@ def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cos
         answer,
         datasets=datasets,
         cost_figure=cost_figure,
+        plates=figures_by_name(plate_paths),
         theory=pd.read_csv(theory_path, sep="\t"),
         versions=read_versions(status_paths),
         config=config,
@@ -42,6 +43,7 @@ if __name__ == "__main__":
         snakemake.input.statuses,
         of_datasets,
         snakemake.input.cost,
+        snakemake.input.plates,
         snakemake.output.page,
         config=snakemake.params.config,
     )

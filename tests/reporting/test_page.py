@@ -53,7 +53,7 @@ def make_page(study_folder, svg):
             maps = pd.read_parquet(study_folder / f"maps/{dataset}.parquet")
             datasets.append(read_dataset(dataset, prepared, dict.fromkeys(FIGURE_TITLES, svg), maps))
         config = {"datasets": tables.datasets, "preprocessing": {"split": {"test_fraction": 0.2}}}
-        given = {"cost_figure": svg, "theory": THEORY, "versions": {"torch": "2.13.0"}, "config": config}
+        given = {"cost_figure": svg, "plates": {"vae": svg}, "theory": THEORY, "versions": {"torch": "2.13.0"}, "config": config}
         return render_page(tables, answer, datasets=datasets, **given, title="A study")
 
     return make

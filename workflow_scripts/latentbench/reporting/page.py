@@ -36,6 +36,7 @@ def render_page(
     *,
     datasets: Sequence[Mapping[str, Any]],
     cost_figure: str | Path,
+    plates: Mapping[str, str | Path],
     theory: pd.DataFrame,
     versions: Mapping[str, str],
     config: Mapping[str, Any],
@@ -43,8 +44,8 @@ def render_page(
 ) -> str:
     """Return the page.
 
-    ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``theory``: the table of checks; ``versions``: package -> version;
-    ``config``: the study's, as it ran.
+    ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of its plate diagram; ``theory``: the table
+    of checks; ``versions``: package -> version; ``config``: the study's, as it ran.
     """
     # Autoescape: names of cell types and data sets come from users' files.
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -60,6 +61,9 @@ def render_page(
         failures=failure_rows(tables),
         cost=cost_rows(tables),
         cost_figure=inline_svg(cost_figure, prefix="cost", title="Training time and peak memory of every replica, by data set and model"),
+        plates=[
+            {"kind": kind, "svg": inline_svg(path, prefix=f"plates-{_identifier(kind)}", title=f"Plate diagram of {kind}")} for kind, path in plates.items()
+        ],
         theory=theory_rows(theory),
         methods=methods_text(config, tables),
         models=described_models(tables.kinds),
