@@ -24,7 +24,7 @@ class Reference:
 
 
 def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
-    """Return the first principal components, fitted on the training cells when the data were prepared (eq 2.2, 2.3 of the thesis).
+    """Take the first principal components, fitted on the training cells when the data were prepared (eq 2.2, 2.3 of the thesis).
 
     Use: as the baseline that every model must beat; its k-means and Leiden clusterings are the usual ones.
     Cost: nothing: the components come with the prepared data.
