@@ -113,6 +113,10 @@ def test_the_checks_of_the_theory_show_both_sides_and_whether_they_hold(page):
     assert section.count("<td>yes</td>") == 2
 
 
+def test_the_methods_name_the_seeds_of_the_study(page):
+    assert "once for each seed (0, 1, 2, 3, 4)" in page
+
+
 def test_no_failure_is_said_plainly(make_page, tables, answer):
     ok = StudyTables(
         *(frame[frame["status"] == "ok"] if "status" in frame else frame for frame in (tables.scores, tables.summary, tables.status, tables.history))

@@ -25,7 +25,7 @@ PARAGRAPHS = (
 
 def methods_text(config: Mapping[str, Any], tables: StudyTables) -> list[str]:
     """Return the paragraphs of the methods section."""
-    seeds = ", ".join(str(seed) for seed in sorted(tables.status["seed"].unique()))
+    seeds = ", ".join(str(seed) for seed in sorted(tables.status["seed"].dropna().astype(int).unique()))
     split = config.get("preprocessing", {}).get("split", {})
     share = f"{100 * split['test_fraction']:g} % of" if "test_fraction" in split else "a fixed share of"
     return [" ".join(paragraph.format(share=share, seeds=seeds).split()) for paragraph in PARAGRAPHS]

@@ -14,8 +14,8 @@ COLUMNS = ["topic", "equation", "says", "left", "relation", "right", "difference
 class Check:
     """One line of the table.
 
-    ``relation`` is ``"="``, ``"<="`` or ``"!="``; the last for what the theory says fails, and shows failing. A side that is an array is shown by its Frobenius
-    norm, and ``difference`` is then the largest one of an entry; for ``"<="`` it is by how much the left side is above the right one.
+    ``relation`` is ``"="``, ``"<="`` or ``"!="``; the last for what the theory says fails, and shows failing. A side that is an array is shown by the root mean
+    square of its entries, and ``difference`` is then the largest one of an entry; for ``"<="`` it is by how much the left side is above the right one.
     """
 
     equation: str
@@ -77,4 +77,4 @@ def _compared(equation: str, says: str, left: Side, relation: str, right: Side, 
 
 
 def _size(side: np.ndarray) -> float:
-    return float(side.real) if side.ndim == 0 else float(np.linalg.norm(side))
+    return float(side.real) if side.ndim == 0 else float(np.sqrt(np.mean(np.abs(side) ** 2)))
