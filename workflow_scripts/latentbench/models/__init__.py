@@ -45,5 +45,6 @@ MODELS: dict[str, Kind] = {
     "vae": _network("vae", "VariationalAutoencoder"),
     "cvae": _network("cvae", "ConditionalVAE", covariates="required"),
     "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
+    "gmvae_dilokthanakul": _network("gmvae_dilokthanakul", "BayesMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
 }

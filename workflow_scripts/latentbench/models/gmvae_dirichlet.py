@@ -20,10 +20,11 @@ from torch.distributions import Dirichlet
 from torch.distributions import kl_divergence as torch_kl_divergence
 from torch.nn import functional as F
 
-from latentbench.distributions import Distribution, Normal, kl_divergence
+from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
-from latentbench.models.blocks import MLP, Decoder, soft_clip
+from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
+from latentbench.models.two_latents import components_of, kl_from_components, posteriors_of_z_and_w
 
 
 class DirichletMixtureVAE(AbstractClusteringModel):
@@ -57,13 +58,11 @@ class DirichletMixtureVAE(AbstractClusteringModel):
 
     def posteriors(self, minibatch: Minibatch) -> tuple[Normal, Normal]:
         """Return q(z | x) and q(w | x)."""
-        z_mean, z_log_variance, w_mean, w_log_variance = self.encoder(minibatch.inputs).chunk(4, dim=-1)
-        return _clipped(z_mean, z_log_variance), _clipped(w_mean, w_log_variance)
+        return posteriors_of_z_and_w(self.encoder(minibatch.inputs))
 
     def pz(self, w: Float[Tensor, "replicas obs latent"]) -> Normal:
         """Return p(z | w, y) for every y: (replicas, clusters, obs, latent)."""
-        mean, log_variance = self.components(w).unflatten(-1, (2, self.n_clusters, self.n_latent)).unbind(-3)
-        return _clipped(mean.transpose(1, 2), log_variance.transpose(1, 2))
+        return components_of(self.components(w), self.n_clusters)
 
     def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
         """Return p(x | z)."""
@@ -74,10 +73,9 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         qz, qw = self.posteriors(minibatch)
         z, w = qz.rsample(), qw.rsample()
         qy = ClassPosterior(self.qy(z), minibatch.y)
-        each_component = Normal(qz.mean[:, None], qz.log_variance[:, None])
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
-            "kl_z": torch.einsum("rok,rko->ro", qy.weights, kl_divergence(each_component, self.pz(w))),
+            "kl_z": kl_from_components(qy.weights, qz, self.pz(w)),
             "kl_w": qw.kl_from_standard(),
             **self.dirichlet_terms(qy, z),
             "classification": qy.classification,
@@ -107,7 +105,3 @@ def log_beta_ratio(qy: Float[Tensor, "*any clusters"], alpha: float) -> Float[Te
     """Return log[B(alpha + q) / B(alpha)] of equation (4), B the multivariate beta of a symmetric alpha."""
     prior = torch.full((qy.shape[-1],), alpha, dtype=qy.dtype, device=qy.device)
     return (torch.lgamma(prior + qy) - torch.lgamma(prior)).sum(-1) - (torch.lgamma(prior.sum() + 1) - torch.lgamma(prior.sum()))
-
-
-def _clipped(mean: Tensor, log_variance: Tensor) -> Normal:
-    return Normal(soft_clip(mean, -5.0, 5.0), soft_clip(log_variance, -9.0, 1.0))
