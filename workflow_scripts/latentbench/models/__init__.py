@@ -48,4 +48,5 @@ MODELS: dict[str, Kind] = {
     "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
     "gmvae_dilokthanakul": _network("gmvae_dilokthanakul", "BayesMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
+    "gmvae_conditional": _network("gmvae_conditional", "ConditionalMixtureVAE", "n_clusters", covariates="required"),
 }

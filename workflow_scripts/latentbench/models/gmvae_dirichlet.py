@@ -10,19 +10,18 @@
 
 One sample of z and w, y enumerated, d integrated: E[log d_k] = digamma(g_k) - digamma(sum g) in place of a sample.
 p(y) is 1/K whatever alpha: the generative model is the uniform-prior mixture, alpha changes only the bound.
-Symbols to code: mu_y and s_y are ``components``; g is ``concentrations``; q(y | z) is ``qy``. mu is soft-clipped to [-5, 5] and log s^2 to [-9, 1].
+Symbols to code: mu_y and s_y are ``components``; g is ``concentrations``; q(y | z) is ``qy``; (4) is in dirichlet.py. mu is soft-clipped to [-5, 5], log s^2 to
+[-9, 1].
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Dirichlet
-from torch.distributions import kl_divergence as torch_kl_divergence
-from torch.nn import functional as F
 
 from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
+from latentbench.models.dirichlet import dirichlet_terms
 from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
 from latentbench.models.two_latents import components_of, kl_from_components, posteriors_of_z_and_w
 
@@ -77,19 +76,8 @@ class DirichletMixtureVAE(AbstractClusteringModel):
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
             "kl_z": kl_from_components(qy.weights, qz, self.pz(w)),
             "kl_w": qw.kl_from_standard(),
-            **self.dirichlet_terms(qy, z),
+            **dirichlet_terms(qy, self.alpha, self.concentrations(z) if self.concentrations else None),
             "classification": qy.classification,
-        }
-
-    def dirichlet_terms(self, qy: ClassPosterior, z: Float[Tensor, "replicas obs latent"]) -> dict[str, Float[Tensor, "replicas obs"]]:
-        """Return KL(q(y | z) || p(y | d)) and KL(q(d | z) || p(d)), or their sum at the optimal q(d | z)."""
-        if self.concentrations is None:
-            return {"kl_y": qy.negative_entropy - log_beta_ratio(qy.weights, self.alpha)}
-        g = F.softplus(self.concentrations(z)) + 1e-3  # a Dirichlet with a zero concentration has no density
-        expected_log_d = torch.digamma(g) - torch.digamma(g.sum(-1, keepdim=True))
-        return {
-            "kl_y": qy.negative_entropy - (qy.weights * expected_log_d).sum(-1),
-            "kl_d": torch_kl_divergence(Dirichlet(g), Dirichlet(torch.full_like(g, self.alpha))),
         }
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
@@ -99,9 +87,3 @@ class DirichletMixtureVAE(AbstractClusteringModel):
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | z) at the mean of q(z | x)."""
         return torch.softmax(self.qy(self.embed(minibatch)), dim=-1)
-
-
-def log_beta_ratio(qy: Float[Tensor, "*any clusters"], alpha: float) -> Float[Tensor, "*any"]:
-    """Return log[B(alpha + q) / B(alpha)] of equation (4), B the multivariate beta of a symmetric alpha."""
-    prior = torch.full((qy.shape[-1],), alpha, dtype=qy.dtype, device=qy.device)
-    return (torch.lgamma(prior + qy) - torch.lgamma(prior)).sum(-1) - (torch.lgamma(prior.sum() + 1) - torch.lgamma(prior.sum()))
