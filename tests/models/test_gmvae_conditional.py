@@ -81,9 +81,10 @@ def test_a_trained_model_predicts_the_effect_of_the_condition_on_every_group(w_p
     data = training_data(n_obs=300)
     effect = torch.linspace(-2, 2, data.n_vars)
     data = replace(data, x=data.x + data.covariates[:, 1:] * effect)
-    model = build_replicas("gmvae_conditional", data.n_vars, likelihood="gaussian", seeds=(0,), n_clusters=3, n_covariates=2, n_latent=3, w_prior=w_prior)
+    sizes = {"n_clusters": 3, "n_covariates": 2, "n_latent": 3, "n_hidden": 32}
+    model = build_replicas("gmvae_conditional", data.n_vars, likelihood="gaussian", seeds=(0,), w_prior=w_prior, **sizes)
     observed = observed_classes(data, seeds=(0,), n_clusters=3, mode="guided", guided_fraction=0.5)
-    model = fit(model, data, seeds=(0,), observed=observed, epochs=100, batch_size=60, learning_rate=3e-3, log_every=100).model.eval()
+    model = fit(model, data, seeds=(0,), observed=observed, epochs=50, batch_size=60, learning_rate=5e-3, log_every=50).model.eval()
     control = data.test[data.covariates[data.test, 0] == 1]
     minibatch = data.minibatch(control[None], model.likelihood)
     with torch.no_grad():

@@ -5,13 +5,14 @@
     q(y, z, w, d | x) = q(z | x) q(w | x) q(y | z) q(d | z),  q(d | z) = Dir(g(z))        (2)
     -ELBO(x) = E[-log p(x | z)] + E sum_y q(y | z) KL(q(z | x) || p(z | w, y))
                + KL(q(w | x) || p(w)) + E KL(q(y | z) || p(y | d)) + E KL(Dir(g(z)) || Dir(alpha))   (3)
+    qy "zx": q(y | z, x) in place of q(y | z) throughout
     collapsed: the optimal q(d | z) is Dir(alpha + q(y | z)), and the y and d terms sum to
       C_alpha(q) = -H(q) - log[B(alpha + q) / B(alpha)],  B the multivariate beta                    (4)
 
 One sample of z and w, y enumerated, d integrated: E[log d_k] = digamma(g_k) - digamma(sum g) in place of a sample.
 p(y) is 1/K whatever alpha: the generative model is the uniform-prior mixture, alpha changes only the bound.
-Symbols to code: mu_y and s_y are ``components``; g is ``concentrations``; q(y | z) is ``qy``; (4) is in dirichlet.py. mu is soft-clipped to [-5, 5], log s^2 to
-[-9, 1].
+Symbols to code: mu_y and s_y are ``components``; g is ``concentrations``; q(y | z) or q(y | z, x) is ``qy``; (4) is in dirichlet.py. mu is soft-clipped to
+[-5, 5], log s^2 to [-9, 1].
 """
 
 import torch
@@ -27,7 +28,10 @@ from latentbench.models.two_latents import components_of, kl_from_components, po
 
 
 class DirichletMixtureVAE(AbstractClusteringModel):
-    """Dirichlet mixture VAE with any likelihood; ``dirichlet`` is ``"collapsed"`` (4) or ``"explicit"`` (3)."""
+    """Dirichlet mixture VAE with any likelihood; ``dirichlet`` is ``"collapsed"`` (4) or ``"explicit"`` (3).
+
+    ``qy`` says what y is inferred from: ``"z"``, or ``"zx"``, where the factor q(y | z) of ``inference`` is q(y | z, x).
+    """
 
     generative = "p(w) p(d) p(y|d) p(z|w,y) p(x|z)"
     inference = "q(z|x) q(w|x) q(y|z) q(d|z)"
@@ -45,12 +49,15 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         dropout: float = 0.0,
         alpha: float = 1.0,
         dirichlet: str = "collapsed",
+        qy: str = "z",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
         self.n_clusters, self.n_latent, self.alpha = n_clusters, n_latent, alpha
         self.encoder = MLP(n_vars, 4 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout)
-        self.qy = MLP(n_latent, n_clusters, n_hidden=n_hidden)
+        # On (x, z) side by side: x first, which may be sparse.
+        self.qy_reads_x = qy == "zx"
+        self.qy = MLP(n_vars, n_clusters, n_hidden=n_hidden, n_covariates=n_latent) if self.qy_reads_x else MLP(n_latent, n_clusters, n_hidden=n_hidden)
         self.concentrations = MLP(n_latent, n_clusters, n_hidden=n_hidden) if dirichlet == "explicit" else None
         self.components = MLP(n_latent, 2 * n_clusters * n_latent, n_hidden=n_hidden)
         self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
@@ -63,6 +70,10 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         """Return p(z | w, y) for every y: (replicas, clusters, obs, latent)."""
         return components_of(self.components(w), self.n_clusters)
 
+    def class_logits(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
+        """Return the logits of q(y | z) or q(y | z, x)."""
+        return self.qy(minibatch.inputs, z) if self.qy_reads_x else self.qy(z)
+
     def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
         """Return p(x | z)."""
         return self.likelihood(self.decoder(z), minibatch.library_size)
@@ -71,7 +82,7 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         """Return the terms of equation (3), with (4) in place of the last two when collapsed."""
         qz, qw = self.posteriors(minibatch)
         z, w = qz.rsample(), qw.rsample()
-        qy = ClassPosterior(self.qy(z), minibatch.y)
+        qy = ClassPosterior(self.class_logits(z, minibatch), minibatch.y)
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
             "kl_z": kl_from_components(qy.weights, qz, self.pz(w)),
@@ -85,5 +96,5 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         return self.posteriors(minibatch)[0].mean
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
-        """Return q(y | z) at the mean of q(z | x)."""
-        return torch.softmax(self.qy(self.embed(minibatch)), dim=-1)
+        """Return q(y | z) or q(y | z, x) at the mean of q(z | x)."""
+        return torch.softmax(self.class_logits(self.embed(minibatch), minibatch), dim=-1)
