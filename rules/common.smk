@@ -46,7 +46,7 @@ onerror:
 
 
 wildcard_constraints:
-    dataset="|".join(study.datasets),
+    dataset="|".join(study.prepared_datasets),
     model="|".join(study.models),
 
 
@@ -105,6 +105,12 @@ def preset_options(wildcards):
 
 def model_variant(wildcards):
     return study.variant(wildcards.model, wildcards.dataset)
+
+
+def data_transferred_from(wildcards):
+    """The data set that task mode transfer trains on first; nothing for any other mode."""
+    source = study.pretrained_on(wildcards.model)
+    return f"results/data/{source}/prepared.h5ad" if source else []
 
 
 def models_of(wildcards):

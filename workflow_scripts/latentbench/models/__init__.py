@@ -47,6 +47,9 @@ MODELS: dict[str, Kind] = {
     "ae": _network("ae", "Autoencoder"),
     "vae": _network("vae", "VariationalAutoencoder"),
     "cvae": _network("cvae", "ConditionalVAE", covariates="required"),
+    "m2": _network("m2", "SemiSupervisedVAE", "n_clusters"),
     "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
+    "gmvae_dilokthanakul": _network("gmvae_dilokthanakul", "BayesMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
+    "gmvae_conditional": _network("gmvae_conditional", "ConditionalMixtureVAE", "n_clusters", covariates="required"),
 }
