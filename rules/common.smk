@@ -47,7 +47,7 @@ onerror:
 
 wildcard_constraints:
     dataset="|".join(study.prepared_datasets),
-    model="|".join(study.models),
+    model="|".join(study.trained_models),
 
 
 def library(script, *also):
@@ -105,6 +105,12 @@ def preset_options(wildcards):
 
 def model_variant(wildcards):
     return study.variant(wildcards.model, wildcards.dataset)
+
+
+def guiding_codes(wildcards):
+    """The codes in which task mode guided looks for groups; nothing where they are principal components."""
+    guide = study.guide_of(wildcards.model, wildcards.dataset)
+    return f"results/models/{wildcards.dataset}/{guide}/embedding.h5ad" if guide else []
 
 
 def data_transferred_from(wildcards):
