@@ -64,6 +64,17 @@ def library_of_model(wildcards):
     return library("train", f"models.{kind.module}")
 
 
+def networks_of_study():
+    """The kinds of the study's models that are networks, each once."""
+    kinds = dict.fromkeys(study.variants[model]["kind"] for model in study.models)
+    return [kind for kind in kinds if MODELS[kind].is_network]
+
+
+def modules_of_networks():
+    """The modules of their files: a plate diagram is drawn from what they declare."""
+    return [f"models.{MODELS[kind].module}" for kind in networks_of_study()]
+
+
 def dataset_row(wildcards):
     return study.row(wildcards.dataset)
 

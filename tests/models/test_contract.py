@@ -148,6 +148,8 @@ def test_the_declared_factorisations_name_x(kind):
 def test_a_reference_gives_one_finite_code_a_cell_and_follows_its_seed(kind, training_data):
     data = training_data()
     options = {"obsm": "X_mine"} if kind == "embedding" else {}
+    if "n_clusters" in MODELS[kind].needs:
+        options["n_clusters"] = 3
     first, again = (MODELS[kind].load()(data, seed=4, **options) for _ in range(2))
     assert len(first.embedding) == data.n_obs
     assert np.isfinite(first.embedding).all()

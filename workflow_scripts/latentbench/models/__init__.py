@@ -37,10 +37,13 @@ def _network(module: str, name: str, *needs: str, covariates: Literal["none", "o
 MODELS: dict[str, Kind] = {
     "pca": Kind("references", "pca"),
     "leiden_pca": Kind("leiden_pca", "leiden_pca"),
+    "kmeans_pca": Kind("kmeans_pca", "kmeans_pca", frozenset({"n_clusters"})),
+    "gmm_pca": Kind("gmm_pca", "gmm_pca", frozenset({"n_clusters"})),
     "random_projection": Kind("references", "random_projection"),
     "shuffled_labels": Kind("references", "shuffled_labels", frozenset({"labels"})),
     "true_labels": Kind("references", "true_labels", frozenset({"labels"})),
     "embedding": Kind("references", "embedding"),
+    "linear_ae": _network("linear_ae", "LinearAutoencoder"),
     "ae": _network("ae", "Autoencoder"),
     "vae": _network("vae", "VariationalAutoencoder"),
     "cvae": _network("cvae", "ConditionalVAE", covariates="required"),

@@ -13,6 +13,9 @@ One sample of z and w, y enumerated, d integrated: E[log d_k] = digamma(g_k) - d
 p(y) is 1/K whatever alpha: the generative model is the uniform-prior mixture, alpha changes only the bound.
 Symbols to code: mu_y and s_y are ``components``; g is ``concentrations``; q(y | z) or q(y | z, x) is ``qy``; (4) is in dirichlet.py. mu is soft-clipped to
 [-5, 5], log s^2 to [-9, 1].
+
+Use: to find groups and, apart from them in w, what varies inside a group.
+Cost: one pass of encoder and decoder a step; the enumerated components cost little: hardly grows with the number of clusters.
 """
 
 import torch
@@ -33,7 +36,7 @@ class DirichletMixtureVAE(AbstractClusteringModel):
     ``qy`` says what y is inferred from: ``"z"``, or ``"zx"``, where the factor q(y | z) of ``inference`` is q(y | z, x).
     """
 
-    generative = "p(w) p(d) p(y|d) p(z|w,y) p(x|z)"
+    generative = "p(w) p(d|alpha) p(y|d) p(z|w,y) p(x|z)"
     inference = "q(z|x) q(w|x) q(y|z) q(d|z)"
     linear_in_log_prob = True
 

@@ -8,6 +8,9 @@
 (4), Kingma 2016 (arXiv:1606.04934), is what is trained on; what is evaluated is (3) whatever lambda.
 Symbols to code: (m, log s^2) is ``encoder``; the likelihood's parameters come from ``decoder``; lambda, in nats, is ``free_bits``. With ``likelihood: nb`` this
 is scVI's model without covariates (Lopez 2018). beta (Higgins 2017) is the weight of ``kl_z``: ``training: {term_weights: {kl_z: beta}}``.
+
+Use: for a smooth code and a bound on the likelihood, where groups need not come out as clusters by themselves.
+Cost: one pass of encoder and decoder a step.
 """
 
 from jaxtyping import Float

@@ -67,13 +67,13 @@ def train_variant(
     layer = LIKELIHOODS[likelihood].layer if likelihood is not None else "X"
     data = read_training_data(prepared, layer=layer, covariates=covariates)
     logger.info("%s on %d cells x %d variables (layer %s), seeds %s", kind, data.n_obs, data.n_vars, layer, list(seeds))
-    if not MODELS[kind].is_network:
-        return _compute_reference(kind, data, seeds, hyperparameters), data
     if hyperparameters.get("n_clusters", 1) > len(data.train):
         raise ValueError(
             f"{prepared}: {hyperparameters['n_clusters']} clusters for {len(data.train)} training cells: "
             "lower n_clusters in the data sheet's row or in the variant's hyperparameters"
         )
+    if not MODELS[kind].is_network:
+        return _compute_reference(kind, data, seeds, hyperparameters), data
     if MODELS[kind].covariates != "none":
         hyperparameters = {**hyperparameters, "n_covariates": len(data.levels)}
     model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, **hyperparameters)
