@@ -24,7 +24,7 @@ from latentbench.outcomes import Outcome
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.fit import fit
-from latentbench.training.loop import Fitted, ReplicaReport, empty_history
+from latentbench.training.record import Fitted, ReplicaReport, empty_history
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import observed_classes
 from latentbench.training.transfer import fit_transferred, read_source
