@@ -31,7 +31,7 @@ from latentbench.models.two_latents import clipped_normal, components_of, kl_fro
 class ConditionalMixtureVAE(AbstractClusteringModel):
     """Conditional Dirichlet mixture VAE; ``w_prior`` is ``"standard"`` or ``"learned"``, ``dirichlet`` as in ``gmvae_dirichlet``."""
 
-    generative = "p(w|c) p(d) p(y|d) p(z|w,y,c) p(x|z,c)"
+    generative = "p(w|c) p(d|alpha) p(y|d) p(z|w,y,c) p(x|z,c)"
     inference = "q(z|x,c) q(w|x,c) q(y|z,c) q(d|z,c)"
     linear_in_log_prob = True
 
