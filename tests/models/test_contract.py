@@ -49,7 +49,7 @@ def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_t
 
 
 def test_the_schema_asks_for_covariates_where_a_kind_requires_them_and_refuses_them_where_it_takes_none():
-    required, taken = (rule for rule in SCHEMA["$defs"]["variant"]["allOf"] if "covariates" in str([rule["then"], rule.get("else")]))
+    required, taken = (rule for rule in SCHEMA["$defs"]["variant"]["allOf"] if "'covariates'" in str([rule["then"], rule.get("else")]))
     assert set(required["if"]["properties"]["kind"]["enum"]) == {kind for kind, entry in MODELS.items() if entry.covariates == "required"}
     assert set(taken["if"]["properties"]["kind"]["enum"]) == {kind for kind, entry in MODELS.items() if entry.covariates != "none"}
 

@@ -44,6 +44,9 @@ MODELS: dict[str, Kind] = {
     "ae": _network("ae", "Autoencoder"),
     "vae": _network("vae", "VariationalAutoencoder"),
     "cvae": _network("cvae", "ConditionalVAE", covariates="required"),
+    "scvi": _network("scvi", "ScVI", covariates="optional"),
+    "ldvae": _network("ldvae", "LinearlyDecodedVAE", covariates="optional"),
+    "scgen": _network("scgen", "ScGen"),
     "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
 }
