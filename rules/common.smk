@@ -31,6 +31,13 @@ def read_study():
         raise WorkflowError(str(mistake)) from None
 
 
+def models_that_predict(study):
+    """The models of all predictions, which need not be among those that are compared."""
+    return [
+        model for request in study.predictions.values() for model in request["models"]
+    ]
+
+
 study = read_study()
 STARTED = time.time()
 
@@ -46,8 +53,8 @@ onerror:
 
 
 wildcard_constraints:
-    dataset="|".join(study.datasets),
-    model="|".join(study.models),
+    dataset="|".join(dict.fromkeys([*study.datasets, *study.predictions])),
+    model="|".join(dict.fromkeys([*study.models, *models_that_predict(study)])),
 
 
 def library(script, *also):
@@ -62,6 +69,32 @@ def library_of_model(wildcards):
     """The library files of training one variant: the engine and the file of its own kind."""
     kind = MODELS[study.variants[wildcards.model]["kind"]]
     return library("train", f"models.{kind.module}")
+
+
+def library_of_prediction(wildcards):
+    """The library files of predicting by one variant."""
+    kind = MODELS[study.variants[wildcards.model]["kind"]]
+    return library("predict", f"models.{kind.module}")
+
+
+def prediction_request(wildcards):
+    return study.predictions[wildcards.dataset]
+
+
+def predictions_of_study():
+    models = [
+        f"results/predictions/models/{dataset}/{model}.tsv"
+        for dataset, request in study.predictions.items()
+        for model in request["models"]
+    ]
+    return models + expand(
+        "results/predictions/baselines/{dataset}.tsv", dataset=study.predictions
+    )
+
+
+def if_predicted(*paths):
+    """Files that are only made where something is predicted."""
+    return list(paths) if study.predictions else []
 
 
 def dataset_row(wildcards):

@@ -178,6 +178,9 @@ rule write_report:
             figure=["scores", "maps", "losses", "usage", "confusion"],
         ),
         figures=["results/figures/scores.svg"],
+        predicted=if_predicted(
+            "results/tables/predictions.tsv", "results/figures/predictions.svg"
+        ),
         notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
         code=library("write_report"),
         template=multiext(

@@ -4,22 +4,23 @@ import pandas as pd
 
 from latentbench.artefacts import write_text
 from latentbench.logs import log_to
-from latentbench.reporting.page import read_dataset, render_page
+from latentbench.prediction.tables import read_predictions
+from latentbench.reporting.page import read_dataset, read_predicted, render_page
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
 from latentbench.reporting.tables import read_tables
 
 
-def main(table_paths, answer_path, status_paths, dataset_paths, cost_figure, page_path, *, config) -> None:
-    """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures."""
+def main(table_paths, answer_path, status_paths, dataset_paths, cost_figure, predicted_paths, page_path, *, config) -> None:
+    """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``predicted_paths``: table and figure, or neither."""
     datasets = [
         read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
         for dataset, (prepared, maps, figures) in dataset_paths.items()
     ]
     answer = pd.read_csv(answer_path, sep="\t")
     versions = read_versions(status_paths)
-    page = render_page(
-        read_tables(*table_paths), answer, datasets=datasets, cost_figure=cost_figure, versions=versions, config=config, title=config["report"]["title"]
-    )
+    predictions = read_predicted(read_predictions(predicted_paths[0]), predicted_paths[1]) if predicted_paths else None
+    about = {"versions": versions, "config": config, "title": config["report"]["title"]}
+    page = render_page(read_tables(*table_paths), answer, datasets=datasets, cost_figure=cost_figure, predictions=predictions, **about)
     write_text(page, page_path)
 
 
@@ -29,4 +30,13 @@ if __name__ == "__main__":
     names = snakemake.params.datasets
     figures = [[path for path in snakemake.input.dataset_figures if f"/figures/{name}/" in path] for name in names]
     of_datasets = dict(zip(names, zip(snakemake.input.prepared, snakemake.input.maps, figures, strict=True), strict=True))
-    main(tables, snakemake.input.answer, snakemake.input.statuses, of_datasets, snakemake.input.cost, snakemake.output.page, config=snakemake.params.config)
+    main(
+        tables,
+        snakemake.input.answer,
+        snakemake.input.statuses,
+        of_datasets,
+        snakemake.input.cost,
+        [*snakemake.input.predicted],
+        snakemake.output.page,
+        config=snakemake.params.config,
+    )

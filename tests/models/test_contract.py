@@ -15,7 +15,7 @@ from latentbench.kernels.log_prob import gradients_only
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
-from latentbench.models.interface import AbstractClusteringModel, AbstractModel
+from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, AbstractModel, AbstractShiftModel
 from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.study import FITTING_MODALITIES
 from latentbench.training.fit import fit
@@ -139,6 +139,14 @@ def test_the_declared_factorisations_name_x(kind):
     model = MODELS[kind].load()
     assert "p(x|" in model.generative
     assert "x" in model.inference
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_kind_predicts_exactly_if_it_can_be_asked_to(kind, built):
+    model, data, minibatch, _ = built(kind, "gaussian")
+    assert MODELS[kind].predicts == isinstance(model, AbstractConditionalModel | AbstractShiftModel)
+    if isinstance(model, AbstractConditionalModel):
+        assert model.eval().predict(minibatch, minibatch.covariates.flip(-1)).shape == (2, data.n_obs, data.n_vars)
 
 
 @pytest.mark.parametrize("kind", REFERENCES)

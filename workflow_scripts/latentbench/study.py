@@ -17,6 +17,7 @@ import yaml
 from referencing import Registry, Resource
 
 from latentbench.models import DATA_MODALITIES, MODELS
+from latentbench.prediction.requests import obstacle_to_prediction
 
 FITTING_MODALITIES: dict[str, tuple[str, ...]] = {
     "gaussian": DATA_MODALITIES,
@@ -63,6 +64,11 @@ class Study:
         """The seeds, one replica each."""
         return list(self.config["seeds"])
 
+    @property
+    def predictions(self) -> dict[str, dict[str, Any]]:
+        """What is asked of each data set on which stimulated cells are predicted."""
+        return {request["dataset"]: request for request in self.config.get("predictions", [])}
+
     def row(self, dataset: str) -> dict[str, Any]:
         """Return the sheet's row of a data set."""
         return self.rows[dataset]
@@ -100,8 +106,10 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
     study = Study(dict(config), rows, variants)
     _check_names(study.datasets, rows, named, "datasets", sheets["datasets"])
     _check_names(study.models, variants, named, "models", sheets["models"])
-    for dataset in study.datasets:
+    _check_predictions(study, named, sheets)
+    for dataset in dict.fromkeys([*study.datasets, *study.predictions]):
         _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])
+    for dataset in study.datasets:
         for model in study.models:
             reason = _obstacle(variants[model], rows[dataset])
             if reason is None:
@@ -231,6 +239,19 @@ def _check_names(names: list[str], known: Mapping[str, Any], named: str, key: st
     for name in names:
         if name not in known:
             raise ValueError(f"{named}: {key}: '{name}' is not in {sheet}{nearest(name, list(known))}; known: {', '.join(known)}")
+
+
+def _check_predictions(study: Study, named: str, sheets: Mapping[str, Path]) -> None:
+    asked = [request["dataset"] for request in study.config.get("predictions", [])]
+    _check_names(asked, study.rows, named, "predictions: dataset", sheets["datasets"])
+    if len(asked) > len(study.predictions):
+        raise ValueError(f"{named}: predictions: a data set is named twice; give all its models in one entry")
+    for dataset, request in study.predictions.items():
+        _check_names(request["models"], study.variants, named, "predictions: models", sheets["models"])
+        for model in request["models"]:
+            entry, row = study.variants[model], study.rows[dataset]
+            if reason := obstacle_to_prediction(entry, row) or _obstacle(entry, row):
+                raise ValueError(f"{named}: predictions: {model} on {dataset}: {reason}")
 
 
 def _refuse_misspelt_columns(cells: Mapping[str, str], schema: Mapping[str, Any], where: str) -> None:
