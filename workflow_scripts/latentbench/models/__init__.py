@@ -47,6 +47,7 @@ MODELS: dict[str, Kind] = {
     "cvae": _network("cvae", "ConditionalVAE", covariates="required", predicts=True),
     "scvi": _network("scvi", "ScVI", covariates="optional", predicts=True),
     "ldvae": _network("ldvae", "LinearlyDecodedVAE", covariates="optional", predicts=True),
+    "scanvi": _network("scanvi", "ScANVI", "n_clusters", covariates="optional", predicts=True),
     "scgen": _network("scgen", "ScGen", predicts=True),
     "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
