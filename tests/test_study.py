@@ -236,6 +236,34 @@ def test_a_variant_whose_guide_cannot_be_trained_or_sees_labels_is_not_applicabl
     assert study.not_applicable[0]["reason"] == "it is guided by codes, which sees labels"
 
 
+BLOBS = {"dataset": "blobs", "models": ["cvae"], "control": "control", "stimulated": "treated", "min_cells": 50}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "blob"}, "predictions: dataset: 'blob' is not in .*did you mean 'blobs'?"),
+        ({"models": ["cave"]}, "predictions: models: 'cave' is not in .*did you mean 'cvae'?"),
+        ({"models": ["vae"]}, "predictions: vae on blobs: kind 'vae' cannot be asked for cells under another condition; those that can: .*cvae"),
+        ({"dataset": "digits"}, "predictions: cvae on digits: .*names no condition column"),
+        ({"dataset": "kang_ifnb", "models": ["scvi"]}, "scvi on kang_ifnb: .*give it covariates: \\[condition\\]"),
+        ({"models": ["scvi_told"]}, "likelihood 'nb' is a distribution of counts, and blobs holds real data"),
+        ({"min_cell": 3}, "predictions: 0: unknown key 'min_cell'; did you mean 'min_cells'?"),
+    ],
+)
+def test_a_prediction_that_cannot_be_made_is_refused_before_anything_runs(changes, message, folder):
+    with open(folder / "config/models.yaml", "a") as sheet:
+        sheet.write("\nscvi_told: {kind: scvi, likelihood: nb, covariates: [condition]}\n")
+    with pytest.raises(ValueError, match=message):
+        load(folder, predictions=[{**BLOBS, **changes}])
+
+
+def test_a_prediction_is_known_by_its_data_set_and_asked_once(folder):
+    assert load(folder, predictions=[BLOBS]).predictions == {"blobs": BLOBS}
+    with pytest.raises(ValueError, match="named twice"):
+        load(folder, predictions=[BLOBS, BLOBS])
+
+
 def test_numbers_of_the_command_line_are_numbers_again():
     given = {"seeds": ["0", "12"], "datasets": ["mydata", "1e"], "scoring": {"n_neighbors": "10", "x": "0.5"}, "title": "a 3"}
     assert numbers_of(given) == {"seeds": [0, 12], "datasets": ["mydata", "1e"], "scoring": {"n_neighbors": 10, "x": 0.5}, "title": "a 3"}

@@ -18,6 +18,7 @@ from referencing import Registry, Resource
 
 from latentbench.applicability import likelihood_of, number_of_clusters, obstacle, sees_labels
 from latentbench.models import MODELS
+from latentbench.prediction.requests import obstacle_to_prediction
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 WHOLE_NUMBER = re.compile(r"\d+(\.0*)?")
@@ -56,6 +57,11 @@ class Study:
     def seeds(self) -> list[int]:
         """The seeds, one replica each."""
         return list(self.config["seeds"])
+
+    @property
+    def predictions(self) -> dict[str, dict[str, Any]]:
+        """What is asked of each data set on which stimulated cells are predicted."""
+        return {request["dataset"]: request for request in self.config.get("predictions", [])}
 
     def row(self, dataset: str) -> dict[str, Any]:
         """Return the sheet's row of a data set."""
@@ -125,7 +131,8 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
         _check_names([study.pretrained_on(model)], rows, str(sheets["models"]), f"{model}: task: pretrain_on", sheets["datasets"])
     for model in study.models:
         _check_guides(study, model, sheets["models"])
-    for dataset in study.prepared_datasets:
+    _check_predictions(study, named, sheets)
+    for dataset in dict.fromkeys([*study.prepared_datasets, *study.predictions]):
         _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])
     for dataset in study.datasets:
         for model in study.models:
@@ -278,6 +285,19 @@ def _check_names(names: list[str], known: Mapping[str, Any], named: str, key: st
     for name in names:
         if name not in known:
             raise ValueError(f"{named}: {key}: '{name}' is not in {sheet}{nearest(name, list(known))}; known: {', '.join(known)}")
+
+
+def _check_predictions(study: Study, named: str, sheets: Mapping[str, Path]) -> None:
+    asked = [request["dataset"] for request in study.config.get("predictions", [])]
+    _check_names(asked, study.rows, named, "predictions: dataset", sheets["datasets"])
+    if len(asked) > len(study.predictions):
+        raise ValueError(f"{named}: predictions: a data set is named twice; give all its models in one entry")
+    for dataset, request in study.predictions.items():
+        _check_names(request["models"], study.variants, named, "predictions: models", sheets["models"])
+        for model in request["models"]:
+            entry, row = study.variants[model], study.rows[dataset]
+            if reason := obstacle_to_prediction(entry, row) or obstacle(entry, row, None):
+                raise ValueError(f"{named}: predictions: {model} on {dataset}: {reason}")
 
 
 def _refuse_misspelt_columns(cells: Mapping[str, str], schema: Mapping[str, Any], where: str) -> None:
