@@ -46,4 +46,6 @@ MODELS: dict[str, Kind] = {
     "cvae": _network("cvae", "ConditionalVAE", covariates="required"),
     "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
+    "dec": _network("dec", "DeepEmbeddedClustering", "n_clusters"),
+    "idec": _network("idec", "ImprovedDeepEmbeddedClustering", "n_clusters"),
 }
