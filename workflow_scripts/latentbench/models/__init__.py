@@ -48,4 +48,5 @@ MODELS: dict[str, Kind] = {
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
     "dec": _network("dec", "DeepEmbeddedClustering", "n_clusters"),
     "idec": _network("idec", "ImprovedDeepEmbeddedClustering", "n_clusters"),
+    "n2d": _network("n2d", "NotTooDeepClustering", "n_clusters"),
 }
