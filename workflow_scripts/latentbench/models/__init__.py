@@ -49,4 +49,5 @@ MODELS: dict[str, Kind] = {
     "dec": _network("dec", "DeepEmbeddedClustering", "n_clusters"),
     "idec": _network("idec", "ImprovedDeepEmbeddedClustering", "n_clusters"),
     "n2d": _network("n2d", "NotTooDeepClustering", "n_clusters"),
+    "vade": _network("vade", "VariationalDeepEmbedding", "n_clusters"),
 }
