@@ -50,4 +50,5 @@ MODELS: dict[str, Kind] = {
     "idec": _network("idec", "ImprovedDeepEmbeddedClustering", "n_clusters"),
     "n2d": _network("n2d", "NotTooDeepClustering", "n_clusters"),
     "vade": _network("vade", "VariationalDeepEmbedding", "n_clusters"),
+    "scdeepcluster": _network("scdeepcluster", "ScDeepCluster", "n_clusters"),
 }
