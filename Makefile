@@ -42,8 +42,9 @@ $(VENV)/.installed: requirements.lock
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	@touch $@
 
-reference: environment ## write config/README.md from the schemas
+reference: environment ## write config/README.md from the schemas, docs/models.md and its diagrams from the models
 	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.config_reference config/schemas > config/README.md
+	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.models_reference docs
 
 bench: environment .bench-venv/.installed ## measure training beside scvi-tools, pythae and plain loops (installs them): some six minutes
 	$(BENCHMARK)/training_step.py $(PEERS)

@@ -16,6 +16,7 @@ include: "rules/data.smk"
 include: "rules/preprocess.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/theory.smk"
 include: "rules/report.smk"
 
 

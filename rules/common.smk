@@ -46,7 +46,7 @@ onerror:
 
 
 wildcard_constraints:
-    dataset="|".join(study.datasets),
+    dataset="|".join(study.prepared_datasets),
     model="|".join(study.models),
 
 
@@ -62,6 +62,17 @@ def library_of_model(wildcards):
     """The library files of training one variant: the engine and the file of its own kind."""
     kind = MODELS[study.variants[wildcards.model]["kind"]]
     return library("train", f"models.{kind.module}")
+
+
+def networks_of_study():
+    """The kinds of the study's models that are networks, each once."""
+    kinds = dict.fromkeys(study.variants[model]["kind"] for model in study.models)
+    return [kind for kind in kinds if MODELS[kind].is_network]
+
+
+def modules_of_networks():
+    """The modules of their files: a plate diagram is drawn from what they declare."""
+    return [f"models.{MODELS[kind].module}" for kind in networks_of_study()]
 
 
 def dataset_row(wildcards):
@@ -94,6 +105,12 @@ def preset_options(wildcards):
 
 def model_variant(wildcards):
     return study.variant(wildcards.model, wildcards.dataset)
+
+
+def data_transferred_from(wildcards):
+    """The data set that task mode transfer trains on first; nothing for any other mode."""
+    source = study.pretrained_on(wildcards.model)
+    return f"results/data/{source}/prepared.h5ad" if source else []
 
 
 def models_of(wildcards):

@@ -62,6 +62,32 @@ rule draw_figures:
         "../workflow_scripts/draw_figures.py"
 
 
+rule draw_plates:
+    input:
+        code=library("draw_plates", *modules_of_networks()),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        pdf=expand("results/figures/plates/{kind}.pdf", kind=networks_of_study()),
+        svg=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
+        png=report(
+            expand("results/figures/plates/{kind}.png", kind=networks_of_study()),
+            caption="../report/plates.rst",
+            category="Models",
+            labels={"figure": "plates"},
+        ),
+    log:
+        "results/logs/draw_plates.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    params:
+        kinds=networks_of_study(),
+    message:
+        "draw the plates of the models"
+    script:
+        "../workflow_scripts/draw_plates.py"
+
+
 rule draw_dataset_figures:
     input:
         scores="results/tables/scores.tsv",
@@ -168,6 +194,7 @@ rule write_report:
         status="results/tables/status.tsv",
         history="results/tables/history.parquet",
         answer="results/tables/answer.tsv",
+        theory="results/tables/theory.tsv",
         statuses=statuses_of_study(),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
@@ -178,6 +205,7 @@ rule write_report:
             figure=["scores", "maps", "losses", "usage", "confusion"],
         ),
         figures=["results/figures/scores.svg"],
+        plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
         notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
         code=library("write_report"),
         template=multiext(

@@ -10,12 +10,12 @@ import pytest
 import torch
 from scipy import sparse
 
+from latentbench.applicability import FITTING_MODALITIES
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData
 from latentbench.random_streams import RandomStreams
-from latentbench.study import FITTING_MODALITIES
 from latentbench.training.replicas import build_replicas
 
 torch.set_num_threads(1)

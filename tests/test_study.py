@@ -69,6 +69,19 @@ def test_a_mistake_in_the_config_is_refused_with_its_place(changes, message, fol
         ({"kind": "pca", "likelihood": "nb"}, "mine: likelihood: this key does not apply to this kind"),
         ({"kind": "vae", "likelihood": "nb", "task": {"mode": "guided"}}, "mine: task: this key does not apply to this kind"),
         ({"kind": "embedding"}, "mine: missing key 'hyperparameters'"),
+        ({"kind": "m2", "likelihood": "nb", "task": {"mode": "transfer"}}, "mine: task: missing key 'pretrain_on'"),
+        (
+            {"kind": "m2", "likelihood": "nb", "task": {"mode": "transfer", "pretrain_on": "digit"}},
+            "mine: task: pretrain_on: 'digit' is not in .*did you mean 'digits'?",
+        ),
+        (
+            {"kind": "m2", "likelihood": "nb", "task": {"mode": "transfer", "pretrain_on": "digits", "label_fraction": 0.5}},
+            "mine: task: label_fraction: this key does not apply to mode transfer",
+        ),
+        (
+            {"kind": "m2", "likelihood": "nb", "task": {"mode": "guided", "finetune": True}},
+            "mine: task: finetune: this key does not apply to any mode but transfer",
+        ),
     ],
 )
 def test_a_mistake_in_a_variant_is_refused_with_its_place(variant, message, folder):
@@ -92,6 +105,35 @@ def test_a_mixture_without_a_number_of_clusters_is_not_applicable_and_says_what_
     reasons = {cell["model"]: cell["reason"] for cell in study.not_applicable}
     assert "fill n_clusters in the sheet's row of mine" in reasons["gmvae"]
     assert "needs labels" in reasons["true_labels"]
+
+
+TRANSFERRED = {"kind": "gmvae_conditional", "likelihood": {"counts": "nb", "real": "gaussian", "images": "bernoulli"}, "covariates": ["batch"]}
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ({"dataset": "mine"}, "it is pretrained on mine itself"),
+        ({"modality": "real", "preset": "real_standardised"}, "it is pretrained on other, which holds real data, and mine holds counts data"),
+        ({"label": ""}, "it is pretrained on the labels of other, whose row in the sheet names no label column"),
+        ({"batch": ""}, "it is conditioned on batch and pretrained on other, whose row in the sheet names no such column"),
+        ({}, None),
+    ],
+)
+def test_a_transfer_that_cannot_be_is_not_applicable_and_says_why(source, reason, folder):
+    row = {"dataset": "mine", "modality": "counts", "sources": "a.h5ad", "preset": "counts_standard", "label": "type", "batch": "chip", "n_clusters": "4"}
+    other = {**row, "dataset": "other", "n_clusters": "7", **source}
+    add_row(folder, row)
+    if other["dataset"] != "mine":
+        add_row(folder, other)
+    rewrite_models(folder, moved={**TRANSFERRED, "task": {"mode": "transfer", "pretrain_on": other["dataset"]}}, pca={"kind": "pca"})
+    study = load(folder, datasets=["mine"], models=["moved", "pca"], mirror="elsewhere")
+    assert [cell["reason"] for cell in study.not_applicable] == ([reason] if reason else [])
+    if reason is None:
+        # the other data set is prepared without being part of the study, and there are clusters enough for either
+        assert study.prepared_datasets == ["mine", "other"]
+        assert study.datasets == ["mine"]
+        assert study.variant("moved", "mine")["hyperparameters"]["n_clusters"] == 7
 
 
 @pytest.mark.parametrize(

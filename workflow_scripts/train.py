@@ -16,9 +16,9 @@ from latentbench.training.devices import choose_device
 from latentbench.training.results import train_variant, write_results
 
 
-def main(prepared, weights, history, embedding, status, *, dataset, model, variant, seeds, n_gpus, n_workers, checkpoints):
+def main(prepared, weights, history, embedding, status, *, dataset, model, variant, seeds, n_gpus, n_workers, checkpoints, source):
     device = choose_device(n_gpus)
-    trained, data = train_variant(prepared, **variant, seeds=seeds, n_workers=n_workers, device=device, checkpoints=checkpoints)
+    trained, data = train_variant(prepared, **variant, seeds=seeds, n_workers=n_workers, device=device, checkpoints=checkpoints, source=source)
     write_results(
         trained,
         data,
@@ -34,16 +34,17 @@ def main(prepared, weights, history, embedding, status, *, dataset, model, varia
     checkpoints.clear()
 
 
-def checkpoint_folder(path, *, every_seconds, prepared, variant, code):
+def checkpoint_folder(path, *, every_seconds, data, variant, code):
     """Return the place of the job's checkpoints, which belong to this data, variant and code and to nothing else."""
-    data = Path(prepared).stat()
+    stats = [Path(file).stat() for file in data]
     files = [sha256_of(file) for file in sorted(code)]
-    made_of = json.dumps([data.st_size, data.st_mtime_ns, variant, files, torch.__version__], sort_keys=True)
+    made_of = json.dumps([[(stat.st_size, stat.st_mtime_ns) for stat in stats], variant, files, torch.__version__], sort_keys=True)
     return CheckpointFolder(Path(path), hashlib.sha256(made_of.encode()).hexdigest(), every_seconds)
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
+    source = snakemake.input.source or None
     # k-means (task mode guided) would take every core, whatever else runs beside this job.
     with threadpool_limits(limits=1), interruption.stopping_on_signals():
         try:
@@ -59,10 +60,11 @@ if __name__ == "__main__":
                 checkpoints=checkpoint_folder(
                     f"results/checkpoints/{snakemake.wildcards.dataset}/{snakemake.wildcards.model}",
                     every_seconds=snakemake.config["checkpoints"]["every_seconds"],
-                    prepared=snakemake.input.prepared,
+                    data=[snakemake.input.prepared, *([source] if source else [])],
                     variant=snakemake.params.variant,
                     code=snakemake.input.code,
                 ),
+                source=source,
             )
         except interruption.Interrupted as stopped:
             logger.warning("%s; saved: the same command goes on from there", stopped)

@@ -9,16 +9,23 @@ from latentbench.reporting.page_inputs import figures_by_name, read_prepared, re
 from latentbench.reporting.tables import read_tables
 
 
-def main(table_paths, answer_path, status_paths, dataset_paths, cost_figure, page_path, *, config) -> None:
+def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cost_figure, plate_paths, page_path, *, config) -> None:
     """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures."""
     datasets = [
         read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
         for dataset, (prepared, maps, figures) in dataset_paths.items()
     ]
     answer = pd.read_csv(answer_path, sep="\t")
-    versions = read_versions(status_paths)
     page = render_page(
-        read_tables(*table_paths), answer, datasets=datasets, cost_figure=cost_figure, versions=versions, config=config, title=config["report"]["title"]
+        read_tables(*table_paths),
+        answer,
+        datasets=datasets,
+        cost_figure=cost_figure,
+        plates=figures_by_name(plate_paths),
+        theory=pd.read_csv(theory_path, sep="\t"),
+        versions=read_versions(status_paths),
+        config=config,
+        title=config["report"]["title"],
     )
     write_text(page, page_path)
 
@@ -29,4 +36,14 @@ if __name__ == "__main__":
     names = snakemake.params.datasets
     figures = [[path for path in snakemake.input.dataset_figures if f"/figures/{name}/" in path] for name in names]
     of_datasets = dict(zip(names, zip(snakemake.input.prepared, snakemake.input.maps, figures, strict=True), strict=True))
-    main(tables, snakemake.input.answer, snakemake.input.statuses, of_datasets, snakemake.input.cost, snakemake.output.page, config=snakemake.params.config)
+    main(
+        tables,
+        snakemake.input.answer,
+        snakemake.input.theory,
+        snakemake.input.statuses,
+        of_datasets,
+        snakemake.input.cost,
+        snakemake.input.plates,
+        snakemake.output.page,
+        config=snakemake.params.config,
+    )

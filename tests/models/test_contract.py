@@ -11,15 +11,16 @@ import pytest
 import torch
 from scipy import sparse
 
+from latentbench.applicability import FITTING_MODALITIES
 from latentbench.kernels.log_prob import gradients_only
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel
 from latentbench.random_streams import RandomStreams, drawing_from
-from latentbench.study import FITTING_MODALITIES
 from latentbench.training.fit import fit
 from latentbench.training.tasks import observed_classes
+from latentbench.training.transfer import fit_transferred
 
 NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]
 REFERENCES = [kind for kind, entry in MODELS.items() if not entry.is_network]
@@ -44,8 +45,10 @@ def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_t
     given_by_the_pipeline = {"seeds", "observed", "n_workers", "device", "checkpoints", "show_progress"}
     keywords = {name for name, parameter in inspect.signature(fit).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
     assert set(SCHEMA["$defs"]["training"]["properties"]) == keywords - given_by_the_pipeline
-    keywords = {name for name, parameter in inspect.signature(observed_classes).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
-    assert set(SCHEMA["$defs"]["task"]["properties"]) == keywords - {"seeds", "n_clusters"}
+    given_by_the_pipeline = {"seeds", "n_clusters", "checkpoints", "options"}
+    of_tasks = [inspect.signature(function).parameters.items() for function in (observed_classes, fit_transferred)]
+    keywords = {name for parameters in of_tasks for name, parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    assert set(SCHEMA["$defs"]["task"]["properties"]) == keywords - given_by_the_pipeline
 
 
 def test_the_schema_asks_for_covariates_where_a_kind_requires_them_and_refuses_them_where_it_takes_none():
@@ -145,6 +148,8 @@ def test_the_declared_factorisations_name_x(kind):
 def test_a_reference_gives_one_finite_code_a_cell_and_follows_its_seed(kind, training_data):
     data = training_data()
     options = {"obsm": "X_mine"} if kind == "embedding" else {}
+    if "n_clusters" in MODELS[kind].needs:
+        options["n_clusters"] = 3
     first, again = (MODELS[kind].load()(data, seed=4, **options) for _ in range(2))
     assert len(first.embedding) == data.n_obs
     assert np.isfinite(first.embedding).all()

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,7 +7,8 @@ from torch.distributions import Categorical, Dirichlet
 from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 
-from latentbench.models.gmvae_dirichlet import log_beta_ratio
+from latentbench.kernels.sparse_rows import SparseCells
+from latentbench.models.dirichlet import dirichlet_terms, log_beta_ratio
 from latentbench.models.interface import ClassPosterior
 from latentbench.random_streams import RandomStreams, drawing_from
 
@@ -65,7 +67,7 @@ def test_the_explicit_terms_are_at_least_the_collapsed_one(built):
     with torch.no_grad(), drawing_from(streams):
         z = model.posteriors(minibatch)[0].rsample()
         qy = ClassPosterior(model.qy(z), minibatch.y)
-        terms = model.dirichlet_terms(qy, z)
+        terms = dirichlet_terms(qy, model.alpha, model.concentrations(z))
     assert (terms["kl_y"] + terms["kl_d"] >= collapsed_dirichlet(qy.weights, 0.5) - 1e-4).all()
 
 
@@ -103,3 +105,24 @@ def test_the_components_of_z_stay_inside_their_clips(built):
         assert normal.mean.abs().max() <= 5
         assert normal.log_variance.min() >= -9
         assert normal.log_variance.max() <= 1
+
+
+def test_with_qy_of_z_and_x_the_class_is_inferred_from_both_and_sparse_cells_do_as_well(built):
+    model, data, minibatch, _ = built("gmvae_dirichlet", "nb", qy="zx")
+    model.eval()
+    assert isinstance(minibatch.inputs, SparseCells)
+    with torch.no_grad():
+        z = model.embed(minibatch)
+        logits = model.class_logits(z, minibatch)
+        torch.testing.assert_close(model.class_logits(z, replace(minibatch, inputs=minibatch.inputs.to_dense())), logits, rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(model.class_logits(z + 1, minibatch), logits)
+        assert not torch.allclose(model.class_logits(z, data.minibatch(torch.arange(data.n_obs).flip(0).expand(2, -1), model.likelihood)), logits)
+        torch.testing.assert_close(model.cluster_probs(minibatch), torch.softmax(logits, -1))
+
+
+def test_with_qy_of_z_and_x_the_terms_are_finite_and_a_gradient_reaches_every_parameter(built):
+    model, _, minibatch, streams = built("gmvae_dirichlet", "gaussian", qy="zx", dirichlet="explicit")
+    with drawing_from(streams):
+        sum(term.sum() for term in model.loss_terms(minibatch).values()).backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad.abs().flatten(1).sum(1) > 0).all(), name

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from latentbench.models.gmvae_dirichlet import log_beta_ratio
+from latentbench.models.dirichlet import log_beta_ratio
 from latentbench.models.interface import ClassPosterior
 
 SATURATED = torch.tensor([[[0.0, 200.0, 0.0], [-300.0, 0.0, 300.0]]])

@@ -9,9 +9,12 @@ import pytest
 from latentbench.reporting.page import FIGURE_TITLES, read_dataset, render_page
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
 from latentbench.reporting.tables import StudyTables
+from latentbench.theory.checks import as_table, equal, unequal
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 SCHEMA = Path(__file__).parents[2] / "config" / "schemas" / "report.schema.json"
+
+THEORY = as_table([("bounds", [equal("(3.4)", "the bound & the divergence", 1.0, 1.0), unequal("(3.4), as drafted", "another sign", 1.0, -2.5)])])
 
 
 class Structure(HTMLParser):
@@ -50,7 +53,8 @@ def make_page(study_folder, svg):
             maps = pd.read_parquet(study_folder / f"maps/{dataset}.parquet")
             datasets.append(read_dataset(dataset, prepared, dict.fromkeys(FIGURE_TITLES, svg), maps))
         config = {"datasets": tables.datasets, "preprocessing": {"split": {"test_fraction": 0.2}}}
-        return render_page(tables, answer, datasets=datasets, cost_figure=svg, versions={"torch": "2.13.0"}, config=config, title="A study")
+        given = {"cost_figure": svg, "plates": {"vae": svg}, "theory": THEORY, "versions": {"torch": "2.13.0"}, "config": config}
+        return render_page(tables, answer, datasets=datasets, **given, title="A study")
 
     return make
 
@@ -99,6 +103,18 @@ def test_every_figure_has_a_text_alternative_and_every_column_a_scope(page):
 def test_failures_are_listed_with_their_reason(page, made_up):
     assert "diverged" in page
     assert made_up.reason.replace("'", "&#39;") in page
+
+
+def test_the_checks_of_the_theory_show_both_sides_and_whether_they_hold(page):
+    section = page[page.index('id="theory"') : page.index('id="methods"')]
+    assert "the bound &amp; the divergence" in section
+    assert "1 ≠ −2.5" in section
+    assert "Bounds: 2 checks, all hold" in section
+    assert section.count("<td>yes</td>") == 2
+
+
+def test_the_methods_name_the_seeds_of_the_study(page):
+    assert "once for each seed (0, 1, 2, 3, 4)" in page
 
 
 def test_no_failure_is_said_plainly(make_page, tables, answer):

@@ -7,8 +7,11 @@ import torch
 
 from latentbench.models import MODELS
 from latentbench.outcomes import Outcome
+from latentbench.random_streams import RandomStreams
 from latentbench.training.fit import fit
-from latentbench.training.loop import Plan, TrainingLoop, evaluate_terms
+from latentbench.training.loop import Plan, TrainingLoop
+from latentbench.training.minibatches import minibatches_of_epoch
+from latentbench.training.passes import evaluate_terms
 from latentbench.training.phases import EarlyStopping, Phase
 from latentbench.training.replicas import build_replicas, stack_replicas, unstack_replicas
 from latentbench.training.tasks import observed_classes
@@ -250,21 +253,14 @@ def test_labelled_minibatches_alternate_with_the_others(trained, training_data):
     task = {"mode": "semi_supervised", "label_fraction": 0.05}
     observed = observed_classes(training_data(), seeds=(0,), n_clusters=3, **task)
     n_labelled = int((observed.y >= 0).sum())
-    loop = TrainingLoop(
-        build_replicas("gmvae", 12, likelihood="gaussian", seeds=(0,), n_clusters=3),
-        training_data(),
-        (0,),
-        observed,
-        Plan([Phase(epochs=1, batch_size=16, labelled_every=2)], None, "auto", 1, None),
-    )
-    steps = loop._minibatches(loop.plan.phases[0], 4, loop.y)
+    train, order = training_data().train[None], RandomStreams([0], "order")
+    steps = minibatches_of_epoch(train, observed.y, order, n_steps=4, size=16, labelled_every=2)
     assert [len(step) for step in steps] == [1, 2, 1, 2]
     labelled = torch.cat([step[1] for step in steps if len(step) == 2], dim=1)[0]
     assert (observed.y[0, labelled] >= 0).all()
     assert len(set(labelled.tolist())) == n_labelled
-    hidden = replace(observed, y=torch.full_like(observed.y, -1))
     with pytest.raises(ValueError, match="no training cell shows a class"):
-        loop._minibatches(loop.plan.phases[0], 4, hidden.y)
+        minibatches_of_epoch(train, torch.full_like(observed.y, -1), order, n_steps=4, size=16, labelled_every=2)
 
 
 def test_a_training_over_its_time_is_typed(trained):

@@ -56,6 +56,10 @@ class Normal:
         """Return KL(self || N(0, I)), summed over the last axis."""
         return latents.kl_from_standard_normal(self.mean, self.log_variance)
 
+    def kl_of_each_dimension_from_standard(self) -> Float[Tensor, "*any dims"]:
+        """Return KL(self || N(0, I)) of every dimension by itself."""
+        return 0.5 * (torch.exp(self.log_variance) + self.mean.square() - 1 - self.log_variance)
+
 
 def kl_divergence(q: Normal, p: Normal) -> Float[Tensor, "*any"]:
     """Return KL(q || p) of diagonal Gaussians, summed over the last axis; shapes broadcast."""

@@ -16,20 +16,9 @@ import jsonschema
 import yaml
 from referencing import Registry, Resource
 
-from latentbench.models import DATA_MODALITIES, MODELS
+from latentbench.applicability import likelihood_of, number_of_clusters, obstacle
+from latentbench.models import MODELS
 
-FITTING_MODALITIES: dict[str, tuple[str, ...]] = {
-    "gaussian": DATA_MODALITIES,
-    "gaussian_shared": DATA_MODALITIES,
-    "bernoulli": ("images",),
-    "continuous_bernoulli": ("images",),
-    "poisson": ("counts",),
-    "nb": ("counts",),
-    "zinb": ("counts",),
-}
-"""Which kinds of data a likelihood is a distribution of."""
-
-TASKS_WITH_LABELS = ("supervised", "semi_supervised")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 WHOLE_NUMBER = re.compile(r"\d+(\.0*)?")
 LISTS_IN_SHEET = ("sources", "sha256")
@@ -54,6 +43,11 @@ class Study:
         return list(self.config["datasets"])
 
     @property
+    def prepared_datasets(self) -> list[str]:
+        """Names of the data sets that are prepared: those of the study, and those that a variant of it is pretrained on."""
+        return list(dict.fromkeys([*self.datasets, *filter(None, map(self.pretrained_on, self.models))]))
+
+    @property
     def models(self) -> list[str]:
         """Names of the model variants of the study, in the config's order."""
         return list(self.config["models"])
@@ -67,21 +61,33 @@ class Study:
         """Return the sheet's row of a data set."""
         return self.rows[dataset]
 
+    def pretrained_on(self, model: str) -> str | None:
+        """Return the data set that task mode transfer trains a variant on first; None for any other mode."""
+        return self.variants[model].get("task", {}).get("pretrain_on")
+
     def variant(self, model: str, dataset: str) -> dict[str, Any]:
-        """Return a variant as it is trained on a data set: likelihood resolved by modality, number of clusters filled in from the sheet."""
+        """Return a variant as it is trained on a data set: likelihood resolved by modality, number of clusters filled in from the sheet.
+
+        A variant that is pretrained on another data set has clusters enough for either.
+        """
         entry, row = self.variants[model], self.rows[dataset]
         kind = MODELS[entry["kind"]]
         hyperparameters = dict(entry.get("hyperparameters", {}))
         if "n_clusters" in kind.needs:
-            hyperparameters.setdefault("n_clusters", row["n_clusters"])
+            hyperparameters.setdefault("n_clusters", number_of_clusters(entry, row, self.source_row(model)))
         return {
             "kind": entry["kind"],
-            "likelihood": _likelihood(entry, row["modality"]) if kind.is_network else None,
+            "likelihood": likelihood_of(entry, row["modality"]) if kind.is_network else None,
             "hyperparameters": hyperparameters,
             "covariates": [column for column in entry.get("covariates", []) if row[column] is not None],
             "task": dict(entry.get("task", {})),
             "training": dict(entry.get("training", {})),
         }
+
+    def source_row(self, model: str) -> dict[str, Any] | None:
+        """Return the sheet's row of the data set that a variant is pretrained on."""
+        source = self.pretrained_on(model)
+        return self.rows[source] if source else None
 
 
 def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders: list[Path]) -> Study:
@@ -100,10 +106,13 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
     study = Study(dict(config), rows, variants)
     _check_names(study.datasets, rows, named, "datasets", sheets["datasets"])
     _check_names(study.models, variants, named, "models", sheets["models"])
-    for dataset in study.datasets:
+    for model in filter(study.pretrained_on, study.models):
+        _check_names([study.pretrained_on(model)], rows, str(sheets["models"]), f"{model}: task: pretrain_on", sheets["datasets"])
+    for dataset in study.prepared_datasets:
         _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])
+    for dataset in study.datasets:
         for model in study.models:
-            reason = _obstacle(variants[model], rows[dataset])
+            reason = obstacle(variants[model], rows[dataset], study.source_row(model))
             if reason is None:
                 study.cells.append((dataset, model))
             else:
@@ -223,7 +232,7 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         missing = [key for key in error.validator_value if key not in error.instance]
         return f"missing key{'s' if len(missing) > 1 else ''} {', '.join(repr(key) for key in missing)}"
     if error.validator == "not":
-        return "this key does not apply to this kind; leave it out"
+        return f"this key does not apply {error.schema.get('description', 'to this kind')}; leave it out"
     return f"{error.message}{described}"
 
 
@@ -258,27 +267,3 @@ def _check_local_sources(row: Mapping[str, Any], mirror: str | None, sheet: Path
     tables = [source for source in local if source.removesuffix(".gz").endswith((".csv", ".tsv"))]
     if tables and row["orientation"] is None:
         raise ValueError(f"{sheet}: {row['dataset']}: {tables[0]} needs an orientation: cells_by_genes (a line is a cell) or genes_by_cells")
-
-
-def _likelihood(entry: Mapping[str, Any], modality: str) -> str | None:
-    likelihood = entry["likelihood"]
-    return likelihood if isinstance(likelihood, str) else likelihood.get(modality)
-
-
-def _obstacle(entry: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
-    """Return why a variant cannot be trained on a data set, as a sentence, or None."""
-    kind, dataset, modality = MODELS[entry["kind"]], row["dataset"], row["modality"]
-    if kind.is_network:
-        likelihood = _likelihood(entry, modality)
-        if likelihood is None:
-            return f"the variant names no likelihood for {modality} data"
-        if modality not in FITTING_MODALITIES[likelihood]:
-            return f"likelihood '{likelihood}' is a distribution of {' or '.join(FITTING_MODALITIES[likelihood])}, and {dataset} holds {modality} data"
-    if "n_clusters" in kind.needs and row["n_clusters"] is None and "n_clusters" not in entry.get("hyperparameters", {}):
-        return f"kind '{entry['kind']}' needs a number of clusters: fill n_clusters in the sheet's row of {dataset} or in the variant's hyperparameters"
-    if kind.covariates == "required" and (absent := [column for column in entry["covariates"] if row[column] is None]):
-        return f"it is conditioned on {' and '.join(absent)}, and the sheet's row of {dataset} names no such column"
-    needs_labels = "labels" in kind.needs or entry.get("task", {}).get("mode") in TASKS_WITH_LABELS
-    if needs_labels and row["label"] is None:
-        return f"it needs labels, and the sheet's row of {dataset} names no label column"
-    return None

@@ -10,7 +10,7 @@ from latentbench.distributions import Normal
 
 
 def log_density_by_component(z: Float[Tensor, "replicas obs latent"], components: Normal) -> Float[Tensor, "replicas obs clusters"]:
-    """Return log N(z; mean, variance) of every component, whose parameters have axes (replicas, clusters, 1, latent).
+    """Return log N(z; mean, variance) of every component, whose parameters have axes (replicas, clusters, obs or 1, latent).
 
     Written out: ``Normal.log_prob`` takes z for data, of which a training step may leave the value out (``linear_in_log_prob``).
     """

@@ -1,10 +1,10 @@
 """Deep embedded clustering (Xie 2016, arXiv:1511.06335): an autoencoder's codes are drawn towards cluster centres until they are clusters.
 
-    z = e(x)                                                                 (1)
-    phase ``pretrain``:  loss(x) = -log p(x | d(z))                          (2)
-    phase ``cluster``:   loss(x) = KL(P || Q), Q Student's kernel around the centres, P its sharpened target  (3)
+    z = e(x)                                                                                          (1)
+    loss(x) = KL(P || Q),  Q by Student's kernel around the centres, P its sharpened target           (2)
 
-Which of the two terms counts is said by the phases: ``term_weights: {clustering: 0}`` in the first, ``{reconstruction: 0}`` in the second.
+First, in the phase ``pretrain``, the loss is that of an autoencoder, -log p(x | d(z)); then, in the phase ``cluster``, (2) alone. The phases say which of the
+two terms counts: ``term_weights: {clustering: 0}`` in the first, ``{reconstruction: 0}`` in the second.
 Symbols to code: e is ``encoder``, d is ``decoder``; P and Q are of ``clusters`` (soft_clusters.py).
 Deviations: the paper pretrains layer by layer with dropout and trains by SGD; here all layers at once, by Adam. No batch normalisation, as in the paper: the
 codes that k-means starts from and those that are trained must be the same function of a cell.
@@ -53,7 +53,7 @@ class DeepEmbeddedClustering(AbstractClusteringModel):
         return self.likelihood(self.decoder(z), minibatch.library_size)
 
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
-        """Return the losses of equations (2) and (3)."""
+        """Return the autoencoder's loss and that of equation (2)."""
         z = self.embed(minibatch)
         return {"reconstruction": -self.px(z, minibatch).log_prob(minibatch.x), "clustering": self.clusters.divergence(z, minibatch)}
 

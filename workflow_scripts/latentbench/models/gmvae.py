@@ -10,6 +10,9 @@ and -log q(y | x) is added.
 Symbols to code: pi is ``qy_head`` after ``trunk``; (m, log s^2) is ``qz_head`` after ``trunk``; (m_y, log v_y) are ``component_mean``,
 ``component_log_variance``. Deviation from Shu: the two encoders share their first layers. ``likelihood: nb`` and the other count likelihoods make it scVAE
 (Gronbech 2020, doi:10.1093/bioinformatics/btaa293).
+
+Use: to find about as many groups as you declare, each a Gaussian in the code.
+Cost: one pass of the encoder and one of the decoder for every component a step: grows with the number of clusters.
 """
 
 import math

@@ -5,31 +5,38 @@
     q(y, z, w, d | x) = q(z | x) q(w | x) q(y | z) q(d | z),  q(d | z) = Dir(g(z))        (2)
     -ELBO(x) = E[-log p(x | z)] + E sum_y q(y | z) KL(q(z | x) || p(z | w, y))
                + KL(q(w | x) || p(w)) + E KL(q(y | z) || p(y | d)) + E KL(Dir(g(z)) || Dir(alpha))   (3)
+    qy "zx": q(y | z, x) in place of q(y | z) throughout
     collapsed: the optimal q(d | z) is Dir(alpha + q(y | z)), and the y and d terms sum to
       C_alpha(q) = -H(q) - log[B(alpha + q) / B(alpha)],  B the multivariate beta                    (4)
 
 One sample of z and w, y enumerated, d integrated: E[log d_k] = digamma(g_k) - digamma(sum g) in place of a sample.
 p(y) is 1/K whatever alpha: the generative model is the uniform-prior mixture, alpha changes only the bound.
-Symbols to code: mu_y and s_y are ``components``; g is ``concentrations``; q(y | z) is ``qy``. mu is soft-clipped to [-5, 5] and log s^2 to [-9, 1].
+Symbols to code: mu_y and s_y are ``components``; g is ``concentrations``; q(y | z) or q(y | z, x) is ``qy``; (4) is in dirichlet.py. mu is soft-clipped to
+[-5, 5], log s^2 to [-9, 1].
+
+Use: to find groups and, apart from them in w, what varies inside a group.
+Cost: one pass of encoder and decoder a step; the enumerated components cost little: hardly grows with the number of clusters.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Dirichlet
-from torch.distributions import kl_divergence as torch_kl_divergence
-from torch.nn import functional as F
 
-from latentbench.distributions import Distribution, Normal, kl_divergence
+from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
-from latentbench.models.blocks import MLP, Decoder, soft_clip
+from latentbench.models.blocks import MLP, Decoder
+from latentbench.models.dirichlet import dirichlet_terms
 from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
+from latentbench.models.two_latents import components_of, kl_from_components, posteriors_of_z_and_w
 
 
 class DirichletMixtureVAE(AbstractClusteringModel):
-    """Dirichlet mixture VAE with any likelihood; ``dirichlet`` is ``"collapsed"`` (4) or ``"explicit"`` (3)."""
+    """Dirichlet mixture VAE with any likelihood; ``dirichlet`` is ``"collapsed"`` (4) or ``"explicit"`` (3).
 
-    generative = "p(w) p(d) p(y|d) p(z|w,y) p(x|z)"
+    ``qy`` says what y is inferred from: ``"z"``, or ``"zx"``, where the factor q(y | z) of ``inference`` is q(y | z, x).
+    """
+
+    generative = "p(w) p(d|alpha) p(y|d) p(z|w,y) p(x|z)"
     inference = "q(z|x) q(w|x) q(y|z) q(d|z)"
     linear_in_log_prob = True
 
@@ -45,25 +52,30 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         dropout: float = 0.0,
         alpha: float = 1.0,
         dirichlet: str = "collapsed",
+        qy: str = "z",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
         self.n_clusters, self.n_latent, self.alpha = n_clusters, n_latent, alpha
         self.encoder = MLP(n_vars, 4 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout)
-        self.qy = MLP(n_latent, n_clusters, n_hidden=n_hidden)
+        # On (x, z) side by side: x first, which may be sparse.
+        self.qy_reads_x = qy == "zx"
+        self.qy = MLP(n_vars, n_clusters, n_hidden=n_hidden, n_covariates=n_latent) if self.qy_reads_x else MLP(n_latent, n_clusters, n_hidden=n_hidden)
         self.concentrations = MLP(n_latent, n_clusters, n_hidden=n_hidden) if dirichlet == "explicit" else None
         self.components = MLP(n_latent, 2 * n_clusters * n_latent, n_hidden=n_hidden)
         self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
 
     def posteriors(self, minibatch: Minibatch) -> tuple[Normal, Normal]:
         """Return q(z | x) and q(w | x)."""
-        z_mean, z_log_variance, w_mean, w_log_variance = self.encoder(minibatch.inputs).chunk(4, dim=-1)
-        return _clipped(z_mean, z_log_variance), _clipped(w_mean, w_log_variance)
+        return posteriors_of_z_and_w(self.encoder(minibatch.inputs))
 
     def pz(self, w: Float[Tensor, "replicas obs latent"]) -> Normal:
         """Return p(z | w, y) for every y: (replicas, clusters, obs, latent)."""
-        mean, log_variance = self.components(w).unflatten(-1, (2, self.n_clusters, self.n_latent)).unbind(-3)
-        return _clipped(mean.transpose(1, 2), log_variance.transpose(1, 2))
+        return components_of(self.components(w), self.n_clusters)
+
+    def class_logits(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
+        """Return the logits of q(y | z) or q(y | z, x)."""
+        return self.qy(minibatch.inputs, z) if self.qy_reads_x else self.qy(z)
 
     def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
         """Return p(x | z)."""
@@ -73,25 +85,13 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         """Return the terms of equation (3), with (4) in place of the last two when collapsed."""
         qz, qw = self.posteriors(minibatch)
         z, w = qz.rsample(), qw.rsample()
-        qy = ClassPosterior(self.qy(z), minibatch.y)
-        each_component = Normal(qz.mean[:, None], qz.log_variance[:, None])
+        qy = ClassPosterior(self.class_logits(z, minibatch), minibatch.y)
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
-            "kl_z": torch.einsum("rok,rko->ro", qy.weights, kl_divergence(each_component, self.pz(w))),
+            "kl_z": kl_from_components(qy.weights, qz, self.pz(w)),
             "kl_w": qw.kl_from_standard(),
-            **self.dirichlet_terms(qy, z),
+            **dirichlet_terms(qy, self.alpha, self.concentrations(z) if self.concentrations else None),
             "classification": qy.classification,
-        }
-
-    def dirichlet_terms(self, qy: ClassPosterior, z: Float[Tensor, "replicas obs latent"]) -> dict[str, Float[Tensor, "replicas obs"]]:
-        """Return KL(q(y | z) || p(y | d)) and KL(q(d | z) || p(d)), or their sum at the optimal q(d | z)."""
-        if self.concentrations is None:
-            return {"kl_y": qy.negative_entropy - log_beta_ratio(qy.weights, self.alpha)}
-        g = F.softplus(self.concentrations(z)) + 1e-3  # a Dirichlet with a zero concentration has no density
-        expected_log_d = torch.digamma(g) - torch.digamma(g.sum(-1, keepdim=True))
-        return {
-            "kl_y": qy.negative_entropy - (qy.weights * expected_log_d).sum(-1),
-            "kl_d": torch_kl_divergence(Dirichlet(g), Dirichlet(torch.full_like(g, self.alpha))),
         }
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
@@ -99,15 +99,5 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         return self.posteriors(minibatch)[0].mean
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
-        """Return q(y | z) at the mean of q(z | x)."""
-        return torch.softmax(self.qy(self.embed(minibatch)), dim=-1)
-
-
-def log_beta_ratio(qy: Float[Tensor, "*any clusters"], alpha: float) -> Float[Tensor, "*any"]:
-    """Return log[B(alpha + q) / B(alpha)] of equation (4), B the multivariate beta of a symmetric alpha."""
-    prior = torch.full((qy.shape[-1],), alpha, dtype=qy.dtype, device=qy.device)
-    return (torch.lgamma(prior + qy) - torch.lgamma(prior)).sum(-1) - (torch.lgamma(prior.sum() + 1) - torch.lgamma(prior.sum()))
-
-
-def _clipped(mean: Tensor, log_variance: Tensor) -> Normal:
-    return Normal(soft_clip(mean, -5.0, 5.0), soft_clip(log_variance, -9.0, 1.0))
+        """Return q(y | z) or q(y | z, x) at the mean of q(z | x)."""
+        return torch.softmax(self.class_logits(self.embed(minibatch), minibatch), dim=-1)

@@ -1,10 +1,9 @@
 """Improved deep embedded clustering (Guo 2017, doi:10.24963/ijcai.2017/243): the codes of ``dec`` with the decoder kept, so that they stay codes of the data.
 
     z = e(x)                                                                 (1)
-    phase ``pretrain``:  loss(x) = -log p(x | d(z))                          (2)
-    phase ``cluster``:   loss(x) = -log p(x | d(z)) + gamma n/2 KL(P || Q)   (3)
+    loss(x) = -log p(x | d(z)) + gamma n/2 KL(P || Q)                        (2)
 
-P and Q are those of ``dec``. The first phase leaves the second term out: ``term_weights: {clustering: 0}``.
+P and Q are those of ``dec``. The phase ``pretrain`` leaves the second term out (``term_weights: {clustering: 0}``), the phase ``cluster`` has both.
 Symbols to code: e is ``encoder``, d is ``decoder``; P and Q are of ``clusters`` (soft_clusters.py).
 n is the number of variables: the paper adds gamma KL to a squared error averaged over them, and -log p of a unit Gaussian is n/2 times that and a constant, so
 that gamma means here what it means there. Deviations: those of ``dec``.
@@ -54,7 +53,7 @@ class ImprovedDeepEmbeddedClustering(AbstractClusteringModel):
         return self.likelihood(self.decoder(z), minibatch.library_size)
 
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
-        """Return the two terms of equation (3)."""
+        """Return the two terms of equation (2)."""
         z = self.embed(minibatch)
         clustering = self.clustering_weight * self.clusters.divergence(z, minibatch)
         return {"reconstruction": -self.px(z, minibatch).log_prob(minibatch.x), "clustering": clustering}

@@ -45,16 +45,6 @@ class TrainingCells:
     classes: Int[Tensor, "replicas train"]
 
 
-def check_phase(name: str) -> None:
-    """Refuse a phase that means nothing to a kind whose clusters start from pretrained codes: they would never start.
-
-    Raises:
-        ValueError: a phase that is neither ``pretrain`` nor ``cluster``.
-    """
-    if name not in ("pretrain", "cluster"):
-        raise ValueError(f"training.phases: '{name}' is no phase of this kind; it is trained in 'pretrain' and 'cluster', as config/models.yaml shows")
-
-
 class AbstractModel(nn.Module, ABC):
     """A latent-variable model: per-cell loss terms and an embedding. Subclasses are final."""
 

@@ -15,6 +15,9 @@ def leiden_pca(data: TrainingData, *, seed: int, n_latent: int = 20, n_neighbors
     """Cluster the neighbour graph of the principal components by Leiden: the standard scanpy recipe (Wolf 2018, Traag 2019) at a fixed resolution.
 
     No number of clusters is used. The graph is of the training cells; a test cell takes the label that its nearest training cells vote for.
+
+    Use: as the standard of the field, and where no number of groups is known.
+    Cost: a neighbour graph of the training cells.
     """
     codes = data.pca[:, :n_latent]
     is_train = np.isin(np.arange(data.n_obs), data.train.cpu().numpy())

@@ -24,12 +24,20 @@ class Reference:
 
 
 def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
-    """Return the first principal components, fitted on the training cells when the data were prepared (eq 2.2, 2.3 of the thesis)."""
+    """Take the first principal components, fitted on the training cells when the data were prepared (eq 2.2, 2.3 of the thesis).
+
+    Use: as the baseline that every model must beat; its k-means and Leiden clusterings are the usual ones.
+    Cost: nothing: the components come with the prepared data.
+    """
     return Reference(data.pca[:, :n_latent])
 
 
 def random_projection(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
-    """Project the data onto random Gaussian directions: the trivial control."""
+    """Project the data onto random Gaussian directions: the trivial control.
+
+    Use: as the control of what no learning gives.
+    Cost: one matrix product.
+    """
     directions = np.random.default_rng(seed_of(seed, "projection")).standard_normal((data.n_vars, n_latent), dtype=np.float32)
     return Reference(
         (data.x.to_scipy() if isinstance(data.x, SparseRows) else data.x.numpy()) @ directions / np.sqrt(data.n_vars), weights={"directions": directions[None]}
@@ -37,12 +45,20 @@ def random_projection(data: TrainingData, *, seed: int, n_latent: int = 20) -> R
 
 
 def shuffled_labels(data: TrainingData, *, seed: int) -> Reference:
-    """Give every cell the label of another cell: the control that must score zero."""
+    """Give every cell the label of another cell: the control that must score zero.
+
+    Use: as the control that must score at chance.
+    Cost: nothing to fit.
+    """
     return _labels_as_codes(np.random.default_rng(seed_of(seed, "shuffle")).permutation(data.labels))
 
 
 def true_labels(data: TrainingData, *, seed: int) -> Reference:
-    """Give every cell its label: the control that must score one."""
+    """Give every cell its label: the control that must score one.
+
+    Use: as the control that must score one.
+    Cost: nothing to fit.
+    """
     return _labels_as_codes(data.labels)
 
 
@@ -51,6 +67,9 @@ def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
 
     Raises:
         ValueError: the data set has no such obsm; those that it has are listed.
+
+    Use: to score codes that another tool made, beside the models.
+    Cost: nothing to fit.
     """
     if obsm not in data.obsm:
         raise ValueError(
@@ -65,6 +84,6 @@ def _labels_as_codes(labels: Int[np.ndarray, " obs"]) -> Reference:
     return Reference(codes, codes)
 
 
-def onehot(labels: Int[np.ndarray, " obs"]) -> Float[np.ndarray, "obs clusters"]:
-    """Return cluster probabilities that are certain."""
-    return np.eye(labels.max() + 1, dtype=np.float32)[labels]
+def onehot(labels: Int[np.ndarray, " obs"], n_clusters: int | None = None) -> Float[np.ndarray, "obs clusters"]:
+    """Return cluster probabilities that are certain; ``n_clusters`` is the largest label plus one if it is not given."""
+    return np.eye(labels.max() + 1 if n_clusters is None else n_clusters, dtype=np.float32)[labels]

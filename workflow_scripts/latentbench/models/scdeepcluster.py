@@ -1,11 +1,11 @@
 """scDeepCluster (Tian 2019, doi:10.1038/s42256-019-0037-0): deep clustering of counts, on the codes of a denoising autoencoder with a ZINB likelihood.
 
     z = e(x),  z' = e(x + noise)                                             (1)
-    phase ``pretrain``:  loss(x) = -log p(x | d(z'))                         (2)
-    phase ``cluster``:   loss(x) = -log p(x | d(z')) + gamma n KL(P || Q)    (3)
+    loss(x) = -log p(x | d(z')) + gamma n KL(P || Q)                         (2)
 
 P and Q are those of ``dec``, of the codes z without noise; n is the number of variables, over which the paper averages its likelihood. The mean of a count is
-the library size times a share, which is the paper's size factor. The first phase leaves the second term out: ``term_weights: {clustering: 0}``.
+the library size times a share, which is the paper's size factor. The phase ``pretrain`` leaves the second term out (``term_weights: {clustering: 0}``), the
+phase ``cluster`` has both.
 What the encoder reads: log(1 + x) of counts, as everywhere here; the paper's reads normalised values, each gene scaled to variance one. So that ``noise`` means
 the same, it is in units of each variable's own standard deviation over the minibatch; there is none outside training.
 Symbols to code: e is ``encoder``, d is ``decoder``; P and Q are of ``clusters`` (soft_clusters.py).
@@ -65,7 +65,7 @@ class ScDeepCluster(AbstractClusteringModel):
         return self.encoder(x + self.noise * spread * standard_normal_like(x))
 
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
-        """Return the two terms of equation (3)."""
+        """Return the two terms of equation (2)."""
         z = self.embed(minibatch)
         read = self.embed_corrupted(minibatch) if self.training and self.noise > 0 else z
         clustering = self.clustering_weight * self.clusters.divergence(z, minibatch)

@@ -15,7 +15,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from latentbench.models.interface import Minibatch, TrainingCells, check_phase
+from latentbench.models.interface import Minibatch, TrainingCells
 from latentbench.random_streams import seed_of
 
 N_STARTS = 20
@@ -62,7 +62,8 @@ class SoftClusters(nn.Module):
         Raises:
             ValueError: a phase that is neither ``pretrain`` nor ``cluster``.
         """
-        check_phase(name)
+        if name not in ("pretrain", "cluster"):
+            raise ValueError(f"training.phases: '{name}' is no phase of this kind; it is trained in 'pretrain' and 'cluster', as config/models.yaml shows")
         if name == "cluster":
             for centres, codes, seed in zip(self.centres, cells.codes(), cells.seeds, strict=True):
                 kmeans = KMeans(len(centres), n_init=N_STARTS, random_state=seed_of(seed, "centres") % 2**32)

@@ -23,11 +23,12 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from latentbench.distributions import Distribution, Normal, kl_divergence
+from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.components import log_density_by_component
-from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch, TrainingCells, check_phase
+from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch, TrainingCells
+from latentbench.models.two_latents import kl_from_components
 from latentbench.random_streams import seed_of
 
 
@@ -35,7 +36,7 @@ class VariationalDeepEmbedding(AbstractClusteringModel):
     """VaDE with any likelihood; ``n_hidden`` are the widths of the encoder's hidden layers, the decoder's in reverse."""
 
     generative = "p(y) p(z|y) p(x|z)"
-    inference = "q(z|x) q(y|z)"
+    inference = "q(z|x) p(y|z)"
     linear_in_log_prob = True
 
     def __init__(
@@ -83,10 +84,9 @@ class VariationalDeepEmbedding(AbstractClusteringModel):
         qz = self.qz(minibatch)
         z = qz.rsample()
         gamma = self.gamma(z, minibatch.y)
-        each_component = Normal(qz.mean[:, None], qz.log_variance[:, None])
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
-            "kl_z": torch.einsum("rok,rko->ro", gamma.weights, kl_divergence(each_component, self.components)),
+            "kl_z": kl_from_components(gamma.weights, qz, self.components),
             "kl_y": gamma.negative_entropy - (gamma.weights * self.log_pi).sum(-1),
             "classification": gamma.classification,
         }
@@ -101,12 +101,7 @@ class VariationalDeepEmbedding(AbstractClusteringModel):
 
     @torch.no_grad()
     def begin_phase(self, name: str, cells: TrainingCells) -> None:
-        """Start the mixture from the codes of the training cells when the phase ``cluster`` begins, each replica from its own.
-
-        Raises:
-            ValueError: a phase that is neither ``pretrain`` nor ``cluster``.
-        """
-        check_phase(name)
+        """Start the mixture from the codes of the training cells when the phase ``cluster`` begins, each replica from its own."""
         if name != "cluster":
             return
         from latentbench.mixtures import fit_mixture  # imported here: scikit-learn takes a second, and reading a model needs none of it

@@ -3,9 +3,14 @@
     p(z) = N(0, I),  p(x | z) by the likelihood                              (1)
     q(z | x) = N(m(x), diag s(x)^2)                                          (2)
     -ELBO(x) = E_q[-log p(x | z)] + KL(q(z | x) || p(z))                     (3)
+    free bits: sum_j max(lambda, mean of KL_j over the minibatch) in place of the mean of KL = sum_j KL_j    (4)
 
-Symbols to code: (m, log s^2) is ``encoder``; the likelihood's parameters come from ``decoder``. With ``likelihood: nb`` this is scVI's model without
-covariates (Lopez 2018). beta (Higgins 2017) is the weight of ``kl_z``: ``training: {term_weights: {kl_z: beta}}``.
+(4), Kingma 2016 (arXiv:1606.04934), is what is trained on; what is evaluated is (3) whatever lambda.
+Symbols to code: (m, log s^2) is ``encoder``; the likelihood's parameters come from ``decoder``; lambda, in nats, is ``free_bits``. With ``likelihood: nb`` this
+is scVI's model without covariates (Lopez 2018). beta (Higgins 2017) is the weight of ``kl_z``: ``training: {term_weights: {kl_z: beta}}``.
+
+Use: for a smooth code and a bound on the likelihood, where groups need not come out as clusters by themselves.
+Cost: one pass of encoder and decoder a step.
 """
 
 from jaxtyping import Float
@@ -14,6 +19,7 @@ from torch import Tensor
 from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
+from latentbench.models.free_bits import at_least_on_average
 from latentbench.models.interface import AbstractModel, Minibatch
 
 
@@ -34,9 +40,10 @@ class VariationalAutoencoder(AbstractModel):
         n_layers: int = 1,
         dropout: float = 0.0,
         activation: str = "relu",
+        free_bits: float = 0.0,
     ) -> None:
         super().__init__()
-        self.likelihood = likelihood
+        self.likelihood, self.free_bits = likelihood, free_bits
         self.encoder = MLP(n_vars, 2 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout, activation=activation)
         self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, activation=activation)
 
@@ -49,10 +56,16 @@ class VariationalAutoencoder(AbstractModel):
         return self.likelihood(self.decoder(z), minibatch.library_size)
 
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
-        """Return the two terms of equation (3), the expectation from one sample of z."""
+        """Return the two terms of equation (3) or (4), the expectation from one sample of z."""
         qz = self.posterior(minibatch)
         px = self.px(qz.rsample(), minibatch)
-        return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": qz.kl_from_standard()}
+        return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": self.kl_z(qz)}
+
+    def kl_z(self, qz: Normal) -> Float[Tensor, "replicas obs"]:
+        """Return KL(q(z | x) || p(z)), in training with free bits: equation (4)."""
+        if self.training and self.free_bits > 0:
+            return at_least_on_average(qz.kl_of_each_dimension_from_standard(), self.free_bits).sum(-1)
+        return qz.kl_from_standard()
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""

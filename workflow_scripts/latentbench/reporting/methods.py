@@ -1,11 +1,9 @@
 """The methods text: what was done, in sentences that a paper can take over, from the configuration that was run."""
 
-import ast
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
-from latentbench.models import MODELS
+from latentbench.models.declared import documentation_of
 from latentbench.reporting.style import model_colours, model_order
 from latentbench.reporting.tables import StudyTables
 
@@ -27,7 +25,7 @@ PARAGRAPHS = (
 
 def methods_text(config: Mapping[str, Any], tables: StudyTables) -> list[str]:
     """Return the paragraphs of the methods section."""
-    seeds = ", ".join(str(seed) for seed in sorted(tables.status["seed"].unique()))
+    seeds = ", ".join(str(seed) for seed in sorted(tables.status["seed"].dropna().astype(int).unique()))
     split = config.get("preprocessing", {}).get("split", {})
     share = f"{100 * split['test_fraction']:g} % of" if "test_fraction" in split else "a fixed share of"
     return [" ".join(paragraph.format(share=share, seeds=seeds).split()) for paragraph in PARAGRAPHS]
@@ -36,13 +34,4 @@ def methods_text(config: Mapping[str, Any], tables: StudyTables) -> list[str]:
 def described_models(kinds: Mapping[str, str]) -> list[dict[str, str]]:
     """Return name, kind, colour and the first sentence of the documentation, which cites its source, for every model."""
     colours = model_colours(kinds)
-    return [{"name": model, "kind": kinds[model], "colour": colours[model], "citation": _described(kinds[model])} for model in model_order(kinds)]
-
-
-def _described(kind: str) -> str:
-    """First paragraph of the kind's own docstring, or of its module's; read from the source, so that no model is imported for it."""
-    entry = MODELS[kind]
-    tree = ast.parse((files("latentbench.models") / f"{entry.module}.py").read_text(encoding="utf-8"))
-    named = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-    node = named[entry.name] if isinstance(named[entry.name], ast.FunctionDef) else tree
-    return " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+    return [{"name": model, "kind": kinds[model], "colour": colours[model], "citation": documentation_of(kinds[model]).title} for model in model_order(kinds)]

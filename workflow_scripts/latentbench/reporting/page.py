@@ -11,14 +11,14 @@ from markupsafe import Markup
 
 from latentbench.reporting.answer import answer_view
 from latentbench.reporting.methods import described_models, methods_text
-from latentbench.reporting.page_views import cost_rows, dataset_row, failure_rows, score_rows
+from latentbench.reporting.page_views import cost_rows, dataset_row, failure_rows, score_rows, theory_rows
 from latentbench.reporting.svg import inline_svg
 from latentbench.reporting.tables import StudyTables
 
 HERE = Path(__file__).parent
 SECTIONS = (
     *(("answer", "Answer"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("failures", "Failures")),
-    *(("cost", "Time and memory"), ("data", "Data"), ("methods", "Methods"), ("files", "Files")),
+    *(("cost", "Time and memory"), ("data", "Data"), ("theory", "Theory"), ("methods", "Methods"), ("files", "Files")),
 )
 FIGURE_TITLES = {
     "scores": "Scores on {}: ARI, NMI and ACC of every model, a dot for every seed",
@@ -36,13 +36,16 @@ def render_page(
     *,
     datasets: Sequence[Mapping[str, Any]],
     cost_figure: str | Path,
+    plates: Mapping[str, str | Path],
+    theory: pd.DataFrame,
     versions: Mapping[str, str],
     config: Mapping[str, Any],
     title: str = "latentbench",
 ) -> str:
     """Return the page.
 
-    ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``versions``: package -> version; ``config``: the study's, as it ran.
+    ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of its plate diagram; ``theory``: the table
+    of checks; ``versions``: package -> version; ``config``: the study's, as it ran.
     """
     # Autoescape: names of cell types and data sets come from users' files.
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -58,6 +61,10 @@ def render_page(
         failures=failure_rows(tables),
         cost=cost_rows(tables),
         cost_figure=inline_svg(cost_figure, prefix="cost", title="Training time and peak memory of every replica, by data set and model"),
+        plates=[
+            {"kind": kind, "svg": inline_svg(path, prefix=f"plates-{_identifier(kind)}", title=f"Plate diagram of {kind}")} for kind, path in plates.items()
+        ],
+        theory=theory_rows(theory),
         methods=methods_text(config, tables),
         models=described_models(tables.kinds),
         versions=sorted(versions.items()),

@@ -65,6 +65,27 @@ def failure_rows(tables: StudyTables) -> list[Row]:
     ]
 
 
+def theory_rows(theory: pd.DataFrame) -> list[Row]:
+    """Return the checks of the theory by topic: topic and rows, each with its equation, what it says, both sides, the difference, and whether it holds."""
+    signs = {"=": "=", "<=": "≤", "!=": "≠"}
+    return [
+        {
+            "topic": topic,
+            "rows": [
+                {
+                    "equation": row.equation,
+                    "says": row.says,
+                    "sides": f"{_plain_number(row.left)} {signs[row.relation]} {_plain_number(row.right)}",
+                    "difference": {"value": repr(float(row.difference)), "text": f"{row.difference:.1e}".replace("-", "\u2212")},
+                    "holds": bool(row.holds),
+                }
+                for row in checks.itertuples()
+            ],
+        }
+        for topic, checks in theory.groupby("topic", sort=False)
+    ]
+
+
 def dataset_row(dataset: str, about: Mapping[str, Any], n_obs: int, n_vars: int, n_labels: int) -> Row:
     """Return one data set as the page prints it; ``about`` is ``uns['latentbench']`` of its prepared.h5ad."""
     filters = about.get("filters", {})
@@ -97,6 +118,10 @@ def number(value: float | None, digits: int) -> dict[str, str]:
     if value is None or pd.isna(value):
         return {"value": "", "text": "–"}
     return {"value": repr(float(value)), "text": f"{value:,.{digits}f}".replace(",", "\u202f")}
+
+
+def _plain_number(value: float) -> str:
+    return f"{0.0 if abs(value) < 1e-6 else value:.4g}".replace("-", "\u2212")
 
 
 def _shown(value: Any) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from zlib import crc32
 
 import matplotlib as mpl
+from matplotlib import style
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -43,7 +44,7 @@ UNLABELLED = "#b9bec6"
 def apply_style() -> None:
     """Use the style sheet, and no window system, for every figure from here on."""
     mpl.use("agg")
-    mpl.style.use(STYLE_SHEET)
+    style.use(STYLE_SHEET)
 
 
 def model_order(kinds: Mapping[str, str]) -> list[str]:

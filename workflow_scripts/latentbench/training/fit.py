@@ -13,9 +13,10 @@ from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractModel
 from latentbench.outcomes import Outcome
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.loop import Fitted, Plan, ReplicaReport, TrainingLoop, empty_history
+from latentbench.training.loop import Plan, TrainingLoop
 from latentbench.training.phases import EarlyStopping, Shape, phases_of
 from latentbench.training.progress import Progress, progress_bar
+from latentbench.training.record import Fitted, ReplicaReport, empty_history
 from latentbench.training.replicas import stack_replicas, unstack_replicas
 from latentbench.training.tasks import ObservedClasses
 from latentbench.training.workers import Died, side_by_side

@@ -18,16 +18,15 @@ def _kmeans(z: Float[np.ndarray, "obs latent"], n_clusters: int, seed: int) -> P
 
 
 def _mixture(z: Float[np.ndarray, "obs latent"], n_clusters: int, seed: int) -> Probs:
-    from latentbench.mixtures import fit_mixture
+    from latentbench.mixtures import agreed_mixture_probs
 
-    return fit_mixture(z, n_clusters, seed=seed).predict_proba(z.astype(np.float64)).astype(np.float32)
+    return agreed_mixture_probs(z, n_clusters, seed=seed)
 
 
 def _manifold(z: Float[np.ndarray, "obs latent"], n_clusters: int, seed: int) -> Probs:
-    from latentbench.mixtures import ManifoldMixture
+    from latentbench.mixtures import agreed_mixture_probs, fit_manifold
 
-    fitted = ManifoldMixture.fit(z, n_clusters, seed=seed)
-    return fitted.mixture.predict_proba(fitted.umap.embedding_.astype(np.float64)).astype(np.float32)
+    return agreed_mixture_probs(fit_manifold(z, n_clusters, seed=seed).embedding_, n_clusters, seed=seed)
 
 
 GUIDES: dict[str, Callable[[Float[np.ndarray, "obs latent"], int, int], Probs]] = {"kmeans": _kmeans, "mixture": _mixture, "manifold": _manifold}
@@ -35,7 +34,7 @@ GUIDES: dict[str, Callable[[Float[np.ndarray, "obs latent"], int, int], Probs]] 
 
 @dataclass(frozen=True)
 class Guide:
-    """How the guiding classes are found: by k-means, a Gaussian mixture, or a mixture on UMAP's manifold (``mixtures.ManifoldMixture``)."""
+    """How the guiding classes are found: by k-means, or by what several Gaussian mixtures agree on, of the codes or of where UMAP puts them (``mixtures``)."""
 
     by: str
     n_clusters: int

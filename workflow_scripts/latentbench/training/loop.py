@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -18,17 +17,18 @@ from latentbench.logs import logger
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel, Minibatch, TrainingCells
 from latentbench.outcomes import Outcome
-from latentbench.random_streams import RandomStreams, drawing_from, seed_of
+from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training import interruption
 from latentbench.training.checkpoints import Checkpoints
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.early_stopping import StoppingState
+from latentbench.training.minibatches import minibatches_of_epoch
 from latentbench.training.optimiser import FlatAdam
+from latentbench.training.passes import evaluate_terms, without_validation
 from latentbench.training.phases import EarlyStopping, Phase
+from latentbench.training.record import Fitted, ReplicaReport, tidy_history
 from latentbench.training.refreshing import ClusterRefresh
 from latentbench.training.tasks import ObservedClasses
-
-HISTORY_TYPES = {"replica": int, "epoch": int, "term": str, "split": str, "value": float}
 
 
 @dataclass(frozen=True)
@@ -40,27 +40,6 @@ class Plan:
     precision: str
     log_every: int
     max_minutes: float | None
-
-
-@dataclass(frozen=True)
-class ReplicaReport:
-    """How the training of one replica ended: seconds of wall time, peak memory of its process (or of the device) in MB."""
-
-    seed: int
-    status: Outcome
-    reason: str
-    seconds: float
-    peak_memory_mb: float
-    epochs: int
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A trained (stacked) model, its tidy history (replica, epoch, term, split, value) and a report a replica."""
-
-    model: AbstractModel
-    history: pd.DataFrame
-    reports: list[ReplicaReport]
 
 
 class TrainingLoop:
@@ -88,7 +67,7 @@ class TrainingLoop:
         self.model, self.data, self.seeds, self.observed, self.plan = model, data, list(seeds), observed, plan
         self.checkpoints, self.on_progress = checkpoints, on_progress
         self.y = observed.y.to(data.device, copy=True)
-        self.train, self.validation = _without_validation(data, self.seeds, plan.early_stopping)
+        self.train, self.validation = without_validation(data, self.seeds, plan.early_stopping)
         self.order, self.noise = (RandomStreams(self.seeds, purpose, data.device) for purpose in ("order", "noise"))
         self.in_bf16 = plan.precision == "auto" and has_fast_bf16(data.device)
         self.steps_an_epoch = [max(1, self.train.shape[1] // self._batch_size(phase)) for phase in plan.phases]
@@ -125,7 +104,7 @@ class TrainingLoop:
         if self.stopping:
             self.stopping.restore_best(self.model)
         self.refreshed.restore_settled(self.model)
-        return Fitted(self.model.to("cpu"), self._history(), self._reports())
+        return Fitted(self.model.to("cpu"), tidy_history(self.rows, self.seeds, self._last_epoch), self._reports())
 
     def load_kernels(self) -> None:
         """Take a step and throw it away: what is compiled is then loaded for all processes that are forked from this one."""
@@ -165,7 +144,7 @@ class TrainingLoop:
         else:
             self.order.restore(self.order_at_start)
         shown = self.y if self.epoch + 1 <= math.ceil(self.observed.fraction * self.epochs[self.phase]) else None
-        minibatches = self._minibatches(phase, n_steps, shown)
+        minibatches = minibatches_of_epoch(self.train, shown, self.order, n_steps=n_steps, size=self._batch_size(phase), labelled_every=phase.labelled_every)
         is_logged = self._is_logged()
         wants_values = is_logged or not self.model.linear_in_log_prob
         self.model.train()
@@ -195,25 +174,6 @@ class TrainingLoop:
         # What arrives at a cell of the mean over cells of a weighted sum of terms: no loss needs to be added up.
         torch.autograd.backward([term for term, _ in parts], [torch.full_like(term, weight / cells.shape[1]) for term, weight in parts])
         return terms
-
-    def _minibatches(self, phase: Phase, n_steps: int, shown: Int[Tensor, "replicas obs"] | None) -> list[list[Int[Tensor, "replicas batch"]]]:
-        """Return the minibatches of every step: one, and after every ``labelled_every``-th one of labelled cells, which are gone through again and again."""
-        size = self._batch_size(phase)
-        chosen = self.train.gather(1, self.order.permutations(self.train.shape[1]))[:, : n_steps * size].unflatten(1, (n_steps, size))
-        steps = [[chosen[:, step]] for step in range(n_steps)]
-        if phase.labelled_every is None or shown is None:
-            return steps
-        labelled = [cells[classes[cells] >= 0] for cells, classes in zip(self.train, shown, strict=True)]
-        if min(map(len, labelled)) == 0:
-            raise ValueError("training.labelled_every: no training cell shows a class; leave it out, or choose a task mode that shows some")
-        orders = [
-            cells[torch.randperm(len(cells), generator=generator, device=cells.device)]
-            for cells, generator in zip(labelled, self.order.generators, strict=True)
-        ]
-        for turn, step in enumerate(range(phase.labelled_every - 1, n_steps, phase.labelled_every)):
-            places = torch.arange(turn * size, (turn + 1) * size, device=self.train.device)
-            steps[step].append(torch.stack([cells[places % len(cells)] for cells in orders]))
-        return steps
 
     def _end_epoch(self, is_logged: bool) -> None:
         """Look for replicas that broke, evaluate and log, and let early stopping look."""
@@ -292,18 +252,6 @@ class TrainingLoop:
                 means = "  ".join(f"{name} {np.mean(each):.4g}" for name, each in values.items())
                 logger.info("seed %s  epoch %d/%d  %s", self._names(), epoch, sum(self.epochs), means)
 
-    def _history(self) -> pd.DataFrame:
-        """Return the tidy history; ``loss`` is the sum of the terms, each with weight one."""
-        tidy = [
-            (seed, epoch, name, split, each[index])
-            for epoch, split, values in self.rows
-            for name, each in values.items()
-            for index, seed in enumerate(self.seeds)
-            if epoch <= self._last_epoch(index)
-        ]
-        frame = pd.DataFrame(tidy, columns=list(HISTORY_TYPES)) if tidy else empty_history()
-        return frame.sort_values(["replica", "split", "epoch"], kind="stable", ignore_index=True)
-
     def _reports(self) -> list[ReplicaReport]:
         """Return how each replica ended; the stack's time is shared out evenly."""
         seconds = round(self._seconds() / len(self.seeds), 6)
@@ -377,42 +325,6 @@ class TrainingLoop:
                 tensor.copy_(tensors[f"optimiser.{name}"])
             self.order.restore(self.order_at_start)
         return True
-
-
-def empty_history() -> pd.DataFrame:
-    """Return the history of a model that was not trained."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in HISTORY_TYPES.items()})
-
-
-@torch.no_grad()
-def evaluate_terms(
-    model: AbstractModel, data: TrainingData, seeds: Sequence[int], cells: Int[Tensor, "replicas cells"], *, chunk: int = 1024
-) -> dict[str, Float[Tensor, " replicas"]]:
-    """Return the per-cell mean of every loss term over ``cells``, in eval mode, no class observed, the noise the same at every call."""
-    model.eval()
-    totals: dict[str, Tensor] = {}
-    with drawing_from(RandomStreams(seeds, "evaluation", data.device)):
-        for part in cells.split(chunk, dim=1):
-            terms = model.loss_terms(data.minibatch(part, model.likelihood))
-            for name, term in terms.items():
-                totals[name] = totals.get(name, 0) + term.sum(-1) / cells.shape[1]
-    return totals
-
-
-def _without_validation(
-    data: TrainingData, seeds: Sequence[int], rule: EarlyStopping | None
-) -> tuple[Int[Tensor, "replicas train"], Int[Tensor, "replicas validation"]]:
-    """Return the cells that each replica trains on and those that its early stopping looks at: a part of the training cells, chosen by its seed."""
-    n_validation = max(1, round(rule.validation_fraction * len(data.train))) if rule else 0
-    orders = (
-        [np.random.default_rng(seed_of(seed, "validation")).permutation(len(data.train)) for seed in seeds]
-        if rule
-        else [np.arange(len(data.train))] * len(seeds)
-    )
-    cells = torch.stack([data.train[torch.from_numpy(order).to(data.train.device)] for order in orders])
-    if cells.shape[1] - n_validation < 2:
-        raise ValueError(f"early_stopping.validation_fraction {rule.validation_fraction} of {cells.shape[1]} training cells leaves fewer than 2 to train on")
-    return cells[:, n_validation:], cells[:, :n_validation]
 
 
 def _non_finite(terms: Mapping[str, Float[Tensor, " replicas"]], known: set[int]) -> list[tuple[int, str]]:

@@ -24,9 +24,10 @@ from latentbench.outcomes import Outcome
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.fit import fit
-from latentbench.training.loop import Fitted, ReplicaReport, empty_history
+from latentbench.training.record import Fitted, ReplicaReport, empty_history
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import observed_classes
+from latentbench.training.transfer import fit_transferred, read_source
 
 VERSIONED = ("torch", "numpy", "scipy", "scikit-learn", "anndata")
 
@@ -57,23 +58,34 @@ def train_variant(
     device: str,
     covariates: Sequence[str] = (),
     checkpoints: CheckpointFolder | None = None,
+    source: str | Path | None = None,
 ) -> tuple[Trained, TrainingData]:
-    """Train all seeds of a variant on a prepared data set, whatever its kind; a network resumes from its checkpoints, if there are any."""
+    """Train all seeds of a variant on a prepared data set, whatever its kind; a network resumes from its checkpoints, if there are any.
+
+    ``source`` is the prepared data set that task mode ``transfer`` trains on first.
+    """
     layer = LIKELIHOODS[likelihood].layer if likelihood is not None else "X"
     data = read_training_data(prepared, layer=layer, covariates=covariates)
     logger.info("%s on %d cells x %d variables (layer %s), seeds %s", kind, data.n_obs, data.n_vars, layer, list(seeds))
-    if not MODELS[kind].is_network:
-        return _compute_reference(kind, data, seeds, hyperparameters), data
     if hyperparameters.get("n_clusters", 1) > len(data.train):
         raise ValueError(
             f"{prepared}: {hyperparameters['n_clusters']} clusters for {len(data.train)} training cells: "
             "lower n_clusters in the data sheet's row or in the variant's hyperparameters"
         )
+    if not MODELS[kind].is_network:
+        return _compute_reference(kind, data, seeds, hyperparameters), data
     if MODELS[kind].covariates != "none":
         hyperparameters = {**hyperparameters, "n_covariates": len(data.levels)}
     model = build_replicas(kind, data.n_vars, likelihood=likelihood, seeds=seeds, **hyperparameters)
-    observed = observed_classes(data, seeds=seeds, n_clusters=hyperparameters.get("n_clusters"), **task)
-    fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, checkpoints=checkpoints, show_progress=False, **training)
+    n_clusters = hyperparameters.get("n_clusters")
+    options = {"n_workers": n_workers, "device": device, "show_progress": False, **training}
+    if task.get("mode") == "transfer":
+        other = read_source(source, prepared, layer=layer, covariates=covariates, levels=data.levels)
+        transfer = {key: value for key, value in task.items() if key != "mode"}
+        fitted = fit_transferred(model, data, other, seeds=seeds, n_clusters=n_clusters, checkpoints=checkpoints, options=options, **transfer)
+        return _embed_all(fitted, data, saw_labels=True), data
+    observed = observed_classes(data, seeds=seeds, n_clusters=n_clusters, **task)
+    fitted = fit(model, data, seeds=seeds, observed=observed, checkpoints=checkpoints, **options)
     return _embed_all(fitted, data, saw_labels=observed.true_labels), data
 
 

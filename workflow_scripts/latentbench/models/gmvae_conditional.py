@@ -1,0 +1,109 @@
+"""The thesis's conditional model: ``gmvae_dirichlet`` with c, the one-hot covariates (condition, batch ...), beside the inputs of every network.
+
+    p(x, y, z, w, d | c) = p(x | z, c) p(z | w, y, c) p(y | d) p(d) p(w | c)                                 (1)
+      p(w | c) = N(0, I) or N(m(c), diag s(c)^2),  d ~ Dir(alpha),  y | d ~ Cat(d),  z | w, y, c ~ N(mu_y(w, c), diag s_y(w, c)^2)
+    q(y, z, w, d | x, c) = q(z | x, c) q(w | x, c) q(y | z, c) q(d | z, c)                                   (2)
+    -ELBO(x | c) = E[-log p(x | z, c)] + E sum_y q(y | z, c) KL(q(z | x, c) || p(z | w, y, c))
+                   + KL(q(w | x, c) || p(w | c)) + the y and d terms of dirichlet.py                         (3)
+    under another c':  E[x | w, c'] = sum_y q(y | z, c) E[x | z'_y, c'],  z'_y = mu_y(w, c')                 (4)
+
+One sample of z and w, y enumerated. p(d | c) is Dir(alpha) for every c: a learned one, Dir(alpha_c), would learn no more than how large the groups are under
+each condition. (4) is taken at the means of q(z | x, c) and q(w | x, c): the cell keeps its y and its w, and z is what its component expects of them under c'.
+It needs w to mean the same under every condition, which ``w_prior: standard`` asks for and a learned p(w | c) does not.
+Symbols to code: (m, log s^2) is ``prior``, a row for every covariate; mu_y and s_y are ``components``; g of q(d | z, c) = Dir(g) is ``concentrations``.
+
+Use: groups that several conditions or batches have in common, and what a cell would be under another condition.
+Cost: that of ``gmvae_dirichlet``.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentbench.distributions import Distribution, Normal, kl_divergence
+from latentbench.likelihoods import AbstractLikelihood
+from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
+from latentbench.models.dirichlet import dirichlet_terms
+from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
+from latentbench.models.two_latents import clipped_normal, components_of, kl_from_components, posteriors_of_z_and_w
+
+
+class ConditionalMixtureVAE(AbstractClusteringModel):
+    """Conditional Dirichlet mixture VAE; ``w_prior`` is ``"standard"`` or ``"learned"``, ``dirichlet`` as in ``gmvae_dirichlet``."""
+
+    generative = "p(w|c) p(d) p(y|d) p(z|w,y,c) p(x|z,c)"
+    inference = "q(z|x,c) q(w|x,c) q(y|z,c) q(d|z,c)"
+    linear_in_log_prob = True
+
+    def __init__(
+        self,
+        n_vars: int,
+        *,
+        likelihood: AbstractLikelihood,
+        n_clusters: int,
+        n_covariates: int,
+        n_latent: int = 10,
+        n_hidden: int = 128,
+        n_layers: int = 1,
+        dropout: float = 0.0,
+        alpha: float = 1.0,
+        dirichlet: str = "collapsed",
+        w_prior: str = "standard",
+    ) -> None:
+        super().__init__()
+        self.likelihood = likelihood
+        self.n_clusters, self.alpha = n_clusters, alpha
+        told = {"n_hidden": n_hidden, "n_covariates": n_covariates}
+        self.encoder = MLP(n_vars, 4 * n_latent, n_layers=n_layers, dropout=dropout, **told)
+        self.qy = MLP(n_latent, n_clusters, **told)
+        self.concentrations = MLP(n_latent, n_clusters, **told) if dirichlet == "explicit" else None
+        self.components = MLP(n_latent, 2 * n_clusters * n_latent, **told)
+        self.prior = Linear(n_covariates, 2 * n_latent) if w_prior == "learned" else None
+        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_layers=n_layers, **told)
+
+    def posteriors(self, minibatch: Minibatch) -> tuple[Normal, Normal]:
+        """Return q(z | x, c) and q(w | x, c)."""
+        return posteriors_of_z_and_w(self.encoder(minibatch.inputs, minibatch.covariates))
+
+    def pz(self, w: Float[Tensor, "replicas obs latent"], covariates: Covariates) -> Normal:
+        """Return p(z | w, y, c) for every y: (replicas, clusters, obs, latent)."""
+        return components_of(self.components(w, covariates), self.n_clusters)
+
+    def px(
+        self, z: Float[Tensor, "replicas *samples obs latent"], covariates: Covariates, library_size: Float[Tensor, "replicas *#samples obs 1"]
+    ) -> Distribution:
+        """Return p(x | z, c)."""
+        return self.likelihood(self.decoder(z, covariates), library_size)
+
+    def kl_w(self, qw: Normal, covariates: Covariates) -> Float[Tensor, "replicas obs"]:
+        """Return KL(q(w | x, c) || p(w | c))."""
+        return kl_divergence(qw, clipped_normal(*self.prior(covariates).chunk(2, dim=-1))) if self.prior else qw.kl_from_standard()
+
+    def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
+        """Return the terms of equation (3)."""
+        c = minibatch.covariates
+        qz, qw = self.posteriors(minibatch)
+        z, w = qz.rsample(), qw.rsample()
+        qy = ClassPosterior(self.qy(z, c), minibatch.y)
+        return {
+            "reconstruction": -self.px(z, c, minibatch.library_size).log_prob(minibatch.x),
+            "kl_z": kl_from_components(qy.weights, qz, self.pz(w, c)),
+            "kl_w": self.kl_w(qw, c),
+            **dirichlet_terms(qy, self.alpha, self.concentrations(z, c) if self.concentrations else None),
+            "classification": qy.classification,
+        }
+
+    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return the mean of q(z | x, c)."""
+        return self.posteriors(minibatch)[0].mean
+
+    def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
+        """Return q(y | z, c) at the mean of q(z | x, c)."""
+        return torch.softmax(self.qy(self.embed(minibatch), minibatch.covariates), dim=-1)
+
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Float[Tensor, "replicas obs vars"]:
+        """Return what is expected of every cell under other covariates, with its own w and y: equation (4)."""
+        qz, qw = self.posteriors(minibatch)
+        qy = torch.softmax(self.qy(qz.mean, minibatch.covariates), dim=-1)
+        expected = self.px(self.pz(qw.mean, covariates).mean, covariates, minibatch.library_size[:, None]).mean
+        return torch.einsum("rok,rkov->rov", qy, expected)

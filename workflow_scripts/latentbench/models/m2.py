@@ -1,0 +1,83 @@
+"""M2, the semi-supervised VAE with a class and a style (Kingma 2014, arXiv:1406.5298).
+
+    p(y) = 1/K,  p(z) = N(0, I),  p(x | y, z) by the likelihood              (1)
+    q(y | x) = Cat(pi(x)),  q(z | x, y) = N(m(x, y), diag s(x, y)^2)         (2)
+    L(x, y) = E_q[-log p(x | y, z)] + KL(q(z | x, y) || p(z)) + log K        (3)
+    labelled:    L(x, y) - alpha log q(y | x)                                (4)
+    unlabelled:  sum_y q(y | x) L(x, y) - H(q(y | x))                        (5)
+
+Every y is enumerated, with one sample of z each. The term ``classification`` is -log q(y | x) where y is observed. The paper sums (4) and (5) over N cells and
+adds alpha = 0.1 N times the mean of -log q(y | x) over the labelled ones; in a mean over all cells that is the term's weight 0.1 N / N_labelled:
+``training: {term_weights: {classification: 2}}`` for a ``label_fraction`` of .05. Without any labels a training tends to
+end where q(y | x) says little and z does all the work: show it labels, or start it from a clustering.
+Symbols to code: pi is ``qy_head`` after ``trunk``, (m, log s^2) is ``qz_head`` after ``trunk``. Deviation: the two encoders share their first layers.
+
+Use: a small share of labelled cells, and a z that is to hold what varies within a class.
+Cost: encoder's last layers and decoder run once for every class.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from latentbench.distributions import Distribution, Normal
+from latentbench.likelihoods import AbstractLikelihood
+from latentbench.models.blocks import MLP, Decoder
+from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
+
+
+class SemiSupervisedVAE(AbstractClusteringModel):
+    """M2 with any likelihood."""
+
+    generative = "p(y) p(z) p(x|y,z)"
+    inference = "q(y|x) q(z|x,y)"
+
+    def __init__(
+        self, n_vars: int, *, likelihood: AbstractLikelihood, n_clusters: int, n_latent: int = 10, n_hidden: int = 128, n_layers: int = 1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.likelihood = likelihood
+        self.n_clusters = n_clusters
+        self.trunk = MLP(n_vars, n_hidden, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout)
+        self.qy_head = MLP(n_hidden, n_clusters, n_hidden=n_hidden)
+        self.qz_head = MLP(n_hidden + n_clusters, 2 * n_latent, n_hidden=n_hidden)
+        self.decoder = Decoder(n_latent + n_clusters, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers)
+
+    def posteriors(self, minibatch: Minibatch) -> tuple[ClassPosterior, Normal]:
+        """Return q(y | x) and, for every y (axis 1), q(z | x, y): equation (2)."""
+        features = torch.relu(self.trunk(minibatch.inputs))
+        of_every_class = features[:, None].expand(-1, self.n_clusters, -1, -1)
+        return ClassPosterior(self.qy_head(features), minibatch.y), Normal(*self.qz_head(beside_its_class(of_every_class)).chunk(2, dim=-1))
+
+    def px(self, z: Float[Tensor, "replicas clusters obs latent"], minibatch: Minibatch) -> Distribution:
+        """Return p(x | y, z) for every y and its z."""
+        return self.likelihood(self.decoder(beside_its_class(z)), minibatch.library_size[:, None])
+
+    def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
+        """Return the terms of equation (4) where y is observed, of (5) elsewhere."""
+        qy, qz = self.posteriors(minibatch)
+        reconstruction = -self.px(qz.rsample(), minibatch).log_prob(minibatch.x.unsqueeze(1))
+        return {
+            "reconstruction": torch.einsum("rok,rko->ro", qy.weights, reconstruction),
+            "kl_z": torch.einsum("rok,rko->ro", qy.weights, qz.kl_from_standard()),
+            "kl_y": qy.negative_entropy + math.log(self.n_clusters),
+            "classification": qy.classification,
+        }
+
+    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return E[z] = sum_y q(y | x) m(x, y): the style, from which the class is meant to be absent."""
+        qy, qz = self.posteriors(minibatch)
+        return torch.einsum("rok,rkol->rol", qy.weights, qz.mean)
+
+    def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
+        """Return q(y | x)."""
+        return self.posteriors(minibatch)[0].weights
+
+
+def beside_its_class(values: Float[Tensor, "replicas clusters obs features"]) -> Float[Tensor, "replicas clusters obs features_and_clusters"]:
+    """Return values with the one-hot code of their component beside them."""
+    classes = torch.arange(values.shape[1], device=values.device)[:, None].expand(values.shape[:3])
+    return torch.cat([values, F.one_hot(classes, values.shape[1]).to(values.dtype)], dim=-1)

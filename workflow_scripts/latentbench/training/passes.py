@@ -1,0 +1,44 @@
+"""Passes over cells outside the gradient steps: the mean of every loss term, and which cells early stopping holds back."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from latentbench.models.data import TrainingData
+from latentbench.models.interface import AbstractModel
+from latentbench.random_streams import RandomStreams, drawing_from, seed_of
+from latentbench.training.phases import EarlyStopping
+
+
+@torch.no_grad()
+def evaluate_terms(
+    model: AbstractModel, data: TrainingData, seeds: Sequence[int], cells: Int[Tensor, "replicas cells"], *, chunk: int = 1024
+) -> dict[str, Float[Tensor, " replicas"]]:
+    """Return the per-cell mean of every loss term over ``cells``, in eval mode, no class observed, the noise the same at every call."""
+    model.eval()
+    totals: dict[str, Tensor] = {}
+    with drawing_from(RandomStreams(seeds, "evaluation", data.device)):
+        for part in cells.split(chunk, dim=1):
+            terms = model.loss_terms(data.minibatch(part, model.likelihood))
+            for name, term in terms.items():
+                totals[name] = totals.get(name, 0) + term.sum(-1) / cells.shape[1]
+    return totals
+
+
+def without_validation(
+    data: TrainingData, seeds: Sequence[int], rule: EarlyStopping | None
+) -> tuple[Int[Tensor, "replicas train"], Int[Tensor, "replicas validation"]]:
+    """Return the cells that each replica trains on and those that its early stopping looks at: a part of the training cells, chosen by its seed."""
+    n_validation = max(1, round(rule.validation_fraction * len(data.train))) if rule else 0
+    orders = (
+        [np.random.default_rng(seed_of(seed, "validation")).permutation(len(data.train)) for seed in seeds]
+        if rule
+        else [np.arange(len(data.train))] * len(seeds)
+    )
+    cells = torch.stack([data.train[torch.from_numpy(order).to(data.train.device)] for order in orders])
+    if cells.shape[1] - n_validation < 2:
+        raise ValueError(f"early_stopping.validation_fraction {rule.validation_fraction} of {cells.shape[1]} training cells leaves fewer than 2 to train on")
+    return cells[:, n_validation:], cells[:, :n_validation]
