@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 import torch
 from scipy.stats import kstest
 
@@ -13,6 +14,7 @@ def test_three_separated_groups_are_recovered(ari_of_groups):
     assert (ari_of_groups("scdeepcluster", phases=PHASES, hyperparameters={**SMALL, "noise": 1.0}) == 1).all()
 
 
+@pytest.mark.slow
 def test_noise_helps_to_find_groups_in_counts(ari_of_groups):
     """Counts of a dozen genes leave some cells between the groups: k-means on the log counts does not recover the groups in full either."""
     phases = [PHASES[0] | {"epochs": 400}, PHASES[1]]

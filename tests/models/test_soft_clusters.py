@@ -90,11 +90,15 @@ def test_a_refresh_notes_the_mean_probabilities(clusters):
     torch.testing.assert_close(made.frequencies, made.probs(z).mean(1))
 
 
+def no_inputs(places):
+    raise AssertionError("the start needs codes alone")
+
+
 def grouped_codes(seeds):
     generator = torch.Generator().manual_seed(1)
     means = 10 * torch.randn(len(seeds), 4, 3, generator=generator)
     return means, TrainingCells(
-        seeds, lambda: means.repeat(1, 15, 1) + 0.1 * torch.randn(len(seeds), 60, 3, generator=generator), torch.full((len(seeds), 60), -1)
+        seeds, lambda: means.repeat(1, 15, 1) + 0.1 * torch.randn(len(seeds), 60, 3, generator=generator), torch.full((len(seeds), 60), -1), no_inputs
     )
 
 
@@ -117,7 +121,7 @@ def test_a_replicas_start_does_not_depend_on_its_neighbours():
     for replicas, seeds in (([0, 1], (7, 8)), ([1], (8,))):
         made = SoftClusters(4, 3)
         made.centres = torch.nn.Parameter(torch.zeros(len(seeds), 4, 3))
-        made.begin_phase("cluster", TrainingCells(seeds, lambda kept=replicas: codes[kept], torch.full((len(seeds), 60), -1)))
+        made.begin_phase("cluster", TrainingCells(seeds, lambda kept=replicas: codes[kept], torch.full((len(seeds), 60), -1), no_inputs))
         centres.append(made.centres[-1])
     assert torch.equal(*centres)
 

@@ -116,6 +116,10 @@ def test_no_component_is_narrower_than_the_floor_and_one_at_the_floor_can_widen_
 SIZES, WIDTHS = np.array([300, 150, 100, 50]), np.array([0.5, 1.0, 0.4, 0.7])
 
 
+def no_inputs(places):
+    raise AssertionError("the start needs codes alone")
+
+
 def grouped_codes(seeds):
     """Codes of four groups of unequal sizes and widths, each replica's at places of its own, and the group of each code."""
     rng = np.random.default_rng(1)
@@ -128,9 +132,9 @@ def test_the_mixture_starts_where_the_codes_are_numbered_as_the_classes_that_are
     model, _, _, _ = built("vade", "gaussian")
     means, groups, codes = grouped_codes((0, 1))
     shown = torch.where(torch.arange(SIZES.sum()) % 10 == 0, groups, -1)
-    model.begin_phase("pretrain", TrainingCells((0, 1), lambda: codes, shown))
+    model.begin_phase("pretrain", TrainingCells((0, 1), lambda: codes, shown, no_inputs))
     assert model.component_logits.abs().max() == 0
-    model.begin_phase("cluster", TrainingCells((0, 1), lambda: codes, shown))
+    model.begin_phase("cluster", TrainingCells((0, 1), lambda: codes, shown, no_inputs))
     np.testing.assert_allclose(model.component_mean[:, :, 0].detach().numpy(), means, atol=0.4)
     np.testing.assert_allclose(torch.softmax(model.component_logits, -1).detach().numpy(), [SIZES / SIZES.sum()] * 2, atol=1e-3)
     np.testing.assert_allclose(torch.exp(0.5 * model.components.log_variance).mean((0, 2, 3)).detach().numpy(), WIDTHS, rtol=0.2)
@@ -141,7 +145,7 @@ def test_a_replicas_start_does_not_depend_on_its_neighbours(built):
     starts = []
     for replicas, seeds in (([0, 1], (7, 8)), ([1], (8,))):
         model, _, _, _ = built("vade", "gaussian", seeds=seeds)
-        model.begin_phase("cluster", TrainingCells(seeds, lambda kept=replicas: codes[kept], torch.full((len(seeds), SIZES.sum()), -1)))
+        model.begin_phase("cluster", TrainingCells(seeds, lambda kept=replicas: codes[kept], torch.full((len(seeds), SIZES.sum()), -1), no_inputs))
         starts.append(model.component_mean[-1])
     assert torch.equal(*starts)
 

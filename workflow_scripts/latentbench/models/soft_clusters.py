@@ -9,6 +9,8 @@ refresh; of cells that are not trained on, from Q as it is.
 Symbols to code: m is ``centres``, a is ``degrees_of_freedom``, f is ``frequencies``.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from sklearn.cluster import KMeans
@@ -65,8 +67,14 @@ class SoftClusters(nn.Module):
         if name not in ("pretrain", "cluster"):
             raise ValueError(f"training.phases: '{name}' is no phase of this kind; it is trained in 'pretrain' and 'cluster', as config/models.yaml shows")
         if name == "cluster":
-            for centres, codes, seed in zip(self.centres, cells.codes(), cells.seeds, strict=True):
-                kmeans = KMeans(len(centres), n_init=N_STARTS, random_state=seed_of(seed, "centres") % 2**32)
-                with threadpool_limits(1):  # the sums of several threads are rounded otherwise
-                    kmeans.fit(codes.cpu().numpy())
-                centres.copy_(torch.from_numpy(kmeans.cluster_centers_))
+            self.centres.copy_(kmeans_centres(cells.codes(), self.centres.shape[1], cells.seeds))
+
+
+def kmeans_centres(codes: Float[Tensor, "replicas train latent"], n_clusters: int, seeds: Sequence[int]) -> Float[Tensor, "replicas clusters latent"]:
+    """Return the centres that k-means finds among the codes of each replica, the best of 20 starts, each from its own seed."""
+    centres = []
+    with threadpool_limits(1):  # the sums of several threads are rounded otherwise
+        for each, seed in zip(codes.cpu().numpy(), seeds, strict=True):
+            kmeans = KMeans(n_clusters, n_init=N_STARTS, random_state=seed_of(seed, "centres") % 2**32).fit(each)
+            centres.append(torch.from_numpy(kmeans.cluster_centers_))
+    return torch.stack(centres).to(codes)
