@@ -4,6 +4,12 @@ import torch
 
 from latentbench.models.interface import Minibatch, TrainingCells
 from latentbench.models.soft_clusters import SoftClusters
+from latentbench.training import interruption
+from latentbench.training.checkpoints import CheckpointFolder
+from latentbench.training.loop import Plan, TrainingLoop
+from latentbench.training.phases import Phase
+from latentbench.training.replicas import build_replicas
+from latentbench.training.tasks import observed_classes
 
 
 @pytest.fixture
@@ -129,3 +135,33 @@ def test_a_replicas_start_does_not_depend_on_its_neighbours():
 def test_a_phase_that_is_neither_of_the_two_is_refused():
     with pytest.raises(ValueError, match=r"'train' is no phase of this kind; it is trained in 'pretrain' and 'cluster'"):
         SoftClusters(4, 3).begin_phase("train", grouped_codes((0,))[1])
+
+
+PHASES = [Phase("pretrain", epochs=2, batch_size=24, term_weights={"clustering": 0.0}), Phase("cluster", epochs=4, batch_size=24, refresh_every=5)]
+
+
+def looped(data, seeds, checkpoints=None):
+    """Three steps an epoch, and a refresh in the midst of one."""
+    model = build_replicas("idec", data.n_vars, likelihood="gaussian", seeds=seeds, n_clusters=3, n_latent=2, n_hidden=[8, 16])
+    return TrainingLoop(model, data, seeds, observed_classes(data, seeds=seeds, n_clusters=3), Plan(PHASES, None, "auto", 2, None), checkpoints=checkpoints)
+
+
+@pytest.mark.parametrize("n_steps", [8, 12, 16])
+def test_a_training_that_breaks_off_between_two_refreshes_goes_on_with_the_same_bytes(n_steps, training_data, tmp_path, monkeypatch):
+    data, steps = training_data(), []
+    whole = looped(data, (0, 1)).run()
+    loop = looped(data, (0, 1), CheckpointFolder(tmp_path, "this", 0.0).of((0, 1)))
+    monkeypatch.setattr(interruption, "is_requested", lambda: steps.append(1) or len(steps) == n_steps)
+    with pytest.raises(interruption.Interrupted):
+        loop.run()
+    monkeypatch.undo()
+    resumed = looped(data, (0, 1), CheckpointFolder(tmp_path, "this", 0.0).of((0, 1))).run()
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, resumed.model.state_dict()[name]), name
+    assert whole.history.equals(resumed.history)
+
+
+def test_a_replica_alone_ends_with_the_bytes_that_it_has_in_a_stack(training_data):
+    stacked, alone = (looped(training_data(), seeds).run().model.state_dict() for seeds in ((3, 5), (5,)))
+    for name, tensor in alone.items():
+        assert torch.equal(tensor[0], stacked[name][1]), name
