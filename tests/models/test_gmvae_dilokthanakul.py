@@ -6,7 +6,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily
 from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 
-from latentbench.models.gmvae_dilokthanakul import class_logits
+from latentbench.models.components import log_density_by_component
 from latentbench.random_streams import RandomStreams, drawing_from
 
 
@@ -36,7 +36,7 @@ def test_the_cluster_probabilities_are_bayes_rule_on_the_components(built):
         Categorical(torch.ones(2, data.n_obs, 4)), Independent(TorchNormal(components.mean.transpose(1, 2), components.stddev.transpose(1, 2)), 1)
     )
     posterior = torch.exp(each - math.log(4) - mixture.log_prob(z)[..., None])
-    torch.testing.assert_close(torch.softmax(class_logits(z, pz), -1), posterior, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(torch.softmax(log_density_by_component(z, pz), -1), posterior, rtol=1e-3, atol=1e-5)
 
 
 def test_every_term_equals_a_loop_over_the_components_with_torchs_own_divergences(built):
@@ -44,7 +44,7 @@ def test_every_term_equals_a_loop_over_the_components_with_torchs_own_divergence
     model.eval()
     terms = terms_of(model, minibatch)
     qz, qw, z, pz = sampled(model, minibatch)
-    p = torch.softmax(class_logits(z, pz), -1)
+    p = torch.softmax(log_density_by_component(z, pz), -1)
     kl_z = torch.zeros(2, data.n_obs)
     for k in range(4):
         kl_z += p[..., k] * torch_kl(as_torch(qz), TorchNormal(pz.mean[:, k], torch.exp(0.5 * pz.log_variance[:, k]))).sum(-1)

@@ -11,7 +11,7 @@ from latentbench.training.replicas import build_replicas
 from latentbench.training.results import embed_cells
 from latentbench.training.tasks import observed_classes
 
-WITH_Y = ("m2", "gmvae", "gmvae_dilokthanakul", "gmvae_dirichlet", "gmvae_conditional")
+WITH_Y = ("m2", "gmvae", "gmvae_dilokthanakul", "gmvae_dirichlet", "gmvae_conditional", "vade")
 # With d explicit the bound is linear in q(y) but for its entropy, as the others' is; the collapsed term is tested in test_gmvae_dirichlet.py.
 LINEAR_IN_QY = {"gmvae_dirichlet": {"dirichlet": "explicit"}, "gmvae_conditional": {"dirichlet": "explicit"}}
 SEEDS = (0, 1)
@@ -21,6 +21,8 @@ MODES = {
     # four or five cells of every class, shown again and again
     "semi_supervised": ({"label_fraction": 0.1}, {"labelled_every": 2}),
 }
+# A mixture that starts from pretrained codes.
+PHASES = {"vade": [{"name": "pretrain", "term_weights": {"kl_z": 0, "kl_y": 0, "classification": 0}}, {"name": "cluster"}]}
 
 
 def terms_with(model, data, y):
@@ -62,7 +64,7 @@ def test_where_a_class_is_shown_the_other_components_may_be_anywhere(kind, built
 
 def own_parameters(kind, model):
     """Views of parameters that are a component's own, components on axis 1."""
-    if kind == "gmvae":
+    if kind in ("gmvae", "vade"):
         return [model.component_mean]
     if kind == "m2":
         return [layer.weight[:, -4:] for layer in (model.decoder[0], model.qz_head[0])]
@@ -89,7 +91,9 @@ def trained(kind, data, task, **training):
         sizes["n_covariates"] = len(data.levels)
     model = build_replicas(kind, data.n_vars, likelihood="gaussian", seeds=SEEDS, **sizes)
     observed = observed_classes(data, seeds=SEEDS, n_clusters=3, **task)
-    fitted = fit(model, data, seeds=SEEDS, observed=observed, epochs=30, batch_size=48, learning_rate=5e-3, log_every=30, **training)
+    fitted = fit(
+        model, data, seeds=SEEDS, observed=observed, epochs=30, batch_size=48, learning_rate=5e-3, log_every=30, phases=PHASES.get(kind, ()), **training
+    )
     probs = embed_cells(fitted.model, data)[1]
     return [each[data.test].argmax(1) for each in probs]
 

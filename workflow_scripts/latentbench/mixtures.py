@@ -6,15 +6,17 @@ EM ends in another optimum from every start, and the likeliest of them is no bet
 matched (Hungarian algorithm on sum_i p_i(k) p'_i(l)) and probabilities averaged (in the spirit of Fred and Jain 2005, doi:10.1109/TPAMI.2005.113).
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
 
 Probs = Float[np.ndarray, "obs clusters"]
 
@@ -68,5 +70,26 @@ def fit_manifold(z: Float[np.ndarray, "obs latent"], n_clusters: int, *, seed: i
     """Return the fitted UMAP, its coordinates as ``embedding_``: min_dist 0, as for clustering, in K dimensions, at most ten."""
     from umap import UMAP  # imported here: it takes seconds, and few jobs need it
 
-    n_dimensions = max(2, min(n_clusters, MAX_MANIFOLD_DIMENSIONS, len(z) - 3))
-    return UMAP(n_components=n_dimensions, n_neighbors=min(n_neighbors, len(z) - 1), min_dist=0.0, random_state=seed % 2**32, n_jobs=1).fit(z)
+    options = {"n_components": max(2, min(n_clusters, MAX_MANIFOLD_DIMENSIONS, len(z) - 3)), "n_neighbors": min(n_neighbors, len(z) - 1)}
+    search = _ExactSearch(z)
+    distances, neighbours = search.finder.kneighbors(z, options["n_neighbors"])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]")  # it expects a search index of its own kind, and uses any that has a query
+        return UMAP(**options, min_dist=0.0, random_state=seed % 2**32, n_jobs=1, precomputed_knn=(neighbours, distances, search)).fit(z)
+
+
+class _ExactSearch:
+    """The nearest neighbours of codes, exactly, as UMAP asks for them: codes have few dimensions, in which a tree is quicker than UMAP's own two ways.
+
+    Those are, of some thousands of cells, a Python function called for every pair, and of more an index that takes a minute to compile in every process.
+    """
+
+    _angular_trees = False
+
+    def __init__(self, z: Float[np.ndarray, "obs latent"]) -> None:
+        self.finder = NearestNeighbors(algorithm="kd_tree").fit(z)
+
+    def query(self, z: Float[np.ndarray, "new latent"], k: int, epsilon: float) -> tuple[Int[np.ndarray, "new k"], Float[np.ndarray, "new k"]]:
+        """Return the k nearest of the codes to new ones, and their distances."""
+        distances, neighbours = self.finder.kneighbors(z, k)
+        return neighbours, distances

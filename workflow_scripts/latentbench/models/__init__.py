@@ -57,4 +57,10 @@ MODELS: dict[str, Kind] = {
     "gmvae_dilokthanakul": _network("gmvae_dilokthanakul", "BayesMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
     "gmvae_conditional": _network("gmvae_conditional", "ConditionalMixtureVAE", "n_clusters", covariates="required", predicts=True),
+    "vamp": _network("vamp", "VampPriorVAE", "n_clusters"),
+    "dec": _network("dec", "DeepEmbeddedClustering", "n_clusters"),
+    "idec": _network("idec", "ImprovedDeepEmbeddedClustering", "n_clusters"),
+    "n2d": _network("n2d", "NotTooDeepClustering", "n_clusters"),
+    "vade": _network("vade", "VariationalDeepEmbedding", "n_clusters"),
+    "scdeepcluster": _network("scdeepcluster", "ScDeepCluster", "n_clusters"),
 }

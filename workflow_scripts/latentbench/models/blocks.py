@@ -166,6 +166,11 @@ class Decoder(MLP):
         return last.product(y)
 
 
+def mirrored(n_hidden: int | Sequence[int]) -> int | Sequence[int]:
+    """Return the widths of a decoder's hidden layers: those of the encoder in reverse."""
+    return n_hidden if isinstance(n_hidden, int) else tuple(reversed(n_hidden))
+
+
 def soft_clip(x: Float[Tensor, "*any"], low: float, high: float) -> Float[Tensor, "*any"]:
     """Return x squashed smoothly into (low, high); the identity to first order at the middle."""
     middle, half = (low + high) / 2, (high - low) / 2

@@ -23,6 +23,7 @@ from torch import Tensor
 from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
+from latentbench.models.components import log_density_by_component
 from latentbench.models.free_bits import at_least_on_average
 from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
 from latentbench.models.two_latents import components_of, kl_from_components, posteriors_of_z_and_w
@@ -71,7 +72,7 @@ class BayesMixtureVAE(AbstractClusteringModel):
         qz, qw = self.posteriors(minibatch)
         z = qz.rsample()
         pz = self.pz(qw.rsample())
-        py = ClassPosterior(class_logits(z, pz), minibatch.y)
+        py = ClassPosterior(log_density_by_component(z, pz), minibatch.y)
         kl_y = py.negative_entropy + math.log(self.n_clusters)
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
@@ -88,10 +89,4 @@ class BayesMixtureVAE(AbstractClusteringModel):
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return p(y | z, w) at the means of q(z | x) and q(w | x)."""
         qz, qw = self.posteriors(minibatch)
-        return torch.softmax(class_logits(qz.mean, self.pz(qw.mean)), dim=-1)
-
-
-def class_logits(z: Float[Tensor, "replicas obs latent"], pz: Normal) -> Float[Tensor, "replicas obs clusters"]:
-    """Return log p(z | w, y) for every y, without the constant that all share: the logits of equation (2)."""
-    squares = (z[:, None] - pz.mean).square() * torch.exp(-pz.log_variance)
-    return -0.5 * (squares + pz.log_variance).sum(-1).transpose(1, 2)
+        return torch.softmax(log_density_by_component(qz.mean, self.pz(qw.mean)), dim=-1)

@@ -37,12 +37,14 @@ class Minibatch:
 class TrainingCells:
     """The training cells as a model sees them when a phase begins, for starting a mixture from their codes, say.
 
-    ``seeds`` are those of the replicas; ``codes`` returns (replicas, train, latent); ``classes`` are the observed classes of the phase, -1 where hidden.
+    ``seeds`` are those of the replicas; ``codes`` returns (replicas, train, latent); ``classes`` are the observed classes of the phase, -1 where hidden;
+    ``inputs`` returns what the encoder reads of some of the cells, (replicas, chosen, vars), given their places among the training cells.
     """
 
     seeds: Sequence[int]
     codes: Callable[[], Float[Tensor, "replicas train latent"]]
     classes: Int[Tensor, "replicas train"]
+    inputs: Callable[[Int[Tensor, "replicas chosen"]], Float[Tensor, "replicas chosen vars"]]
 
 
 class AbstractModel(nn.Module, ABC):

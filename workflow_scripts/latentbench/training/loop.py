@@ -13,6 +13,7 @@ from torch import Tensor
 
 from latentbench.kernels.bf16_products import has_fast_bf16, products_in_bf16
 from latentbench.kernels.log_prob import gradients_only
+from latentbench.kernels.sparse_rows import SparseCells
 from latentbench.logs import logger
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel, Minibatch, TrainingCells
@@ -119,7 +120,8 @@ class TrainingLoop:
         phase = self.plan.phases[self.phase]
         self._start_optimiser()
         self.refreshed.forget()
-        self.model.begin_phase(phase.name, TrainingCells(self.seeds, self._codes_of_training_cells, self.y.gather(1, self.train)))
+        classes = self.y.gather(1, self.train)
+        self.model.begin_phase(phase.name, TrainingCells(self.seeds, self._codes_of_training_cells, classes, self._inputs_of_training_cells))
         if len(self.plan.phases) > 1:
             logger.info("seed %s  phase '%s'", self._names(), phase.name)
 
@@ -231,6 +233,10 @@ class TrainingLoop:
 
     def _names(self) -> str:
         return ",".join(map(str, self.seeds))
+
+    def _inputs_of_training_cells(self, places: Int[Tensor, "replicas chosen"]) -> Float[Tensor, "replicas chosen vars"]:
+        inputs = self.data.minibatch(self.train.gather(1, places), self.model.likelihood, sampled=False).inputs
+        return inputs.to_dense() if isinstance(inputs, SparseCells) else inputs
 
     def _codes_of_training_cells(self) -> Float[Tensor, "replicas train latent"]:
         return self._of_training_cells(self.model.embed)

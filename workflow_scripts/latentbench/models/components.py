@@ -1,0 +1,18 @@
+"""Gaussian components of a code, each with its density: what the priors that are mixtures share."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentbench.distributions import Normal
+
+
+def log_density_by_component(z: Float[Tensor, "replicas obs latent"], components: Normal) -> Float[Tensor, "replicas obs clusters"]:
+    """Return log N(z; mean, variance) of every component, whose parameters have axes (replicas, clusters, obs or 1, latent).
+
+    Written out: ``Normal.log_prob`` takes z for data, of which a training step may leave the value out (``linear_in_log_prob``).
+    """
+    deviations = (z[:, None] - components.mean).square() * torch.exp(-components.log_variance)
+    return -0.5 * (deviations + components.log_variance + math.log(2 * math.pi)).sum(-1).transpose(1, 2)

@@ -1,0 +1,88 @@
+"""scDeepCluster (Tian 2019, doi:10.1038/s42256-019-0037-0): deep clustering of counts, on the codes of a denoising autoencoder with a ZINB likelihood.
+
+    z = e(x),  z' = e(x + noise)                                             (1)
+    loss(x) = -log p(x | d(z')) + gamma n KL(P || Q)                         (2)
+
+P and Q are those of ``dec``, of the codes z without noise; n is the number of variables, over which the paper averages its likelihood. The mean of a count is
+the library size times a share, which is the paper's size factor. The phase ``pretrain`` leaves the second term out (``term_weights: {clustering: 0}``), the
+phase ``cluster`` has both.
+What the encoder reads: log(1 + x) of counts, as everywhere here; the paper's reads normalised values, each gene scaled to variance one. So that ``noise`` means
+the same, it is in units of each variable's own standard deviation over the minibatch; there is none outside training.
+Symbols to code: e is ``encoder``, d is ``decoder``; P and Q are of ``clusters`` (soft_clusters.py).
+Deviations: Adam in both phases (the paper: Adam with AMSGrad, then Adadelta); a refresh after a number of steps, not after every epoch.
+
+Use: for counts with many dropouts, and as the reference of deep clustering of cells.
+Cost: two passes of the encoder (one of them on dense values) and one of the decoder a step, and all training cells through the encoder at every refresh.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from latentbench.distributions import Distribution
+from latentbench.kernels.sparse_rows import SparseCells
+from latentbench.likelihoods import AbstractLikelihood
+from latentbench.models.blocks import MLP, Decoder, mirrored
+from latentbench.models.interface import AbstractClusteringModel, Minibatch, TrainingCells
+from latentbench.models.soft_clusters import SoftClusters
+from latentbench.random_streams import standard_normal_like
+
+
+class ScDeepCluster(AbstractClusteringModel):
+    """scDeepCluster with any likelihood; ``n_hidden`` are the widths of the encoder's hidden layers, the decoder's in reverse."""
+
+    generative = "p(x|z)"
+    inference = "z = e(x), q(y|z)"
+    linear_in_log_prob = True
+
+    def __init__(
+        self,
+        n_vars: int,
+        *,
+        likelihood: AbstractLikelihood,
+        n_clusters: int,
+        n_latent: int = 32,
+        n_hidden: int | Sequence[int] = (256, 64),
+        degrees_of_freedom: float = 1.0,
+        gamma: float = 1.0,
+        noise: float = 2.5,
+    ) -> None:
+        super().__init__()
+        self.likelihood, self.noise, self.clustering_weight = likelihood, noise, gamma * n_vars
+        self.encoder = MLP(n_vars, n_latent, n_hidden=n_hidden, batch_norm=False)
+        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=mirrored(n_hidden), batch_norm=False)
+        self.clusters = SoftClusters(n_clusters, n_latent, degrees_of_freedom=degrees_of_freedom)
+
+    def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
+        """Return p(x | d(z))."""
+        return self.likelihood(self.decoder(z), minibatch.library_size)
+
+    def embed_corrupted(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return z' of equation (1)."""
+        x = minibatch.inputs.to_dense() if isinstance(minibatch.inputs, SparseCells) else minibatch.inputs
+        spread = x.std(1, keepdim=True, correction=0)
+        return self.encoder(x + self.noise * spread * standard_normal_like(x))
+
+    def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
+        """Return the two terms of equation (2)."""
+        z = self.embed(minibatch)
+        read = self.embed_corrupted(minibatch) if self.training and self.noise > 0 else z
+        clustering = self.clustering_weight * self.clusters.divergence(z, minibatch)
+        return {"reconstruction": -self.px(read, minibatch).log_prob(minibatch.x), "clustering": clustering}
+
+    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return z = e(x)."""
+        return self.encoder(minibatch.inputs)
+
+    def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
+        """Return Q."""
+        return self.clusters.probs(self.embed(minibatch))
+
+    def refresh(self, cluster_probs: Float[Tensor, "replicas train clusters"]) -> None:
+        """Take note of the frequencies of the clusters."""
+        self.clusters.refresh(cluster_probs)
+
+    def begin_phase(self, name: str, cells: TrainingCells) -> None:
+        """Start the centres when the phase ``cluster`` begins."""
+        self.clusters.begin_phase(name, cells)
