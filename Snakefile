@@ -17,6 +17,7 @@ include: "rules/preprocess.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/theory.smk"
+include: "rules/predict.smk"
 include: "rules/report.smk"
 
 

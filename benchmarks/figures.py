@@ -63,19 +63,19 @@ def name_lines(ax: Axes, names: Sequence[str]) -> Axes:
 
 
 def quality_figure(scores: pd.DataFrame) -> Figure:
-    """Draw the held-out -ELBO of every seed: a panel for each likelihood, with a band of 0.1 % around the mean of scvi-tools."""
+    """Draw the held-out -ELBO of every seed: a panel for each task, with a band of 0.1 % around the mean of scvi-tools."""
     apply_style()
-    likelihoods = list(scores["likelihood"].unique())
-    figure, axes = plt.subplots(1, len(likelihoods), figsize=(WIDTH, 1.4), squeeze=False, sharey=True)
-    for ax, likelihood in zip(axes[0], likelihoods, strict=True):
-        of_likelihood = scores[scores["likelihood"] == likelihood]
-        sides = list(of_likelihood["side"].unique())
+    tasks = list(scores["task"].unique())
+    figure, axes = plt.subplots(1, len(tasks), figsize=(WIDTH, 1.4), squeeze=False, sharey=True)
+    for ax, task in zip(axes[0], tasks, strict=True):
+        of_task = scores[scores["task"] == task]
+        sides = list(of_task["side"].unique())
         for y, side in enumerate(sides):
-            plot_spread(ax, of_likelihood.loc[of_likelihood["side"] == side, "minus_elbo"], y, side_colour(side))
+            plot_spread(ax, of_task.loc[of_task["side"] == side, "minus_elbo"], y, side_colour(side))
         name_lines(ax, sides)
-        centre = of_likelihood.loc[of_likelihood["side"] == "scvi-tools", "minus_elbo"].mean()
+        centre = of_task.loc[of_task["side"] == "scvi-tools", "minus_elbo"].mean()
         ax.axvspan(centre * (1 - QUALITY_BAR_PERCENT / 100), centre * (1 + QUALITY_BAR_PERCENT / 100), color=GRID, zorder=0, lw=0)
-        ax.set_title(likelihood, weight="bold")
+        ax.set_title(task, weight="bold")
         ax.set_xlabel("held-out −ELBO (nats a cell; lower is better)")
     return figure
 

@@ -23,9 +23,10 @@ def summarise_times(rounds: pd.DataFrame, *, reference: str, by: Sequence[str] =
 
 
 def summarise_quality(scores: pd.DataFrame, *, reference: str) -> pd.DataFrame:
-    """Return mean and sd over seeds of ``minus_elbo`` for each side of each likelihood, and how far (in %) its mean lies above the reference's (worse)."""
-    grouped = scores.groupby(["likelihood", "side"], sort=False)["minus_elbo"]
-    summary = pd.DataFrame({"seeds": grouped.size(), "mean": grouped.mean(), "sd": grouped.std()}).reset_index()
-    of_reference = summary[summary["side"] == reference].set_index("likelihood")["mean"]
-    summary["above_reference_percent"] = 100 * (summary["mean"] / summary["likelihood"].map(of_reference) - 1)
+    """Return mean, sd, best and worst seed of ``minus_elbo`` for each side of each task, and how far (in %) its mean lies above the reference's (worse)."""
+    grouped = scores.groupby(["task", "side"], sort=False)["minus_elbo"]
+    columns = {"seeds": grouped.size(), "mean": grouped.mean(), "sd": grouped.std(), "best": grouped.min(), "worst": grouped.max()}
+    summary = pd.DataFrame(columns).reset_index()
+    of_reference = summary[summary["side"] == reference].set_index("task")["mean"]
+    summary["above_reference_percent"] = 100 * (summary["mean"] / summary["task"].map(of_reference) - 1)
     return summary

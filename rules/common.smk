@@ -31,6 +31,13 @@ def read_study():
         raise WorkflowError(str(mistake)) from None
 
 
+def models_that_predict(study):
+    """The models of all predictions, which need not be among those that are compared."""
+    return [
+        model for request in study.predictions.values() for model in request["models"]
+    ]
+
+
 study = read_study()
 STARTED = time.time()
 
@@ -46,8 +53,8 @@ onerror:
 
 
 wildcard_constraints:
-    dataset="|".join(study.prepared_datasets),
-    model="|".join(study.models),
+    dataset="|".join(dict.fromkeys([*study.prepared_datasets, *study.predictions])),
+    model="|".join(dict.fromkeys([*study.trained_models, *models_that_predict(study)])),
 
 
 def library(script, *also):
@@ -73,6 +80,32 @@ def networks_of_study():
 def modules_of_networks():
     """The modules of their files: a plate diagram is drawn from what they declare."""
     return [f"models.{MODELS[kind].module}" for kind in networks_of_study()]
+
+
+def library_of_prediction(wildcards):
+    """The library files of predicting by one variant."""
+    kind = MODELS[study.variants[wildcards.model]["kind"]]
+    return library("predict", f"models.{kind.module}")
+
+
+def prediction_request(wildcards):
+    return study.predictions[wildcards.dataset]
+
+
+def predictions_of_study():
+    models = [
+        f"results/predictions/models/{dataset}/{model}.tsv"
+        for dataset, request in study.predictions.items()
+        for model in request["models"]
+    ]
+    return models + expand(
+        "results/predictions/baselines/{dataset}.tsv", dataset=study.predictions
+    )
+
+
+def if_predicted(*paths):
+    """Files that are only made where something is predicted."""
+    return list(paths) if study.predictions else []
 
 
 def dataset_row(wildcards):
@@ -105,6 +138,12 @@ def preset_options(wildcards):
 
 def model_variant(wildcards):
     return study.variant(wildcards.model, wildcards.dataset)
+
+
+def guiding_codes(wildcards):
+    """The codes in which task mode guided looks for groups; nothing where they are principal components."""
+    guide = study.guide_of(wildcards.model, wildcards.dataset)
+    return f"results/models/{wildcards.dataset}/{guide}/embedding.h5ad" if guide else []
 
 
 def data_transferred_from(wildcards):

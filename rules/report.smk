@@ -206,6 +206,9 @@ rule write_report:
         ),
         figures=["results/figures/scores.svg"],
         plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
+        predicted=if_predicted(
+            "results/tables/predictions.tsv", "results/figures/predictions.svg"
+        ),
         notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
         code=library("write_report"),
         template=multiext(

@@ -5,6 +5,7 @@ rule train:
     input:
         prepared="results/data/{dataset}/prepared.h5ad",
         source=data_transferred_from,
+        guide=guiding_codes,
         code=library_of_model,
     output:
         weights="results/models/{dataset}/{model}/weights.safetensors",

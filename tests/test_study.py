@@ -193,6 +193,77 @@ def test_a_mistake_of_yaml_is_refused_with_its_line(text, message, folder):
         load(folder)
 
 
+GUIDED = {
+    "kind": "gmvae",
+    "likelihood": {"counts": "nb", "images": "bernoulli"},
+    "task": {"mode": "guided", "guide_on": {"counts": "codes", "images": "pixels"}},
+}
+CODES = {"kind": "vae", "likelihood": "nb"}
+PIXELS = {"kind": "ae", "likelihood": "bernoulli"}
+
+
+def test_a_guide_is_trained_too_and_is_that_of_the_modality(folder):
+    rewrite_models(folder, mine=GUIDED, codes=CODES, pixels=PIXELS, other=CODES)
+    study = load(folder, datasets=["pbmc68k_reduced", "digits"], models=["mine"])
+    assert study.guide_of("mine", "pbmc68k_reduced") == "codes"
+    assert study.guide_of("mine", "digits") == "pixels"
+    assert study.trained_models == ["mine", "codes", "pixels"]
+    assert study.cells == [("pbmc68k_reduced", "mine"), ("digits", "mine")]
+    assert "guide_on" not in study.variant("mine", "digits")["task"]
+
+
+@pytest.mark.parametrize(
+    ("variants", "message"),
+    [
+        ({"mine": GUIDED, "code": CODES, "pixels": PIXELS}, "mine: task: guide_on: 'codes' is not in .*did you mean 'code'"),
+        ({"mine": GUIDED, "codes": GUIDED | {"task": {"mode": "guided", "guide_on": "mine"}}, "pixels": PIXELS}, "mine is guided by codes is guided by mine"),
+    ],
+)
+def test_a_guide_that_is_not_there_or_goes_in_circles_is_refused(variants, message, folder):
+    rewrite_models(folder, **variants)
+    with pytest.raises(ValueError, match=message):
+        load(folder, datasets=["pbmc68k_reduced", "digits"], models=["mine"])
+
+
+def test_a_variant_whose_guide_cannot_be_trained_or_sees_labels_is_not_applicable(folder):
+    rewrite_models(folder, mine=GUIDED, codes=PIXELS, pixels=PIXELS, pca={"kind": "pca"})
+    study = load(folder, datasets=["pbmc68k_reduced", "digits"], models=["mine", "pca"])
+    assert [cell["reason"] for cell in study.not_applicable] == [
+        "it is guided by codes: likelihood 'bernoulli' is a distribution of images, and pbmc68k_reduced holds counts data"
+    ]
+    rewrite_models(folder, mine=GUIDED, codes={"kind": "true_labels"}, pixels=PIXELS)
+    study = load(folder, datasets=["pbmc68k_reduced", "digits"], models=["mine"])
+    assert study.not_applicable[0]["reason"] == "it is guided by codes, which sees labels"
+
+
+BLOBS = {"dataset": "blobs", "models": ["cvae"], "control": "control", "stimulated": "treated", "min_cells": 50}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "blob"}, "predictions: dataset: 'blob' is not in .*did you mean 'blobs'?"),
+        ({"models": ["cave"]}, "predictions: models: 'cave' is not in .*did you mean 'cvae'?"),
+        ({"models": ["vae"]}, "predictions: vae on blobs: kind 'vae' cannot be asked for cells under another condition; those that can: .*cvae"),
+        ({"dataset": "digits"}, "predictions: cvae on digits: .*names no condition column"),
+        ({"dataset": "kang_ifnb", "models": ["scvi"]}, "scvi on kang_ifnb: .*give it covariates: \\[condition\\]"),
+        ({"models": ["scvi_told"]}, "likelihood 'nb' is a distribution of counts, and blobs holds real data"),
+        ({"min_cell": 3}, "predictions: 0: unknown key 'min_cell'; did you mean 'min_cells'?"),
+    ],
+)
+def test_a_prediction_that_cannot_be_made_is_refused_before_anything_runs(changes, message, folder):
+    with open(folder / "config/models.yaml", "a") as sheet:
+        sheet.write("\nscvi_told: {kind: scvi, likelihood: nb, covariates: [condition]}\n")
+    with pytest.raises(ValueError, match=message):
+        load(folder, predictions=[{**BLOBS, **changes}])
+
+
+def test_a_prediction_is_known_by_its_data_set_and_asked_once(folder):
+    assert load(folder, predictions=[BLOBS]).predictions == {"blobs": BLOBS}
+    with pytest.raises(ValueError, match="named twice"):
+        load(folder, predictions=[BLOBS, BLOBS])
+
+
 def test_numbers_of_the_command_line_are_numbers_again():
     given = {"seeds": ["0", "12"], "datasets": ["mydata", "1e"], "scoring": {"n_neighbors": "10", "x": "0.5"}, "title": "a 3"}
     assert numbers_of(given) == {"seeds": [0, 12], "datasets": ["mydata", "1e"], "scoring": {"n_neighbors": 10, "x": 0.5}, "title": "a 3"}

@@ -16,9 +16,10 @@ from latentbench.training.devices import choose_device
 from latentbench.training.results import train_variant, write_results
 
 
-def main(prepared, weights, history, embedding, status, *, dataset, model, variant, seeds, n_gpus, n_workers, checkpoints, source):
+def main(prepared, weights, history, embedding, status, *, dataset, model, variant, seeds, n_gpus, n_workers, checkpoints, source, guide):
     device = choose_device(n_gpus)
-    trained, data = train_variant(prepared, **variant, seeds=seeds, n_workers=n_workers, device=device, checkpoints=checkpoints, source=source)
+    given = {"seeds": seeds, "n_workers": n_workers, "device": device, "checkpoints": checkpoints, "source": source, "guide": guide}
+    trained, data = train_variant(prepared, **variant, **given)
     write_results(
         trained,
         data,
@@ -44,7 +45,7 @@ def checkpoint_folder(path, *, every_seconds, data, variant, code):
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    source = snakemake.input.source or None
+    source, guide = snakemake.input.source or None, snakemake.input.guide or None
     # k-means (task mode guided) would take every core, whatever else runs beside this job.
     with threadpool_limits(limits=1), interruption.stopping_on_signals():
         try:
@@ -60,11 +61,12 @@ if __name__ == "__main__":
                 checkpoints=checkpoint_folder(
                     f"results/checkpoints/{snakemake.wildcards.dataset}/{snakemake.wildcards.model}",
                     every_seconds=snakemake.config["checkpoints"]["every_seconds"],
-                    data=[snakemake.input.prepared, *([source] if source else [])],
+                    data=[snakemake.input.prepared, *filter(None, (source, guide))],
                     variant=snakemake.params.variant,
                     code=snakemake.input.code,
                 ),
                 source=source,
+                guide=guide,
             )
         except interruption.Interrupted as stopped:
             logger.warning("%s; saved: the same command goes on from there", stopped)

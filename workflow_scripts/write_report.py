@@ -4,18 +4,20 @@ import pandas as pd
 
 from latentbench.artefacts import write_text
 from latentbench.logs import log_to
-from latentbench.reporting.page import read_dataset, render_page
+from latentbench.prediction.tables import read_predictions
+from latentbench.reporting.page import read_dataset, read_predicted, render_page
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
 from latentbench.reporting.tables import read_tables
 
 
-def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cost_figure, plate_paths, page_path, *, config) -> None:
-    """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures."""
+def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cost_figure, plate_paths, predicted_paths, page_path, *, config) -> None:
+    """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``predicted_paths``: table and figure, or neither."""
     datasets = [
         read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
         for dataset, (prepared, maps, figures) in dataset_paths.items()
     ]
     answer = pd.read_csv(answer_path, sep="\t")
+    predictions = read_predicted(read_predictions(predicted_paths[0]), predicted_paths[1]) if predicted_paths else None
     page = render_page(
         read_tables(*table_paths),
         answer,
@@ -23,6 +25,7 @@ def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cos
         cost_figure=cost_figure,
         plates=figures_by_name(plate_paths),
         theory=pd.read_csv(theory_path, sep="\t"),
+        predictions=predictions,
         versions=read_versions(status_paths),
         config=config,
         title=config["report"]["title"],
@@ -44,6 +47,7 @@ if __name__ == "__main__":
         of_datasets,
         snakemake.input.cost,
         snakemake.input.plates,
+        [*snakemake.input.predicted],
         snakemake.output.page,
         config=snakemake.params.config,
     )

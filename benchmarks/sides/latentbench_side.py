@@ -41,7 +41,8 @@ def fitted(data: str, task: Task, seeds: list[int], epochs: int, device: str, n_
     """Train the replicas of ``seeds``."""
     cells = training_data(data, task)
     network = {"n_latent": task.n_latent, "n_hidden": task.n_hidden, "n_layers": 1, "dropout": task.dropout}
-    model = build_replicas("vae", task.n_vars, likelihood=task.likelihood, seeds=seeds, **network)
+    kind = {"kind": "scvi", "n_covariates": 0} if task.is_counts else {"kind": "vae"}
+    model = build_replicas(n_vars=task.n_vars, likelihood=task.likelihood, seeds=seeds, **kind, **network)
     hidden = ObservedClasses(torch.full((len(seeds), cells.n_obs), -1), 0.0, true_labels=False)
     LAST[:] = [fit(model, cells, seeds=seeds, observed=hidden, device=device, n_workers=n_workers, epochs=epochs, batch_size=task.batch_size)]
     return LAST[0]

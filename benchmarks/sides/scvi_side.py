@@ -8,6 +8,7 @@ import numpy as np
 import scvi
 import torch
 from protocol import read_rows, serve
+from scvi_weights import as_scvi
 from task import Task
 
 LAST: list[scvi.model.SCVI] = []
@@ -62,7 +63,7 @@ def score(data: str, task: Task) -> float:
 def score_weights(data: str, task: Task, weights: str) -> float:
     """Return the held-out -ELBO of this project's weights."""
     model = untrained(data, task)
-    model.module.load_state_dict(as_scvi(dict(np.load(weights)), model.module.state_dict(), task))
+    model.module.load_state_dict(as_scvi(dict(np.load(weights)), model.module.state_dict()))
     return held_out(model, data, task)
 
 
@@ -74,33 +75,6 @@ def held_out(model: scvi.model.SCVI, data: str, task: Task, *, n_samples: int = 
     scvi.settings.seed = 0
     tensors = {"X": x, "batch": torch.zeros(len(x), 1), "labels": torch.zeros(len(x), 1)}
     return float(np.mean([model.module(tensors)[2].loss.item() for _ in range(n_samples)]))
-
-
-def as_scvi(weights: dict[str, np.ndarray], like: dict[str, torch.Tensor], task: Task) -> dict[str, torch.Tensor]:
-    """Return the weights of one replica of this project's VAE under the names of scvi-tools' module."""
-    state = dict(like)
-
-    def put(name: str, array: np.ndarray) -> None:
-        assert state[name].numel() == array.size, name
-        state[name] = torch.from_numpy(np.ascontiguousarray(array)).reshape(state[name].shape)
-
-    for ours, theirs in (("encoder", "z_encoder.encoder"), ("decoder", "decoder.px_decoder")):
-        hidden = f"{theirs}.fc_layers.Layer 0"
-        put(f"{hidden}.0.weight", weights[f"{ours}.0.weight"].T)
-        state[f"{hidden}.0.bias"] = torch.zeros_like(state[f"{hidden}.0.bias"])  # ours has none before batch normalisation
-        for part, name in (("weight", "weight"), ("bias", "bias"), ("running_mean", "running_mean"), ("running_variance", "running_var")):
-            put(f"{hidden}.1.{name}", weights[f"{ours}.1.{part}"])
-    outputs = {"z_encoder.mean_encoder": ("encoder", 0), "z_encoder.var_encoder": ("encoder", 1)}
-    outputs["decoder.px_scale_decoder.0"] = ("decoder", 0)
-    if task.likelihood == "zinb":
-        outputs["decoder.px_dropout_decoder"] = ("decoder", 1)
-    for theirs, (ours, index) in outputs.items():
-        width = len(state[f"{theirs}.bias"])
-        part = slice(width * index, width * (index + 1))
-        put(f"{theirs}.weight", weights[f"{ours}.2.weight"][:, part].T)
-        put(f"{theirs}.bias", weights[f"{ours}.2.bias"][..., part])
-    put("px_r", next(array for name, array in weights.items() if name.endswith("log_theta")))
-    return state
 
 
 if __name__ == "__main__":

@@ -33,11 +33,11 @@ def test_tasks_are_kept_apart_and_a_task_without_the_reference_has_no_ratio():
 def test_the_quality_of_a_side_is_a_difference_of_means_in_percent_of_the_reference():
     scores = pd.DataFrame(
         [("nb", "peer", 0, 999.0), ("nb", "peer", 1, 1001.0), ("nb", "ours", 0, 1001.0), ("nb", "ours", 1, 1003.0), ("zinb", "peer", 0, 500.0)],
-        columns=["likelihood", "side", "seed", "minus_elbo"],
+        columns=["task", "side", "seed", "minus_elbo"],
     )
-    summary = summarise_quality(scores, reference="peer").set_index(["likelihood", "side"])
+    summary = summarise_quality(scores, reference="peer").set_index(["task", "side"])
     ours = summary.loc[("nb", "ours")]
-    assert ours[["seeds", "mean"]].tolist() == [2, 1002]
+    assert ours[["seeds", "mean", "best", "worst"]].tolist() == [2, 1002, 1001, 1003]
     assert ours["sd"] == pytest.approx(2**0.5)
     assert ours["above_reference_percent"] == pytest.approx(0.2)
     assert summary.loc[("zinb", "peer"), "above_reference_percent"] == 0

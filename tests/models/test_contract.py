@@ -16,7 +16,7 @@ from latentbench.kernels.log_prob import gradients_only
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
-from latentbench.models.interface import AbstractClusteringModel, AbstractModel
+from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, AbstractModel, AbstractShiftModel
 from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
 from latentbench.training.tasks import observed_classes
@@ -45,14 +45,14 @@ def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_t
     given_by_the_pipeline = {"seeds", "observed", "n_workers", "device", "checkpoints", "show_progress"}
     keywords = {name for name, parameter in inspect.signature(fit).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
     assert set(SCHEMA["$defs"]["training"]["properties"]) == keywords - given_by_the_pipeline
-    given_by_the_pipeline = {"seeds", "n_clusters", "checkpoints", "options"}
+    given_by_the_pipeline = {"seeds", "n_clusters", "checkpoints", "options", "guide_codes"}
     of_tasks = [inspect.signature(function).parameters.items() for function in (observed_classes, fit_transferred)]
     keywords = {name for parameters in of_tasks for name, parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-    assert set(SCHEMA["$defs"]["task"]["properties"]) == keywords - given_by_the_pipeline
+    assert set(SCHEMA["$defs"]["task"]["properties"]) - {"guide_on"} == keywords - given_by_the_pipeline, "guide_on names whose codes are given"
 
 
 def test_the_schema_asks_for_covariates_where_a_kind_requires_them_and_refuses_them_where_it_takes_none():
-    required, taken = (rule for rule in SCHEMA["$defs"]["variant"]["allOf"] if "covariates" in str([rule["then"], rule.get("else")]))
+    required, taken = (rule for rule in SCHEMA["$defs"]["variant"]["allOf"] if "'covariates'" in str([rule["then"], rule.get("else")]))
     assert set(required["if"]["properties"]["kind"]["enum"]) == {kind for kind, entry in MODELS.items() if entry.covariates == "required"}
     assert set(taken["if"]["properties"]["kind"]["enum"]) == {kind for kind, entry in MODELS.items() if entry.covariates != "none"}
 
@@ -142,6 +142,14 @@ def test_the_declared_factorisations_name_x(kind):
     model = MODELS[kind].load()
     assert "p(x|" in model.generative
     assert "x" in model.inference
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_kind_predicts_exactly_if_it_can_be_asked_to(kind, built):
+    model, data, minibatch, _ = built(kind, "gaussian")
+    assert MODELS[kind].predicts == isinstance(model, AbstractConditionalModel | AbstractShiftModel)
+    if isinstance(model, AbstractConditionalModel):
+        assert model.eval().predict(minibatch, minibatch.covariates.flip(-1)).shape == (2, data.n_obs, data.n_vars)
 
 
 @pytest.mark.parametrize("kind", REFERENCES)

@@ -39,3 +39,23 @@ def test_the_layer_that_reads_covariates_is_one_layer_on_both_side_by_side(built
     torch.testing.assert_close(first(minibatch.inputs, minibatch.covariates), torch.bmm(joined, weight), rtol=1e-4, atol=1e-5)
     samples = torch.randn(2, 5, *minibatch.inputs.shape[1:])
     torch.testing.assert_close(first(samples, minibatch.covariates)[:, 3], first(samples[:, 3], minibatch.covariates), rtol=1e-4, atol=1e-5)
+
+
+def test_a_prediction_under_the_same_condition_is_the_reconstruction_and_under_another_it_is_not(built):
+    for prior in ("fixed", "learned"):
+        model, _, minibatch, _ = built("cvae", "gaussian", prior=prior)
+        model.eval()
+        with torch.no_grad():
+            here, there = (model.predict(minibatch, covariates) for covariates in (minibatch.covariates, minibatch.covariates.flip(-1)))
+            torch.testing.assert_close(here, model.px(model.embed(minibatch), minibatch.covariates, minibatch.library_size).mean)
+        assert not torch.allclose(here, there)
+
+
+def test_with_a_learned_prior_a_code_keeps_its_place_in_standard_deviations(built):
+    model, _, minibatch, _ = built("cvae", "gaussian", prior="learned")
+    model.eval()
+    there = minibatch.covariates.flip(-1)
+    with torch.no_grad():
+        place = (model.embed(minibatch) - model.pz(minibatch.covariates).mean) / torch.exp(0.5 * model.pz(minibatch.covariates).log_variance)
+        z = model.pz(there).mean + torch.exp(0.5 * model.pz(there).log_variance) * place
+        torch.testing.assert_close(model.predict(minibatch, there), model.decoder(z), rtol=1e-4, atol=1e-5)

@@ -39,7 +39,7 @@ def test_an_unlabelled_cell_costs_the_expected_bound_less_the_entropy(built):
 
 
 def test_the_objective_over_all_cells_is_kingmas_with_alpha_a_tenth_of_the_cells(built):
-    """Sum of (4) and (5) plus 0.1 N times the labelled cells' mean of -log q(y | x), over N: a mean of terms with weight 0.1 N / N_labelled."""
+    """Bounds of all cells plus 0.1 N times the labelled cells' mean of -log q(y | x), over N: a mean of terms with weight 0.1 N / N_labelled."""
     y = torch.full((2, 90), -1)
     y[:, :9] = torch.arange(9) % 4
     model, _, minibatch, _ = built("m2", "gaussian", y=y)

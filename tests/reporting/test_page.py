@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from latentbench.reporting.page import FIGURE_TITLES, read_dataset, render_page
+from latentbench.prediction.metrics import METRICS
+from latentbench.prediction.tables import prediction_table
+from latentbench.reporting.page import FIGURE_TITLES, read_dataset, read_predicted, render_page
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
 from latentbench.reporting.tables import StudyTables
 from latentbench.theory.checks import as_table, equal, unequal
@@ -45,7 +47,7 @@ class Structure(HTMLParser):
 
 @pytest.fixture(scope="module")
 def make_page(study_folder, svg):
-    def make(tables: StudyTables, answer: pd.DataFrame, **about) -> str:
+    def make(tables: StudyTables, answer: pd.DataFrame, predictions=None, **about) -> str:
         datasets = []
         for dataset in tables.datasets:
             prepared = read_prepared(study_folder / f"data/{dataset}/prepared.h5ad")
@@ -54,7 +56,7 @@ def make_page(study_folder, svg):
             datasets.append(read_dataset(dataset, prepared, dict.fromkeys(FIGURE_TITLES, svg), maps))
         config = {"datasets": tables.datasets, "preprocessing": {"split": {"test_fraction": 0.2}}}
         given = {"cost_figure": svg, "plates": {"vae": svg}, "theory": THEORY, "versions": {"torch": "2.13.0"}, "config": config}
-        return render_page(tables, answer, datasets=datasets, **given, title="A study")
+        return render_page(tables, answer, datasets=datasets, **given, predictions=predictions, title="A study")
 
     return make
 
@@ -140,6 +142,15 @@ def test_sorting_values_are_numbers_or_empty(page):
     values = [attrs["data-value"] for tag, attrs in Structure(page).attributes if tag == "td" and "number" in attrs.get("class", "") and "data-value" in attrs]
     assert values
     assert all(value == "" or float(value) >= -1 for value in values)
+
+
+def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted(make_page, page, tables, answer, svg):
+    assert 'id="predictions"' not in page
+    rows = [("kang", "scgen", 0, "<rare>", metric, 0.5, "ok", "", True) for metric in METRICS[1:]]
+    rows.append(("kang", "scgen", 0, "<rare>", METRICS[0], None, "diverged", "non-finite", True))
+    with_predictions = make_page(tables, answer, predictions=read_predicted(prediction_table(rows), svg))
+    assert {"predictions", "failures"} <= set(Structure(with_predictions).ids)
+    assert "&lt;rare&gt;" in with_predictions
 
 
 def test_versions_that_differ_between_jobs_are_all_named(tmp_path):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from latentbench.training.results import train_variant, write_results
+from latentbench.training.results import read_codes, train_variant, write_results
 
 OPTIONS = {"task": {}, "training": {"epochs": 2, "batch_size": 16}, "seeds": [3, 7], "n_workers": 1, "device": "cpu"}
 
@@ -85,3 +85,19 @@ def test_an_embedding_with_a_missing_value_is_a_failed_replica_with_the_cell_nam
     replicas = json.loads(paths["status"].read_text())["replicas"]
     assert [(replica["status"], replica["reason"]) for replica in replicas] == [("failed", "the embedding holds a non-finite value (first: cell cell3)")] * 2
     assert not ad.read_h5ad(paths["embedding"]).obsm
+
+
+def test_a_guided_variant_looks_at_the_codes_of_the_same_seed(prepared, tmp_path):
+    codes = results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2, "n_hidden": 8})["embedding"]
+    given = read_codes(codes, [7, 3])
+    np.testing.assert_array_equal(given[0], ad.read_h5ad(codes).obsm["X_seed7"])
+    guided = {"kind": "gmvae", "likelihood": "nb", "hyperparameters": {"n_clusters": 2, "n_latent": 3, "n_hidden": 8}, "task": {"mode": "guided"}}
+    by_codes, by_pca = (train_variant(prepared, **{**OPTIONS, **guided}, guide=guide)[0] for guide in (codes, None))
+    assert not np.array_equal(by_codes.embeddings[0], by_pca.embeddings[0])
+    assert not by_codes.saw_labels
+
+
+def test_codes_of_a_seed_that_did_not_end_ok_are_missed_by_name(prepared, tmp_path):
+    codes = results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2, "n_hidden": 8})["embedding"]
+    with pytest.raises(ValueError, match="no codes of seed 8, whose training did not end ok"):
+        read_codes(codes, [3, 8])

@@ -66,7 +66,10 @@ def test_every_guide_finds_separate_groups_among_the_cells_that_it_looks_at(trai
     assert adjusted_rand_score(data.labels[shown], y[shown]) == 1
 
 
-def test_a_guide_on_codes_shows_nothing_before_the_first_phase_is_over(training_data):
-    observed = observed_classes(training_data(), seeds=[0], n_clusters=3, mode="guided", guide_on="codes")
-    assert (observed.y == -1).all()
-    assert observed.later.n_clusters == 3
+def test_a_guide_looks_at_the_codes_that_it_is_given_each_seeds_own(training_data):
+    data = training_data(n_obs=300)
+    halves = [np.stack([np.arange(300) % 2, np.arange(300) % 2], 1) + 0.01 * np.random.default_rng(seed).standard_normal((300, 2)) for seed in (0, 1)]
+    halves[1] = halves[1][np.random.default_rng(2).permutation(300)]
+    y = observed_classes(data, seeds=[0, 1], n_clusters=2, mode="guided", guide_codes=halves).y[:, data.train].numpy()
+    for found, codes in zip(y, halves, strict=True):
+        assert adjusted_rand_score(codes[data.train, 0] > 0.5, found) == 1

@@ -17,6 +17,7 @@ sheets: {datasets: config/datasets.tsv, models: tiny_models.yaml}
 evaluation:
   scoring: {clusterings: [kmeans]}
   statistics: {n_bootstrap: 200}
+predictions: [{dataset: blobs, models: [quick_cvae], control: control, stimulated: treated, min_cells: 50}]
 report:
   title: a tiny study
   maps: {layout: pca}
@@ -26,6 +27,7 @@ pca: {kind: pca}
 shuffled_labels: {kind: shuffled_labels}
 true_labels: {kind: true_labels}
 quick_vae: {kind: vae, likelihood: gaussian, training: {epochs: 2}}
+quick_cvae: {kind: cvae, likelihood: gaussian, covariates: [condition], training: {epochs: 2}}
 quick_gmvae: {kind: gmvae, likelihood: gaussian, task: {mode: guided, guided_fraction: 0.5}, training: {epochs: 4, learning_rate: 0.003}}
 """
 

@@ -24,6 +24,18 @@ def test_a_study_runs_from_another_folder_to_its_report(finished):
     assert not (finished.workflow / "results").exists()
 
 
+def test_predictions_have_a_row_for_every_method_seed_type_and_metric_and_a_place_in_the_report(finished):
+    results = finished.folder / "results"
+    predictions = pd.read_csv(results / "tables/predictions.tsv", sep="\t")
+    assert len(predictions) == 5 * 4 * (2 + 3)  # cell types, metrics; seeds of the model, baselines
+    assert set(predictions["model"]) == {"quick_cvae", "no_prediction", "mean_shift", "pca_arithmetic"}
+    r2 = predictions[predictions["metric"] == "r2_mean"].groupby("model")["value"].min()
+    assert r2["mean_shift"] > 0.99
+    page = (results / "report/index.html").read_text()
+    assert 'id="predictions"' in page
+    assert not (results / "models/blobs/quick_cvae").exists()
+
+
 def test_every_seed_has_a_status_and_the_annotated_data_every_embedding(finished):
     results = finished.folder / "results"
     status = json.loads((results / "models/blobs/quick_vae/status.json").read_text())

@@ -31,6 +31,11 @@ def number_of_clusters(entry: Mapping[str, Any], row: Mapping[str, Any], source:
     return entry.get("hyperparameters", {}).get("n_clusters", max(declared, default=None))
 
 
+def sees_labels(entry: Mapping[str, Any]) -> bool:
+    """Return whether a variant is shown labels, of the data set or of another."""
+    return "labels" in MODELS[entry["kind"]].needs or entry.get("task", {}).get("mode") in (*TASKS_WITH_LABELS, "transfer")
+
+
 def obstacle(entry: Mapping[str, Any], row: Mapping[str, Any], source: Mapping[str, Any] | None) -> str | None:
     """Return why a variant cannot be trained on a data set, as a sentence, or None; ``source`` is the row of the data set that it is pretrained on."""
     kind, dataset, modality = MODELS[entry["kind"]], row["dataset"], row["modality"]

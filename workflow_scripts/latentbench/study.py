@@ -16,8 +16,9 @@ import jsonschema
 import yaml
 from referencing import Registry, Resource
 
-from latentbench.applicability import likelihood_of, number_of_clusters, obstacle
+from latentbench.applicability import likelihood_of, number_of_clusters, obstacle, sees_labels
 from latentbench.models import MODELS
+from latentbench.prediction.requests import obstacle_to_prediction
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 WHOLE_NUMBER = re.compile(r"\d+(\.0*)?")
@@ -57,6 +58,11 @@ class Study:
         """The seeds, one replica each."""
         return list(self.config["seeds"])
 
+    @property
+    def predictions(self) -> dict[str, dict[str, Any]]:
+        """What is asked of each data set on which stimulated cells are predicted."""
+        return {request["dataset"]: request for request in self.config.get("predictions", [])}
+
     def row(self, dataset: str) -> dict[str, Any]:
         """Return the sheet's row of a data set."""
         return self.rows[dataset]
@@ -64,6 +70,21 @@ class Study:
     def pretrained_on(self, model: str) -> str | None:
         """Return the data set that task mode transfer trains a variant on first; None for any other mode."""
         return self.variants[model].get("task", {}).get("pretrain_on")
+
+    @property
+    def trained_models(self) -> list[str]:
+        """Names of the variants that are trained: those of the study, and those whose codes guide one of them, and theirs."""
+        names = list(self.models)
+        for model in names:  # grows while it is gone through
+            names += [guide for dataset in self.datasets if (guide := self.guide_of(model, dataset)) and guide not in names]
+        return names
+
+    def guide_of(self, model: str, dataset: str) -> str | None:
+        """Return the variant in whose codes task mode guided looks for groups; None for the principal components, and for any other mode."""
+        task = self.variants[model].get("task", {})
+        guide = task.get("guide_on", "pca") if task.get("mode") == "guided" else "pca"
+        guide = guide if isinstance(guide, str) else guide.get(self.rows[dataset]["modality"], "pca")
+        return None if guide == "pca" else guide
 
     def variant(self, model: str, dataset: str) -> dict[str, Any]:
         """Return a variant as it is trained on a data set: likelihood resolved by modality, number of clusters filled in from the sheet.
@@ -80,7 +101,7 @@ class Study:
             "likelihood": likelihood_of(entry, row["modality"]) if kind.is_network else None,
             "hyperparameters": hyperparameters,
             "covariates": [column for column in entry.get("covariates", []) if row[column] is not None],
-            "task": dict(entry.get("task", {})),
+            "task": {key: value for key, value in entry.get("task", {}).items() if key != "guide_on"},
             "training": dict(entry.get("training", {})),
         }
 
@@ -108,11 +129,14 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
     _check_names(study.models, variants, named, "models", sheets["models"])
     for model in filter(study.pretrained_on, study.models):
         _check_names([study.pretrained_on(model)], rows, str(sheets["models"]), f"{model}: task: pretrain_on", sheets["datasets"])
-    for dataset in study.prepared_datasets:
+    for model in study.models:
+        _check_guides(study, model, sheets["models"])
+    _check_predictions(study, named, sheets)
+    for dataset in dict.fromkeys([*study.prepared_datasets, *study.predictions]):
         _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])
     for dataset in study.datasets:
         for model in study.models:
-            reason = obstacle(variants[model], rows[dataset], study.source_row(model))
+            reason = obstacle(variants[model], rows[dataset], study.source_row(model)) or _obstacle_of_guide(study, model, dataset)
             if reason is None:
                 study.cells.append((dataset, model))
             else:
@@ -120,6 +144,27 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
     if not study.cells:
         raise ValueError(f"{named}: none of the models fits any of the data sets: {study.not_applicable[0]['reason']}")
     return study
+
+
+def _check_guides(study: Study, model: str, sheet: Path) -> None:
+    """Refuse a guide that is no variant, and variants that guide each other."""
+    for dataset in study.datasets:
+        followed = [model]
+        while guide := study.guide_of(followed[-1], dataset):
+            _check_names([guide], study.variants, str(sheet), f"{followed[-1]}: task: guide_on", sheet)
+            if guide in followed:
+                raise ValueError(f"{sheet}: {model}: task: guide_on: {' is guided by '.join([*followed, guide])}; one of them must be guided by 'pca'")
+            followed.append(guide)
+
+
+def _obstacle_of_guide(study: Study, model: str, dataset: str) -> str | None:
+    guide = study.guide_of(model, dataset)
+    if guide is None:
+        return None
+    if sees_labels(study.variants[guide]):
+        return f"it is guided by {guide}, which sees labels"
+    reason = obstacle(study.variants[guide], study.rows[dataset], study.source_row(guide)) or _obstacle_of_guide(study, guide, dataset)
+    return f"it is guided by {guide}: {reason}" if reason else None
 
 
 def find_file(path: str, folders: list[Path], named: str) -> Path:
@@ -240,6 +285,19 @@ def _check_names(names: list[str], known: Mapping[str, Any], named: str, key: st
     for name in names:
         if name not in known:
             raise ValueError(f"{named}: {key}: '{name}' is not in {sheet}{nearest(name, list(known))}; known: {', '.join(known)}")
+
+
+def _check_predictions(study: Study, named: str, sheets: Mapping[str, Path]) -> None:
+    asked = [request["dataset"] for request in study.config.get("predictions", [])]
+    _check_names(asked, study.rows, named, "predictions: dataset", sheets["datasets"])
+    if len(asked) > len(study.predictions):
+        raise ValueError(f"{named}: predictions: a data set is named twice; give all its models in one entry")
+    for dataset, request in study.predictions.items():
+        _check_names(request["models"], study.variants, named, "predictions: models", sheets["models"])
+        for model in request["models"]:
+            entry, row = study.variants[model], study.rows[dataset]
+            if reason := obstacle_to_prediction(entry, row) or obstacle(entry, row, None):
+                raise ValueError(f"{named}: predictions: {model} on {dataset}: {reason}")
 
 
 def _refuse_misspelt_columns(cells: Mapping[str, str], schema: Mapping[str, Any], where: str) -> None:

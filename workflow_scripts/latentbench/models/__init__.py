@@ -12,13 +12,14 @@ class Kind:
     """Where a kind lives and what it needs: ``"likelihood"``, ``"n_clusters"``, ``"labels"`` (to make, not only to score).
 
     ``covariates`` says whether it takes obs columns as conditions. Where a data set lacks a column that a variant names, an optional one is left out and a
-    required one makes the variant not applicable.
+    required one makes the variant not applicable. ``predicts`` says whether it can be asked for cells under another condition.
     """
 
     module: str
     name: str
     needs: frozenset[str] = frozenset()
     covariates: Literal["none", "optional", "required"] = "none"
+    predicts: bool = False
 
     @property
     def is_network(self) -> bool:
@@ -30,8 +31,8 @@ class Kind:
         return getattr(import_module(f"{__name__}.{self.module}"), self.name)
 
 
-def _network(module: str, name: str, *needs: str, covariates: Literal["none", "optional", "required"] = "none") -> Kind:
-    return Kind(module, name, frozenset({"likelihood", *needs}), covariates)
+def _network(module: str, name: str, *needs: str, covariates: Literal["none", "optional", "required"] = "none", predicts: bool = False) -> Kind:
+    return Kind(module, name, frozenset({"likelihood", *needs}), covariates, predicts)
 
 
 MODELS: dict[str, Kind] = {
@@ -46,12 +47,16 @@ MODELS: dict[str, Kind] = {
     "linear_ae": _network("linear_ae", "LinearAutoencoder"),
     "ae": _network("ae", "Autoencoder"),
     "vae": _network("vae", "VariationalAutoencoder"),
-    "cvae": _network("cvae", "ConditionalVAE", covariates="required"),
+    "cvae": _network("cvae", "ConditionalVAE", covariates="required", predicts=True),
+    "scvi": _network("scvi", "ScVI", covariates="optional", predicts=True),
+    "ldvae": _network("ldvae", "LinearlyDecodedVAE", covariates="optional", predicts=True),
+    "scanvi": _network("scanvi", "ScANVI", "n_clusters", covariates="optional", predicts=True),
+    "scgen": _network("scgen", "ScGen", predicts=True),
     "m2": _network("m2", "SemiSupervisedVAE", "n_clusters"),
     "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
     "gmvae_dilokthanakul": _network("gmvae_dilokthanakul", "BayesMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
-    "gmvae_conditional": _network("gmvae_conditional", "ConditionalMixtureVAE", "n_clusters", covariates="required"),
+    "gmvae_conditional": _network("gmvae_conditional", "ConditionalMixtureVAE", "n_clusters", covariates="required", predicts=True),
     "vamp": _network("vamp", "VampPriorVAE", "n_clusters"),
     "dec": _network("dec", "DeepEmbeddedClustering", "n_clusters"),
     "idec": _network("idec", "ImprovedDeepEmbeddedClustering", "n_clusters"),

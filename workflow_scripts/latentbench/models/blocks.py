@@ -175,3 +175,8 @@ def soft_clip(x: Float[Tensor, "*any"], low: float, high: float) -> Float[Tensor
     """Return x squashed smoothly into (low, high); the identity to first order at the middle."""
     middle, half = (low + high) / 2, (high - low) / 2
     return middle + half * torch.tanh((x - middle) / half)
+
+
+def floored(log_variance: Float[Tensor, "*any"], least: float = 1e-4) -> Float[Tensor, "*any"]:
+    """Return log(exp(log_variance) + ``least``): a variance that cannot vanish, as in scvi-tools."""
+    return torch.logaddexp(log_variance, log_variance.new_tensor(math.log(least)))

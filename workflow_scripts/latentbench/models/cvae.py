@@ -5,23 +5,25 @@
     -ELBO(x | c) = E_q[-log p(x | z (, c))] + KL(q(z | x, c) || p(z | c) or p(z))                            (3)
 
 With (1) the code keeps the condition and the prior knows where to expect it. With (2) the decoder is told the condition, so that the code has nothing to gain
-from it ("forgetful"): decoding with another c asks what the cell would have been under it.
+from it ("forgetful"): decoding with another c asks what the cell would have been under it. With (1) the code is carried over to the place that it has, in
+standard deviations, in the prior of the other c, and decoded there.
 Symbols to code: (m, log s^2) of q is ``encoder``; (m_p, log s_p^2) is ``prior``, a row for every covariate.
 
 Use: groups of cells across conditions or batches (prior fixed), and predictions for another condition.
 Cost: that of ``vae``.
 """
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latentbench.distributions import Distribution, Normal, kl_divergence
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
-from latentbench.models.interface import AbstractModel, Minibatch
+from latentbench.models.interface import AbstractConditionalModel, Minibatch
 
 
-class ConditionalVAE(AbstractModel):
+class ConditionalVAE(AbstractConditionalModel):
     """CVAE with any likelihood; ``prior`` is ``"learned"`` (1) or ``"fixed"`` (2)."""
 
     generative = "p(z|c) p(x|z,c)"
@@ -51,6 +53,10 @@ class ConditionalVAE(AbstractModel):
         """Return q(z | x, c)."""
         return Normal(*self.encoder(minibatch.inputs, minibatch.covariates).chunk(2, dim=-1))
 
+    def pz(self, covariates: Covariates) -> Normal:
+        """Return the learned p(z | c), equation (1)."""
+        return Normal(*self.prior(covariates).chunk(2, dim=-1))
+
     def px(self, z: Float[Tensor, "replicas obs latent"], covariates: Covariates, library_size: Float[Tensor, "replicas obs 1"]) -> Distribution:
         """Return p(x | z) or p(x | z, c)."""
         outputs = self.decoder(z) if self.prior else self.decoder(z, covariates)
@@ -60,9 +66,17 @@ class ConditionalVAE(AbstractModel):
         """Return the two terms of equation (3), the expectation from one sample of z."""
         qz = self.qz(minibatch)
         px = self.px(qz.rsample(), minibatch.covariates, minibatch.library_size)
-        kl_z = kl_divergence(qz, Normal(*self.prior(minibatch.covariates).chunk(2, dim=-1))) if self.prior else qz.kl_from_standard()
+        kl_z = kl_divergence(qz, self.pz(minibatch.covariates)) if self.prior else qz.kl_from_standard()
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": kl_z}
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the mean of q(z | x, c)."""
         return self.qz(minibatch).mean
+
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at the code's mean under other covariates."""
+        z = self.embed(minibatch)
+        if self.prior:
+            here, there = self.pz(minibatch.covariates), self.pz(covariates)
+            z = there.mean + torch.exp(0.5 * (there.log_variance - here.log_variance)) * (z - here.mean)
+        return self.px(z, covariates, minibatch.library_size).mean

@@ -24,14 +24,14 @@ from latentbench.distributions import Distribution, Normal, kl_divergence
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
 from latentbench.models.dirichlet import dirichlet_terms
-from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
+from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, ClassPosterior, Minibatch
 from latentbench.models.two_latents import clipped_normal, components_of, kl_from_components, posteriors_of_z_and_w
 
 
-class ConditionalMixtureVAE(AbstractClusteringModel):
+class ConditionalMixtureVAE(AbstractClusteringModel, AbstractConditionalModel):
     """Conditional Dirichlet mixture VAE; ``w_prior`` is ``"standard"`` or ``"learned"``, ``dirichlet`` as in ``gmvae_dirichlet``."""
 
-    generative = "p(w|c) p(d) p(y|d) p(z|w,y,c) p(x|z,c)"
+    generative = "p(w|c) p(d|alpha) p(y|d) p(z|w,y,c) p(x|z,c)"
     inference = "q(z|x,c) q(w|x,c) q(y|z,c) q(d|z,c)"
     linear_in_log_prob = True
 

@@ -88,6 +88,22 @@ class AbstractClusteringModel(AbstractModel):
         """Take note of the cluster probabilities of all training cells, every ``refresh_every`` steps of a phase, changing tensors in place."""
 
 
+class AbstractConditionalModel(AbstractModel):
+    """A model that is told covariates and can be asked what a cell would have been under others."""
+
+    @abstractmethod
+    def predict(self, minibatch: Minibatch, covariates: Float[Tensor, "replicas obs covariates"]) -> Float[Tensor, "replicas obs vars"]:
+        """Return the expected x of every cell under ``covariates`` in place of its own, what else is known of the cell kept."""
+
+
+class AbstractShiftModel(AbstractModel):
+    """A model in whose codes a condition is taken to be the same shift for every cell."""
+
+    @abstractmethod
+    def predict_shifted(self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]) -> Float[Tensor, "replicas obs vars"]:
+        """Return the expected x of every cell once its code has moved by ``shift``."""
+
+
 class AbstractCodeClusteringModel(AbstractModel):
     """A model whose clusters are fitted to the codes of the training cells once the training is over, not by its gradient."""
 

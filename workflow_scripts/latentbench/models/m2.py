@@ -3,13 +3,13 @@
     p(y) = 1/K,  p(z) = N(0, I),  p(x | y, z) by the likelihood              (1)
     q(y | x) = Cat(pi(x)),  q(z | x, y) = N(m(x, y), diag s(x, y)^2)         (2)
     L(x, y) = E_q[-log p(x | y, z)] + KL(q(z | x, y) || p(z)) + log K        (3)
-    labelled:    L(x, y) - alpha log q(y | x)                                (4)
-    unlabelled:  sum_y q(y | x) L(x, y) - H(q(y | x))                        (5)
+    y hidden:    loss(x) = sum_y q(y | x) L(x, y) - H(q(y | x))              (4)
+    y observed:  loss(x, y) = L(x, y) - alpha log q(y | x)                   (5)
 
-Every y is enumerated, with one sample of z each. The term ``classification`` is -log q(y | x) where y is observed. The paper sums (4) and (5) over N cells and
-adds alpha = 0.1 N times the mean of -log q(y | x) over the labelled ones; in a mean over all cells that is the term's weight 0.1 N / N_labelled:
-``training: {term_weights: {classification: 2}}`` for a ``label_fraction`` of .05. Without any labels a training tends to
-end where q(y | x) says little and z does all the work: show it labels, or start it from a clustering.
+Every y is enumerated, with one sample of z each. The term ``classification`` is -log q(y | x) where y is observed. The paper adds 0.1 N times its mean over the
+labelled cells to the sum over all N cells; here, in a mean over all cells, that is alpha = 0.1 N / N_labelled, the weight of the term:
+``training: {term_weights: {classification: 2}}`` for a ``label_fraction`` of .05. Without any labels a training tends to end where q(y | x) says little and z
+does all the work: show it labels, or start it from a clustering.
 Symbols to code: pi is ``qy_head`` after ``trunk``, (m, log s^2) is ``qz_head`` after ``trunk``. Deviation: the two encoders share their first layers.
 
 Use: a small share of labelled cells, and a z that is to hold what varies within a class.
@@ -57,7 +57,7 @@ class SemiSupervisedVAE(AbstractClusteringModel):
         return self.likelihood(self.decoder(beside_its_class(z)), minibatch.library_size[:, None])
 
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
-        """Return the terms of equation (4) where y is observed, of (5) elsewhere."""
+        """Return the terms of equation (5) where y is observed, of (4) elsewhere."""
         qy, qz = self.posteriors(minibatch)
         reconstruction = -self.px(qz.rsample(), minibatch).log_prob(minibatch.x.unsqueeze(1))
         return {

@@ -12,12 +12,13 @@ from markupsafe import Markup
 from latentbench.reporting.answer import answer_view
 from latentbench.reporting.methods import described_models, methods_text
 from latentbench.reporting.page_views import cost_rows, dataset_row, failure_rows, score_rows, theory_rows
+from latentbench.reporting.prediction_figures import METRIC_NAMES, prediction_gaps, prediction_rows
 from latentbench.reporting.svg import inline_svg
 from latentbench.reporting.tables import StudyTables
 
 HERE = Path(__file__).parent
 SECTIONS = (
-    *(("answer", "Answer"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("failures", "Failures")),
+    *(("answer", "Answer"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("predictions", "Predictions"), ("failures", "Failures")),
     *(("cost", "Time and memory"), ("data", "Data"), ("theory", "Theory"), ("methods", "Methods"), ("files", "Files")),
 )
 FIGURE_TITLES = {
@@ -40,12 +41,14 @@ def render_page(
     theory: pd.DataFrame,
     versions: Mapping[str, str],
     config: Mapping[str, Any],
+    predictions: Mapping[str, Any] | None = None,
     title: str = "latentbench",
 ) -> str:
     """Return the page.
 
     ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of its plate diagram; ``theory``: the table
-    of checks; ``versions``: package -> version; ``config``: the study's, as it ran.
+    of checks; ``versions``: package -> version; ``config``: the study's, as it ran; ``predictions``: what ``read_predicted`` returns, None where nothing is
+    predicted.
     """
     # Autoescape: names of cell types and data sets come from users' files.
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -53,7 +56,8 @@ def render_page(
         title=title,
         css=_asset("page.css"),
         js=_asset("page.js"),
-        sections=SECTIONS,
+        sections=[section for section in SECTIONS if predictions or section[0] != "predictions"],
+        predictions=predictions,
         counts={"models": tables.scores["model"].nunique(), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
         answer=answer_view(answer, tables, [data["row"]["name"] for data in datasets]),
         datasets=[{**data, "scores": score_rows(tables.of_dataset(data["row"]["name"]))} for data in datasets],
@@ -85,6 +89,13 @@ def read_dataset(name: str, prepared: Mapping[str, Any], figure_paths: Mapping[s
         "layout": LAYOUTS[str(maps["layout"].iloc[0])] if len(maps) else "no layout",
         "figures": figures,
     }
+
+
+def read_predicted(predictions: pd.DataFrame, figure: str | Path) -> dict[str, Any]:
+    """Return what the page shows of the predictions; ``figure``: the svg file."""
+    title = "Squared correlation of predicted and hidden cells, by method, with a dot for every seed"
+    drawn = inline_svg(figure, prefix="predictions", title=title)
+    return {"rows": prediction_rows(predictions), "gaps": prediction_gaps(predictions), "figure": drawn, "metrics": METRIC_NAMES.values()}
 
 
 def _asset(name: str) -> Markup:

@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
 
-from latentbench.models.gmvae_dirichlet import log_beta_ratio
+from latentbench.models.dirichlet import log_beta_ratio
 from latentbench.theory.checks import Check, at_most, equal
 
 FLIPS = {10: 0.233, 7: 0.247, 20: 0.207}

@@ -67,7 +67,7 @@ class TrainingLoop:
             )
         self.model, self.data, self.seeds, self.observed, self.plan = model, data, list(seeds), observed, plan
         self.checkpoints, self.on_progress = checkpoints, on_progress
-        self.y = observed.y.to(data.device, copy=True)
+        self.y = observed.y.to(data.device)
         self.train, self.validation = without_validation(data, self.seeds, plan.early_stopping)
         self.order, self.noise = (RandomStreams(self.seeds, purpose, data.device) for purpose in ("order", "noise"))
         self.in_bf16 = plan.precision == "auto" and has_fast_bf16(data.device)
@@ -120,13 +120,8 @@ class TrainingLoop:
         phase = self.plan.phases[self.phase]
         self._start_optimiser()
         self.refreshed.forget()
-        if self.observed.later and self.phase == 1:
-            codes = self._codes_of_training_cells().cpu().numpy()
-            found = np.stack([self.observed.later.classes(each, seed=seed) for each, seed in zip(codes, self.seeds, strict=True)])
-            self.y.scatter_(1, self.train, torch.from_numpy(found).to(self.data.device))
-        self.model.begin_phase(
-            phase.name, TrainingCells(self.seeds, self._codes_of_training_cells, self.y.gather(1, self.train), self._inputs_of_training_cells)
-        )
+        cells = TrainingCells(self.seeds, self._codes_of_training_cells, self.y.gather(1, self.train), self._inputs_of_training_cells)
+        self.model.begin_phase(phase.name, cells)
         if len(self.plan.phases) > 1:
             logger.info("seed %s  phase '%s'", self._names(), phase.name)
 
@@ -288,7 +283,7 @@ class TrainingLoop:
         tensors |= {"order": self.order_at_start, "noise": self.noise.state()}
         tensors |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.moments().items()}
         tensors |= {f"totals.{name}": tensor for name, tensor in self.totals.items()}
-        tensors |= {"y": self.y} | {f"refreshed.{name}": tensor for name, tensor in self.refreshed.tensors().items()}
+        tensors |= {f"refreshed.{name}": tensor for name, tensor in self.refreshed.tensors().items()}
         if self.stopping:
             tensors |= {f"best.{name}": tensor for name, tensor in self.stopping.best.items()}
         state = {
@@ -321,7 +316,6 @@ class TrainingLoop:
         self.totals = {name: tensors[f"totals.{name}"].to(self.data.device) for name in state["terms"]}
         if self.stopping:
             self.stopping.resume(state["stopping"], {name: tensor.to(self.data.device) for name, tensor in _under(tensors, "best").items()})
-        self.y = tensors["y"].to(self.data.device)
         self.refreshed.resume(state["settled_at"], {name: tensor.to(self.data.device) for name, tensor in _under(tensors, "refreshed").items()})
         self.order_at_start = tensors["order"]
         self.noise.restore(tensors["noise"])

@@ -59,10 +59,12 @@ def train_variant(
     covariates: Sequence[str] = (),
     checkpoints: CheckpointFolder | None = None,
     source: str | Path | None = None,
+    guide: str | Path | None = None,
 ) -> tuple[Trained, TrainingData]:
     """Train all seeds of a variant on a prepared data set, whatever its kind; a network resumes from its checkpoints, if there are any.
 
-    ``source`` is the prepared data set that task mode ``transfer`` trains on first.
+    ``source`` is the prepared data set that task mode ``transfer`` trains on first, ``guide`` the embedding.h5ad in which task mode ``guided`` looks for
+    groups, each seed in its own codes.
     """
     layer = LIKELIHOODS[likelihood].layer if likelihood is not None else "X"
     data = read_training_data(prepared, layer=layer, covariates=covariates)
@@ -84,9 +86,21 @@ def train_variant(
         transfer = {key: value for key, value in task.items() if key != "mode"}
         fitted = fit_transferred(model, data, other, seeds=seeds, n_clusters=n_clusters, checkpoints=checkpoints, options=options, **transfer)
         return _embed_all(fitted, data, saw_labels=True), data
-    observed = observed_classes(data, seeds=seeds, n_clusters=n_clusters, **task)
+    observed = observed_classes(data, seeds=seeds, n_clusters=n_clusters, guide_codes=read_codes(guide, seeds) if guide else None, **task)
     fitted = fit(model, data, seeds=seeds, observed=observed, checkpoints=checkpoints, **options)
     return _embed_all(fitted, data, saw_labels=observed.true_labels), data
+
+
+def read_codes(path: str | Path, seeds: Sequence[int]) -> list[Float[np.ndarray, "obs latent"]]:
+    """Return the codes of some seeds from an embedding.h5ad.
+
+    Raises:
+        ValueError: a seed that did not end ok has no codes.
+    """
+    obsm = ad.read_h5ad(path).obsm
+    if missing := [seed for seed in seeds if f"X_seed{seed}" not in obsm]:
+        raise ValueError(f"{path}: no codes of seed {', '.join(map(str, missing))}, whose training did not end ok: mend that variant, or guide by another")
+    return [np.asarray(obsm[f"X_seed{seed}"]) for seed in seeds]
 
 
 def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hyperparameters: Mapping[str, Any]) -> Trained:

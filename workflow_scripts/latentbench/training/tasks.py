@@ -1,11 +1,11 @@
 """Which classes, if any, a training is shown: the task modes of docs/models.md. The only module of training that looks at labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentbench.models.data import TrainingData
@@ -15,15 +15,11 @@ from latentbench.training.guides import Guide
 
 @dataclass(frozen=True)
 class ObservedClasses:
-    """The classes shown to each replica (-1: hidden), during the first ``fraction`` of the epochs of a phase.
-
-    ``true_labels`` says whether they come from the labels; ``later`` is the guide that finds them in the codes when the first phase is over.
-    """
+    """The classes shown to each replica (-1: hidden), during the first ``fraction`` of a phase's epochs; ``true_labels``: whether they come from the labels."""
 
     y: Int[Tensor, "replicas obs"]
     fraction: float
     true_labels: bool
-    later: Guide | None = field(default=None)
 
     def of(self, replicas: Sequence[int]) -> "ObservedClasses":
         """Return what is shown to some of the replicas."""
@@ -39,16 +35,16 @@ def observed_classes(
     label_fraction: float = 0.05,
     guided_fraction: float = 0.2,
     guide: str = "kmeans",
-    guide_on: str = "pca",
     guide_cells: int = 10_000,
     guide_confidence: float = 0.0,
+    guide_codes: Sequence[Float[np.ndarray, "obs latent"]] | None = None,
 ) -> ObservedClasses:
     """Return the classes that a task shows to a training; test cells are always hidden.
 
     Modes: ``unsupervised`` shows none; ``supervised`` all labels; ``semi_supervised`` a random ``label_fraction`` of them, at least one of
     each class, the choice following the seed; ``guided`` the clusters that a ``guide`` (``guides.GUIDES``) finds among the training cells, during the first
-    ``guided_fraction`` of the epochs (no label is used): on the principal components, or, with ``guide_on`` "codes", on the codes at the end of the first
-    phase. A guide looks at ``guide_cells`` cells at most and shows only those that it is ``guide_confidence`` sure of.
+    ``guided_fraction`` of the epochs (no label is used). It looks at ``guide_codes``, an embedding of all cells for each seed, or at the principal components,
+    and at ``guide_cells`` of the cells at most; it shows only those that it is ``guide_confidence`` sure of.
 
     Raises:
         ValueError: more classes in the labels than the model has clusters.
@@ -56,11 +52,9 @@ def observed_classes(
     hidden = torch.full((len(seeds), data.n_obs), -1)
     if mode == "guided":
         finds = Guide(guide, n_clusters, guide_cells, guide_confidence)
-        if guide_on == "codes":
-            return ObservedClasses(hidden, guided_fraction, true_labels=False, later=finds)
-        pca, train = data.pca[data.train.cpu().numpy()], data.train.cpu()
-        for index, seed in enumerate(seeds):
-            hidden[index, train] = torch.from_numpy(finds.classes(pca, seed=seed))
+        train = data.train.cpu()
+        for index, (seed, codes) in enumerate(zip(seeds, guide_codes or [data.pca] * len(seeds), strict=True)):
+            hidden[index, train] = torch.from_numpy(finds.classes(codes[train.numpy()], seed=seed))
         return ObservedClasses(hidden, guided_fraction, true_labels=False)
     if mode == "unsupervised":
         return ObservedClasses(hidden, 0.0, true_labels=False)

@@ -1,0 +1,88 @@
+# Stimulated cells of one cell type at a time, predicted by models that never saw them (config key predictions; by its nature it uses the cell types).
+# One job a (data set, model): all its seeds are trained anew for every cell type.
+
+
+rule predict:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        code=library_of_prediction,
+    output:
+        predictions="results/predictions/models/{dataset}/{model}.tsv",
+    log:
+        "results/logs/predict/{dataset}/{model}.log",
+    benchmark:
+        "results/benchmarks/predict/{dataset}/{model}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        variant=model_variant,
+        request=prediction_request,
+        seeds=study.seeds,
+    message:
+        "predict stimulated cells of {wildcards.dataset} by {wildcards.model}"
+    script:
+        "../workflow_scripts/predict.py"
+
+
+rule predict_baselines:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        code=library("predict_baselines"),
+    output:
+        predictions="results/predictions/baselines/{dataset}.tsv",
+    log:
+        "results/logs/predict_baselines/{dataset}.log",
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    params:
+        request=prediction_request,
+    message:
+        "predict stimulated cells of {wildcards.dataset} without a network"
+    script:
+        "../workflow_scripts/predict_baselines.py"
+
+
+rule collect_predictions:
+    input:
+        parts=predictions_of_study(),
+        code=library("collect_predictions"),
+    output:
+        predictions="results/tables/predictions.tsv",
+        predictions_parquet="results/tables/predictions.parquet",
+    log:
+        "results/logs/collect_predictions.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    message:
+        "collect the predictions of the study"
+    script:
+        "../workflow_scripts/collect_predictions.py"
+
+
+rule draw_predictions:
+    input:
+        predictions="results/tables/predictions.tsv",
+        code=library("draw_predictions"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/predictions", ".pdf", ".svg"),
+        report(
+            "results/figures/predictions.png",
+            caption="../report/predictions.rst",
+            category="Study",
+            labels={"figure": "predictions"},
+        ),
+    log:
+        "results/logs/draw_predictions.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    message:
+        "draw the predictions of the study"
+    script:
+        "../workflow_scripts/draw_predictions.py"

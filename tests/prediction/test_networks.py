@@ -1,0 +1,92 @@
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from latentbench.artefacts import write_table
+from latentbench.prediction.baselines import baseline_predictions
+from latentbench.prediction.networks import Variant, network_predictions
+from latentbench.prediction.protocol import held_out_types, read_perturbation
+from latentbench.prediction.tables import collect_predictions, prediction_table, read_predictions, rows_without
+
+SHORT = {"epochs": 60, "batch_size": 64, "learning_rate": 5e-3}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Counts of four types not far from each other under two conditions: stimulation raises the first five genes of every type fourfold."""
+    rng = np.random.default_rng(0)
+    labels, stimulated = np.repeat(["a", "b", "c", "d"], 90), np.tile([False, True], 180)
+    rates = (rng.gamma(2, 1, 20) * rng.lognormal(0, 0.3, (4, 20)))[np.unique(labels, return_inverse=True)[1]]
+    rates[:, :5] *= np.where(stimulated, 4, 1)[:, None]
+    counts = rng.poisson(20 * rates).astype(np.int32)
+    x = np.log1p(counts * (1e3 / counts.sum(1, keepdims=True))).astype(np.float32)
+    obs = pd.DataFrame({"label": labels, "condition": np.where(stimulated, "stim", "ctrl"), "split": "train"}, index=[f"cell{i}" for i in range(360)])
+    obs.loc[obs.index[::5], "split"] = "test"
+    adata = ad.AnnData(sparse.csr_matrix(x), obs=obs, var=pd.DataFrame({"highly_variable": True}, index=[f"g{i}" for i in range(20)]))
+    adata.layers["counts"], adata.obsm["X_pca"] = sparse.csr_matrix(counts), x[:, :5].copy()
+    path = tmp_path_factory.mktemp("prepared") / "prepared.h5ad"
+    adata.write_h5ad(path)
+    return path
+
+
+def predict(prepared, variant, seeds=(0, 1)):
+    cells = read_perturbation(prepared, control="ctrl", stimulated="stim")
+    questions, _ = held_out_types(cells, min_cells=20)
+    options = {"dataset": "toy", "model": "mine", "stimulated": "stim", "seeds": list(seeds), "n_workers": 1, "device": "cpu"}
+    return network_predictions(prepared, cells, questions[:1], variant=variant, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "likelihood", "covariates", "hyperparameters"),
+    [
+        ("cvae", "gaussian_shared", ["condition"], {}),
+        ("cvae", "nb", ["condition"], {}),
+        ("cvae", "nb", ["condition"], {"prior": "learned"}),
+        ("scvi", "nb", ["condition"], {}),
+        ("scgen", "gaussian", [], {"n_hidden": 64}),
+    ],
+)
+def test_a_change_that_all_types_share_is_predicted_for_a_type_never_seen_stimulated(kind, likelihood, covariates, hyperparameters, prepared):
+    weights = {"term_weights": {"kl_z": 5e-5}} if kind == "scgen" else {}
+    variant = Variant(kind, likelihood, {"n_latent": 5, **hyperparameters}, covariates, {}, {**SHORT, **weights})
+    table = predict(prepared, variant)
+    assert set(table["status"]) == {"ok"}
+    assert set(table["seed"]) == {0, 1}
+    assert set(table["saw_labels"]) == {kind == "scgen"}
+    of_metric = table.groupby("metric")["value"].min()
+    assert of_metric["r2_change"] > 0.4
+    assert of_metric["r2_mean"] > 0.8  # no prediction at all: below it, as the next test shows
+
+
+def test_the_control_cells_as_they_are_agree_less(prepared):
+    cells = read_perturbation(prepared, control="ctrl", stimulated="stim")
+    table = baseline_predictions(cells, held_out_types(cells, min_cells=20)[0][:1], dataset="toy").set_index(["model", "metric"])["value"]
+    assert table["no_prediction", "r2_mean"] < 0.8 < table["mean_shift", "r2_mean"]
+
+
+def test_a_seed_predicts_the_same_alone_and_among_others(prepared):
+    variant = Variant("cvae", "nb", {"n_latent": 2}, ["condition"], {}, {"epochs": 2})
+    among, alone = predict(prepared, variant), predict(prepared, variant, seeds=(1,))
+    assert among.loc[among["seed"] == 1, "value"].tolist() == pytest.approx(alone["value"].tolist(), abs=1e-6)
+
+
+def test_a_replica_that_diverges_has_typed_rows_and_no_number(prepared):
+    table = predict(prepared, Variant("scgen", "gaussian", {"n_latent": 2, "n_hidden": 8}, [], {}, {"epochs": 2, "learning_rate": 1e30}))
+    assert set(table["status"]) == {"diverged"}
+    assert table["value"].isna().all()
+    assert table["reason"].str.contains("non-finite").all()
+
+
+def test_a_kind_that_is_told_no_condition_is_refused(prepared):
+    with pytest.raises(ValueError, match="VariationalAutoencoder is neither told a condition nor shifted"):
+        predict(prepared, Variant("vae", "gaussian", {}, [], {}, {"epochs": 1}))
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    parts = [prediction_table(rows_without("NA", model, {"rare type": "3 cells"})) for model in ("b", "a")]
+    written = collect_predictions(parts)
+    assert written["model"].tolist() == ["a"] * 4 + ["b"] * 4
+    write_table(written, tmp_path / "predictions.tsv")
+    pd.testing.assert_frame_equal(read_predictions(tmp_path / "predictions.tsv"), written, check_dtype=False)

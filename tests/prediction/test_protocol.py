@@ -1,0 +1,60 @@
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentbench.prediction.protocol import balanced_shift, held_out_types, read_perturbation
+
+
+def test_the_stimulated_cells_of_a_type_are_hidden_and_nothing_else(perturbation):
+    cells = perturbation({"a": (20, 30), "b": (25, 15), "c": (40, 12)})
+    questions, too_few = held_out_types(cells, min_cells=10)
+    assert [question.cell_type for question in questions] == ["a", "b", "c"]
+    assert too_few == {}
+    for question in questions:
+        hidden = np.setdiff1d(np.arange(len(cells.x)), question.train)
+        np.testing.assert_array_equal(hidden, question.stimulated)
+        assert (cells.cell_types.iloc[hidden] == question.cell_type).all()
+        assert cells.is_stimulated[hidden].all()
+        assert cells.is_control[question.controls].all()
+        assert question.cell_type not in question.others
+
+
+def test_a_type_with_too_few_cells_is_not_asked_about_and_its_reason_counts_them(perturbation):
+    cells = perturbation({"a": (20, 30), "b": (25, 15), "rare": (40, 3)})
+    questions, too_few = held_out_types(cells, min_cells=10)
+    assert [question.others for question in questions] == [("b",), ("a",)]
+    assert too_few == {"rare": "40 control and 3 stimulated cells; at least 10 of each are asked for"}
+    with pytest.raises(ValueError, match=r"0 cell types have 100 cells under both conditions.*lower min_cells"):
+        held_out_types(cells, min_cells=100)
+
+
+def test_every_type_weighs_the_same_in_the_shift_however_many_cells_it_has(perturbation, effect):
+    cells = perturbation({"a": (20, 20), "many": (400, 30), "few": (11, 300)}, noise=0.01)
+    cells.x[cells.is_stimulated & (cells.cell_types == "few").to_numpy()] += 1.0
+    question = held_out_types(cells, min_cells=10)[0][0]
+    np.testing.assert_allclose(balanced_shift(cells.x, cells, question), effect + 0.5, atol=0.02)
+    # Without the weights the types' own centres would leak into it.
+    plain = cells.x[cells.is_stimulated].mean(0) - cells.x[cells.is_control].mean(0)
+    assert np.abs(plain - effect - 0.5).max() > 0.2
+
+
+def test_the_shift_is_what_resampling_every_type_to_one_size_gives_on_average(perturbation):
+    cells = perturbation({"a": (30, 30), "b": (15, 60), "c": (80, 20)}, noise=1.0)
+    question = held_out_types(cells, min_cells=10)[0][0]
+    rng, shifts = np.random.default_rng(0), []
+    for _ in range(300):
+        drawn = [[rng.choice(each, 80) for each in cells.cells(other)] for other in question.others]
+        controls, stimulated = (np.concatenate(each) for each in zip(*drawn, strict=True))
+        shifts.append(cells.x[stimulated].mean(0) - cells.x[controls].mean(0))
+    np.testing.assert_allclose(balanced_shift(cells.x, cells, question), np.mean(shifts, axis=0), atol=0.03)
+
+
+def test_conditions_that_are_not_there_are_refused_by_name(tmp_path):
+    obs = pd.DataFrame({"split": "train", "label": "a", "condition": ["ctrl", "stim"] * 3}, index=[str(i) for i in range(6)])
+    x = np.ones((6, 3), np.float32)
+    var = pd.DataFrame({"highly_variable": True}, index=list("xyz"))
+    ad.AnnData(x, obs=obs, var=var, obsm={"X_pca": x}).write_h5ad(tmp_path / "prepared.h5ad")
+    assert read_perturbation(tmp_path / "prepared.h5ad", control="ctrl", stimulated="stim").is_control.tolist() == [True, False] * 3
+    with pytest.raises(ValueError, match=r"no cell has condition control; there are: ctrl, stim"):
+        read_perturbation(tmp_path / "prepared.h5ad", control="control", stimulated="stim")

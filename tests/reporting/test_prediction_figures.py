@@ -1,0 +1,51 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentbench.prediction.tables import ALL_METHODS
+from latentbench.reporting.prediction_figures import method_colours, plot_predictions, prediction_gaps, prediction_rows, predictions_figure
+from latentbench.reporting.style import CONTROL_COLOURS
+
+METRICS = ("r2_mean", "r2_mean_top100", "r2_change", "r2_variance")
+
+
+@pytest.fixture
+def predictions():
+    rows = []
+    for metric in METRICS:
+        for cell_type, level in (("a", 0.6), ("b", 0.8)):
+            rows += [("kang", "scgen", seed, cell_type, metric, level + 0.01 * seed, "ok", "", True) for seed in (0, 1)]
+            none = metric == "r2_change"
+            rows.append(
+                ("kang", "no_prediction", pd.NA, cell_type, metric, np.nan if none else 0.5, "degenerate" if none else "ok", "none" if none else "", False)
+            )
+        rows.append(("kang", ALL_METHODS, pd.NA, "<rare>", metric, np.nan, "not_applicable", "3 cells", False))
+    columns = ["dataset", "model", "seed", "cell_type", "metric", "value", "status", "reason", "saw_labels"]
+    return pd.DataFrame(rows, columns=columns).astype({"seed": "Int64"})
+
+
+def test_a_bar_is_the_mean_over_types_and_seeds_and_every_seed_a_dot(predictions):
+    colours = method_colours(predictions)
+    assert list(colours) == ["scgen", "no_prediction"]
+    assert colours["no_prediction"] in CONTROL_COLOURS.values()
+    ax = plot_predictions(plt.figure().subplots(), predictions[predictions["metric"] == "r2_mean"], colours)
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.705, 0.5])
+    assert [sorted(line.get_xdata()) for line in ax.lines] == [pytest.approx([0.7, 0.71]), pytest.approx([0.5])]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["scgen †", "no_prediction"]
+    plt.close("all")
+
+
+def test_a_metric_without_a_value_has_no_bar_and_its_row_a_dash(predictions):
+    ax = predictions_figure(predictions).axes[METRICS.index("r2_change")]
+    assert len(ax.patches) == 1
+    rows = prediction_rows(predictions)
+    assert [row["method"] for row in rows] == ["scgen", "no_prediction"]
+    assert [cell["text"] for cell in rows[1]["metrics"]] == ["0.500", "0.500", "–", "0.500"]
+    assert (rows[0]["n_types"], rows[0]["n_seeds"], rows[1]["n_seeds"]) == (2, 2, 0)
+    plt.close("all")
+
+
+def test_what_has_no_number_is_said_once_with_its_reason(predictions):
+    gaps = {(gap["model"], gap["cell_type"]): (gap["metric"], gap["status"]) for gap in prediction_gaps(predictions)}
+    assert gaps == {(ALL_METHODS, "<rare>"): ("all", "not applicable"), ("no_prediction", "a, b"): ("r2_change", "degenerate")}

@@ -1,0 +1,17 @@
+"""Draw how well every method predicts hidden cells."""
+
+from latentbench.logs import log_to
+from latentbench.prediction.tables import read_predictions
+from latentbench.reporting.prediction_figures import predictions_figure
+from latentbench.reporting.style import apply_style, save
+
+
+def main(predictions_path, figure_paths) -> None:
+    """Write the figure under every path."""
+    apply_style()
+    save(predictions_figure(read_predictions(predictions_path)), figure_paths)
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    main(snakemake.input.predictions, snakemake.output)

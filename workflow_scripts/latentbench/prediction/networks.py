@@ -1,0 +1,146 @@
+"""Predictions by networks: trained without the hidden cells, then asked what the control cells would be under the other condition.
+
+A conditional model is told the other condition (``AbstractConditionalModel``), a shift model's codes move by the mean shift of the other types
+(``AbstractShiftModel``). All predictions are on the scale of log-normalised expression. A model of counts predicts expected counts, whose logarithm is
+not the expected logarithm: counts are drawn from Poisson distributions with these means, scaled as the cell's own were in preprocessing, and log(1 + .) is
+taken. A model of log-normalised values predicts their means, which vary less over cells than cells do.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentbench.evaluation.unavailable import Unavailable
+from latentbench.likelihoods import LIKELIHOODS
+from latentbench.logs import logger
+from latentbench.models import MODELS
+from latentbench.models.data import TrainingData, read_training_data
+from latentbench.models.interface import AbstractConditionalModel, AbstractModel, AbstractShiftModel, Minibatch
+from latentbench.outcomes import Outcome
+from latentbench.prediction.metrics import METRICS, agreement
+from latentbench.prediction.protocol import HeldOut, Perturbation, balanced_shift
+from latentbench.prediction.tables import prediction_table, rows_of
+from latentbench.preprocessing.pca import fit_pca
+from latentbench.random_streams import seed_of
+from latentbench.training.fit import fit
+from latentbench.training.loop import ReplicaReport
+from latentbench.training.replicas import build_replicas
+from latentbench.training.results import embed_cells
+from latentbench.training.tasks import observed_classes
+
+N_PCS = 50
+"""Principal components for those who start from them (task mode ``guided``): fitted anew for every question, without the hidden cells."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model variant as a study describes it, and how it is trained."""
+
+    kind: str
+    likelihood: str
+    hyperparameters: Mapping[str, Any]
+    covariates: Sequence[str]
+    task: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+
+def network_predictions(
+    prepared: str | Path,
+    perturbation: Perturbation,
+    questions: Sequence[HeldOut],
+    *,
+    dataset: str,
+    model: str,
+    variant: Variant,
+    stimulated: str,
+    seeds: Sequence[int],
+    n_workers: int,
+    device: str,
+) -> pd.DataFrame:
+    """Train all seeds of a variant anew for every question and return the rows of what they predict."""
+    layer, rows = LIKELIHOODS[variant.likelihood].layer, []
+    data = read_training_data(prepared, layer=layer, covariates=variant.covariates)
+    factors = _scaling_factors(data, perturbation) if layer == "counts" else None
+    for held_out in questions:
+        logger.info("without stimulated '%s': %d training cells, %d hidden", held_out.cell_type, len(held_out.train), len(held_out.stimulated))
+        network, reports, saw_labels = _trained(variant, _without(data, perturbation, held_out), seeds, n_workers, device)
+        by_shift = isinstance(network, AbstractShiftModel)
+        predicted = _by_shift(network, data, perturbation, held_out) if by_shift else _by_condition(network, data, held_out, stimulated)
+        for report, values in zip(reports, predicted, strict=True):
+            found = _agreement(report, values, factors, perturbation, held_out)
+            rows += rows_of(dataset, model, report.seed, held_out.cell_type, found, saw_labels=saw_labels or by_shift)
+    return prediction_table(rows)
+
+
+def _agreement(
+    report: ReplicaReport, predicted: np.ndarray, factors: np.ndarray | None, perturbation: Perturbation, held_out: HeldOut
+) -> dict[str, float | Unavailable]:
+    """Return the metrics of one replica's prediction: of counts, where there are ``factors`` to scale them by, else of values as they are."""
+    if report.status is not Outcome.OK:
+        return dict.fromkeys(METRICS, Unavailable(report.status, report.reason))
+    if factors is not None:
+        predicted = _log_normalised_draw(predicted, factors[held_out.controls], report.seed)
+    return agreement(predicted, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
+
+
+def _trained(variant: Variant, data: TrainingData, seeds: Sequence[int], n_workers: int, device: str) -> tuple[AbstractModel, list[ReplicaReport], bool]:
+    hyperparameters = dict(variant.hyperparameters)
+    if MODELS[variant.kind].covariates != "none":
+        hyperparameters["n_covariates"] = len(data.levels)
+    model = build_replicas(variant.kind, data.n_vars, likelihood=variant.likelihood, seeds=seeds, **hyperparameters)
+    observed = observed_classes(data, seeds=seeds, n_clusters=hyperparameters.get("n_clusters"), **variant.task)
+    fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, show_progress=False, **variant.training)
+    return fitted.model, fitted.reports, observed.true_labels
+
+
+def _without(data: TrainingData, perturbation: Perturbation, held_out: HeldOut) -> TrainingData:
+    """Return the data of a question: all cells but the hidden ones to train on, the hidden ones to log the loss of, components of the former."""
+    pca = fit_pca([perturbation.x[held_out.train]], N_PCS).transform(perturbation.x)
+    return replace(data, train=torch.from_numpy(held_out.train), test=torch.from_numpy(held_out.stimulated), pca=pca)
+
+
+def _by_condition(model: AbstractModel, data: TrainingData, held_out: HeldOut, stimulated: str) -> Float[np.ndarray, "replicas controls vars"]:
+    if not isinstance(model, AbstractConditionalModel):
+        raise ValueError(f"predictions: a {type(model).__name__} is neither told a condition nor shifted; take a kind that is")
+    is_condition = torch.tensor([level.startswith("condition=") for level in data.levels])
+    other = torch.tensor([float(level == f"condition={stimulated}") for level in data.levels])
+
+    def predict(minibatch: Minibatch) -> Tensor:
+        return model.predict(minibatch, torch.where(is_condition, other, minibatch.covariates))
+
+    return _of_controls(model, data, held_out, predict)
+
+
+def _by_shift(model: AbstractShiftModel, data: TrainingData, perturbation: Perturbation, held_out: HeldOut) -> Float[np.ndarray, "replicas controls vars"]:
+    codes, _ = embed_cells(model, data)
+    shift = torch.from_numpy(np.stack([balanced_shift(each, perturbation, held_out) for each in codes]))
+    return _of_controls(model, data, held_out, lambda minibatch: model.predict_shifted(minibatch, shift))
+
+
+@torch.no_grad()
+def _of_controls(
+    model: AbstractModel, data: TrainingData, held_out: HeldOut, predict: Callable[[Minibatch], Tensor], *, chunk: int = 1024
+) -> Float[np.ndarray, "replicas controls vars"]:
+    model.eval()
+    parts = torch.from_numpy(held_out.controls).split(chunk)
+    minibatches = (data.minibatch(cells.expand(model.n_replicas, -1), model.likelihood, sampled=False) for cells in parts)
+    return torch.cat([predict(minibatch).float() for minibatch in minibatches], dim=1).numpy()
+
+
+def _scaling_factors(data: TrainingData, perturbation: Perturbation) -> Float[np.ndarray, " obs"]:
+    """Return the factor that preprocessing scaled each cell's counts by before it took the logarithm."""
+    totals = data.dense().sum(1).numpy()
+    return np.divide(np.expm1(perturbation.x).sum(1), totals, out=np.ones_like(totals), where=totals > 0)
+
+
+def _log_normalised_draw(expected: Float[np.ndarray, "cells vars"], factors: Float[np.ndarray, " cells"], seed: int) -> Float[np.ndarray, "cells vars"]:
+    """Return log(1 + factor * count) of one draw of the counts of every cell."""
+    rng = np.random.default_rng(seed_of(seed, "prediction"))
+    return np.log1p(rng.poisson(expected) * factors[:, None]).astype(np.float32)

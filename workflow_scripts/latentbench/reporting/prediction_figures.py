@@ -1,0 +1,87 @@
+"""The figure and the rows of the predictions: how well every method predicts cells that were hidden from it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from latentbench.prediction.metrics import METRICS
+from latentbench.prediction.tables import ALL_METHODS
+from latentbench.reporting.figures import SAW_LABELS_MARK, WIDTH
+from latentbench.reporting.page_views import number
+from latentbench.reporting.style import CONTROL_COLOURS, INK, model_colours
+
+METRIC_NAMES = {"r2_mean": "r², means", "r2_mean_top100": "r², means of 100 genes", "r2_change": "r², change", "r2_variance": "r², variances"}
+
+
+def predictions_figure(predictions: pd.DataFrame) -> Figure:
+    """Draw every metric: a row of panels for every data set."""
+    colours, asked = method_colours(predictions), predictions[predictions["model"] != ALL_METHODS]
+    shown = {dataset: [method for method in colours if method in set(rows["model"])] for dataset, rows in asked.groupby("dataset", sort=True)}
+    figure, axes = plt.subplots(
+        *(len(shown), len(METRICS)),
+        figsize=(WIDTH, sum(0.75 + 0.2 * len(methods) for methods in shown.values())),
+        height_ratios=[len(methods) + 2 for methods in shown.values()],
+        squeeze=False,
+        sharex=True,
+    )
+    for row, (dataset, methods) in zip(axes, shown.items(), strict=True):
+        of_dataset = asked[asked["dataset"] == dataset]
+        for ax, metric in zip(row, METRICS, strict=True):
+            plot_predictions(ax, of_dataset[of_dataset["metric"] == metric], {method: colours[method] for method in methods})
+            ax.set_xlabel(METRIC_NAMES[metric])
+            ax.label_outer(remove_inner_ticks=True)
+        row[0].set_title(dataset, weight="bold")
+    return figure
+
+
+def plot_predictions(ax: Axes, predictions: pd.DataFrame, colours: Mapping[str, str]) -> Axes:
+    """Draw one metric on one data set: for every method a bar at the mean over cell types and seeds, a dot for every seed's mean over cell types."""
+    for y, (method, colour) in enumerate(colours.items()):
+        values = predictions[(predictions["model"] == method) & predictions["value"].notna()]
+        if len(values):
+            ax.barh(y, values["value"].mean(), height=0.6, color=colour, alpha=0.45, lw=0)
+            of_seeds = values.groupby("seed", dropna=False)["value"].mean()
+            ax.plot(of_seeds, [y] * len(of_seeds), "o", ms=2.8, mew=0, color=INK, alpha=0.7, clip_on=False)
+    saw = set(predictions.loc[predictions["saw_labels"], "model"])
+    ax.set_yticks(range(len(colours)), [method + (SAW_LABELS_MARK if method in saw else "") for method in colours])
+    ax.set_ylim(len(colours) - 0.4, -0.6)
+    ax.set_xlim(0, 1)
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.grid(True)
+    return ax
+
+
+def method_colours(predictions: pd.DataFrame) -> dict[str, str]:
+    """Return a colour for every method, in the order in which they are shown: models, then, in grey, what needs no network and so has no seed."""
+    asked = predictions[predictions["model"] != ALL_METHODS]
+    has_seed = asked.groupby("model", sort=True)["seed"].apply(lambda seeds: seeds.notna().any())
+    models = model_colours({str(model): "" for model in has_seed.index[has_seed]})
+    return models | dict(zip(has_seed.index[~has_seed], CONTROL_COLOURS.values(), strict=False))
+
+
+def prediction_rows(predictions: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a row for every data set and method: each metric's mean over cell types and seeds, how many of both, and whether it read the types."""
+    rows = []
+    for dataset, of_dataset in predictions[predictions["model"] != ALL_METHODS].groupby("dataset", sort=True):
+        for method, colour in method_colours(predictions).items():
+            of_method = of_dataset[of_dataset["model"] == method]
+            if len(of_method):
+                means = of_method.groupby("metric")["value"].mean()
+                counts = {"n_types": int(of_method["cell_type"].nunique()), "n_seeds": int(of_method["seed"].nunique())}
+                about = {"dataset": dataset, "method": method, "colour": colour, "saw_labels": bool(of_method["saw_labels"].any())}
+                rows.append({**about, **counts, "metrics": [number(means.get(metric), 3) for metric in METRICS]})
+    return rows
+
+
+def prediction_gaps(predictions: pd.DataFrame) -> list[dict[str, str]]:
+    """Return a row for everything without a value, with its reason."""
+    absent = predictions[predictions["status"] != "ok"]
+    gaps = absent.groupby(["dataset", "model", "metric", "status", "reason"], sort=True)["cell_type"].agg(lambda types: ", ".join(sorted(set(types))))
+    # What holds for all metrics is said once.
+    frame = gaps.reset_index().groupby(["dataset", "model", "cell_type", "status", "reason"], sort=True)["metric"]
+    every = frame.agg(lambda metrics: "all" if len(metrics) == len(METRICS) else ", ".join(metrics)).reset_index()
+    return every.assign(status=every["status"].str.replace("_", " ")).to_dict("records")
