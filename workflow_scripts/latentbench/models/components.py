@@ -1,4 +1,8 @@
-"""Gaussian components of a code, each with its density: what the priors that are mixtures share."""
+"""Gaussian components of a code, each with its density: what the priors that are mixtures share.
+
+Use: in a model that needs the density of a code under every component of its prior.
+Cost: a squared deviation of every code from every component.
+"""
 
 import math
 

@@ -7,6 +7,9 @@
 The exponent of (1) is -(a + 1) / 2, all of it: some public codes divide after the power. P is a constant of the loss, taken from Q as it was at the last
 refresh; of cells that are not trained on, from Q as it is.
 Symbols to code: m is ``centres``, a is ``degrees_of_freedom``, f is ``frequencies``.
+
+Use: in a model whose codes are drawn to cluster centres of their own.
+Cost: a distance of every code to every centre, and k-means on all training cells once.
 """
 
 from collections.abc import Sequence
