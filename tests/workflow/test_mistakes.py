@@ -1,6 +1,6 @@
-import re
-
 """A user's mistakes, through Snakemake as a user meets them."""
+
+import re
 
 import pytest
 
