@@ -43,14 +43,19 @@ class Linear(nn.Module):
         self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells, covariates: Covariates | None = None
     ) -> Float[Tensor, "replicas *samples obs n_out"]:
         """Return x W + b, and what the covariates add."""
-        y = self.product(x).float()
+        return self.product(x, covariates).float()
+
+    def product(
+        self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells, covariates: Covariates | None = None
+    ) -> Float[Tensor, "replicas *samples obs n_out"]:
+        """Do as ``forward``, in the type that the product was taken in."""
+        y = self._product_with_x(x)
         if self.covariate_weight is None:
             return y
         added = torch.bmm(covariates, self.covariate_weight)
         return y + added.view(added.shape[0], *[1] * (y.ndim - 3), *added.shape[1:])
 
-    def product(self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells) -> Float[Tensor, "replicas *samples obs n_out"]:
-        """Return x W + b in the type that the product was taken in."""
+    def _product_with_x(self, x: Float[Tensor, "replicas *samples obs n_in"] | SparseCells) -> Float[Tensor, "replicas *samples obs n_out"]:
         in_bf16 = uses_bf16(self.weight, training=self.training)
         if isinstance(x, SparseCells):
             if in_bf16 and x.density > SPARSE_BELOW_IN_BF16:
@@ -157,11 +162,12 @@ class Decoder(MLP):
 
     def forward(self, x: Float[Tensor, "replicas *samples obs n_in"], covariates: Covariates | None = None) -> Float[Tensor, "replicas *samples obs n_out"]:
         """Return the parameters of p(x | z), as a likelihood takes them."""
-        first, *between, last = [*self] if len(self) > 1 else [None, *self]
-        if first is None:
-            return last.product(x) if covariates is None else last(x, covariates)
+        *hidden, last = self
+        if not hidden:
+            return last.product(x, covariates)
+        first, *rest = hidden
         y = first(x, covariates)
-        for layer in between:
+        for layer in rest:
             y = layer(y)
         return last.product(y)
 
@@ -180,3 +186,9 @@ def soft_clip(x: Float[Tensor, "*any"], low: float, high: float) -> Float[Tensor
 def floored(log_variance: Float[Tensor, "*any"], least: float = 1e-4) -> Float[Tensor, "*any"]:
     """Return log(exp(log_variance) + ``least``): a variance that cannot vanish, as in scvi-tools."""
     return torch.logaddexp(log_variance, log_variance.new_tensor(math.log(least)))
+
+
+def beside_its_class(values: Float[Tensor, "replicas clusters obs features"]) -> Float[Tensor, "replicas clusters obs features_and_clusters"]:
+    """Return values with the one-hot code of their component beside them."""
+    classes = torch.arange(values.shape[1], device=values.device)[:, None].expand(values.shape[:3])
+    return torch.cat([values, F.one_hot(classes, values.shape[1]).to(values.dtype)], dim=-1)

@@ -65,8 +65,8 @@ class GaussianMixtureVAE(AbstractClusteringModel):
         pz = Normal(self.component_mean, self.component_log_variance)
         reconstruction = -self.px(qz.rsample(), minibatch).log_prob(minibatch.x.unsqueeze(1))
         return {
-            "reconstruction": _expectation(qy.weights, reconstruction),
-            "kl_z": _expectation(qy.weights, kl_divergence(qz, pz)),
+            "reconstruction": qy.expectation(reconstruction),
+            "kl_z": qy.expectation(kl_divergence(qz, pz)),
             "kl_y": qy.negative_entropy + math.log(qy.logits.shape[-1]),
             "classification": qy.classification,
         }
@@ -74,12 +74,8 @@ class GaussianMixtureVAE(AbstractClusteringModel):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return E[z] = sum_y q(y | x) m(x, y)."""
         qy, qz = self.posteriors(minibatch)
-        return torch.einsum("rok,rkol->rol", qy.weights, qz.mean)
+        return qy.expectation(qz.mean)
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | x)."""
         return self.posteriors(minibatch)[0].weights
-
-
-def _expectation(weights: Float[Tensor, "replicas obs clusters"], values: Float[Tensor, "replicas clusters obs"]) -> Float[Tensor, "replicas obs"]:
-    return torch.einsum("rok,rko->ro", weights, values)

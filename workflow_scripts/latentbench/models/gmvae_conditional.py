@@ -87,7 +87,7 @@ class ConditionalMixtureVAE(AbstractClusteringModel, AbstractConditionalModel):
         qy = ClassPosterior(self.qy(z, c), minibatch.y)
         return {
             "reconstruction": -self.px(z, c, minibatch.library_size).log_prob(minibatch.x),
-            "kl_z": kl_from_components(qy.weights, qz, self.pz(w, c)),
+            "kl_z": kl_from_components(qy, qz, self.pz(w, c)),
             "kl_w": self.kl_w(qw, c),
             **dirichlet_terms(qy, self.alpha, self.concentrations(z, c) if self.concentrations else None),
             "classification": qy.classification,

@@ -76,7 +76,7 @@ class BayesMixtureVAE(AbstractClusteringModel):
         kl_y = py.negative_entropy + math.log(self.n_clusters)
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
-            "kl_z": kl_from_components(py.weights, qz, pz),
+            "kl_z": kl_from_components(py, qz, pz),
             "kl_w": qw.kl_from_standard(),
             "kl_y": at_least_on_average(kl_y, self.min_kl_y) if self.training else kl_y,
             "classification": py.classification,

@@ -88,7 +88,7 @@ class DirichletMixtureVAE(AbstractClusteringModel):
         qy = ClassPosterior(self.class_logits(z, minibatch), minibatch.y)
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
-            "kl_z": kl_from_components(qy.weights, qz, self.pz(w)),
+            "kl_z": kl_from_components(qy, qz, self.pz(w)),
             "kl_w": qw.kl_from_standard(),
             **dirichlet_terms(qy, self.alpha, self.concentrations(z) if self.concentrations else None),
             "classification": qy.classification,

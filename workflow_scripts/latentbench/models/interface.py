@@ -138,6 +138,10 @@ class ClassPosterior:
         """The weight of every component: q(y | .), or one for the observed class, whose component alone enters the bound (Kingma 2014, eq. 6-9)."""
         return torch.where(self.y[..., None] >= 0, self._y_onehot, torch.exp(self._log_q))
 
+    def expectation(self, values: Float[Tensor, "replicas clusters obs *features"]) -> Float[Tensor, "replicas obs *features"]:
+        """Return sum_y w_y values_y."""
+        return torch.einsum("rok,rko...->ro...", self.weights, values)
+
     @property
     def negative_entropy(self) -> Float[Tensor, "replicas obs"]:
         """sum_y w log w of the weights: -H(q(y | .)), 0 where y is observed."""

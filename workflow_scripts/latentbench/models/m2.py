@@ -21,11 +21,10 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
-from latentbench.models.blocks import MLP, Decoder
+from latentbench.models.blocks import MLP, Decoder, beside_its_class
 from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
 
 
@@ -61,8 +60,8 @@ class SemiSupervisedVAE(AbstractClusteringModel):
         qy, qz = self.posteriors(minibatch)
         reconstruction = -self.px(qz.rsample(), minibatch).log_prob(minibatch.x.unsqueeze(1))
         return {
-            "reconstruction": torch.einsum("rok,rko->ro", qy.weights, reconstruction),
-            "kl_z": torch.einsum("rok,rko->ro", qy.weights, qz.kl_from_standard()),
+            "reconstruction": qy.expectation(reconstruction),
+            "kl_z": qy.expectation(qz.kl_from_standard()),
             "kl_y": qy.negative_entropy + math.log(self.n_clusters),
             "classification": qy.classification,
         }
@@ -70,14 +69,8 @@ class SemiSupervisedVAE(AbstractClusteringModel):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return E[z] = sum_y q(y | x) m(x, y): the style, from which the class is meant to be absent."""
         qy, qz = self.posteriors(minibatch)
-        return torch.einsum("rok,rkol->rol", qy.weights, qz.mean)
+        return qy.expectation(qz.mean)
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | x)."""
         return self.posteriors(minibatch)[0].weights
-
-
-def beside_its_class(values: Float[Tensor, "replicas clusters obs features"]) -> Float[Tensor, "replicas clusters obs features_and_clusters"]:
-    """Return values with the one-hot code of their component beside them."""
-    classes = torch.arange(values.shape[1], device=values.device)[:, None].expand(values.shape[:3])
-    return torch.cat([values, F.one_hot(classes, values.shape[1]).to(values.dtype)], dim=-1)

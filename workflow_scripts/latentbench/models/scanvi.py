@@ -25,7 +25,7 @@ from torch import Tensor
 
 from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
-from latentbench.models.blocks import MLP, Covariates, Decoder, floored
+from latentbench.models.blocks import MLP, Covariates, Decoder, beside_its_class, floored
 from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, ClassPosterior, Minibatch
 
 
@@ -64,12 +64,12 @@ class ScANVI(AbstractClusteringModel, AbstractConditionalModel):
 
     def posterior_of_u(self, z: Float[Tensor, "replicas obs latent"]) -> Normal:
         """Return q(u | z, y) for every y (axis 1)."""
-        mean, log_variance = self.qu(self._with_class(z[:, None])).chunk(2, dim=-1)
+        mean, log_variance = self.qu(beside_its_class(z[:, None].expand(-1, self.n_clusters, -1, -1))).chunk(2, dim=-1)
         return Normal(mean, floored(log_variance))
 
     def pz(self, u: Float[Tensor, "replicas clusters obs latent"]) -> Normal:
         """Return p(z | u_y, y) for every y (axis 1)."""
-        return Normal(*self.pz_net(self._with_class(u)).chunk(2, dim=-1))
+        return Normal(*self.pz_net(beside_its_class(u)).chunk(2, dim=-1))
 
     def px(self, z: Float[Tensor, "replicas obs latent"], covariates: Covariates, library_size: Float[Tensor, "replicas obs 1"]) -> Distribution:
         """Return p(x | z, s)."""
@@ -84,8 +84,8 @@ class ScANVI(AbstractClusteringModel, AbstractConditionalModel):
         log_pz = self.pz(qu.rsample()).log_prob(z[:, None])
         return {
             "reconstruction": -px.log_prob(minibatch.x),
-            "kl_z": qz.log_prob(z) - _expectation(qy.weights, log_pz),
-            "kl_u": _expectation(qy.weights, qu.kl_from_standard()),
+            "kl_z": qz.log_prob(z) - qy.expectation(log_pz),
+            "kl_u": qy.expectation(qu.kl_from_standard()),
             "kl_y": qy.negative_entropy + math.log(self.n_clusters),
             "classification": qy.classification,
         }
@@ -101,13 +101,3 @@ class ScANVI(AbstractClusteringModel, AbstractConditionalModel):
     def predict(self, minibatch: Minibatch, covariates: Covariates) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x) under other covariates."""
         return self.px(self.embed(minibatch), covariates, minibatch.library_size).mean
-
-    def _with_class(self, code: Float[Tensor, "replicas _ obs latent"]) -> Float[Tensor, "replicas clusters obs inputs"]:
-        """Return codes side by side with the one-hot code of every class."""
-        replicas, _, obs, _ = code.shape
-        classes = torch.eye(self.n_clusters, device=code.device)[None, :, None].expand(replicas, -1, obs, -1)
-        return torch.cat([code.expand(-1, self.n_clusters, -1, -1), classes], dim=-1)
-
-
-def _expectation(weights: Float[Tensor, "replicas obs clusters"], values: Float[Tensor, "replicas clusters obs"]) -> Float[Tensor, "replicas obs"]:
-    return torch.einsum("rok,rko->ro", weights, values)

@@ -3,12 +3,12 @@
 Means are soft-clipped to [-5, 5] and log variances to [-9, 1], so that neither a component nor a posterior runs away while the mixture is still forming.
 """
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latentbench.distributions import Normal, kl_divergence
 from latentbench.models.blocks import soft_clip
+from latentbench.models.interface import ClassPosterior
 
 
 def posteriors_of_z_and_w(outputs: Float[Tensor, "replicas obs outputs"]) -> tuple[Normal, Normal]:
@@ -23,10 +23,10 @@ def components_of(outputs: Float[Tensor, "replicas obs outputs"], n_clusters: in
     return clipped_normal(mean.transpose(1, 2), log_variance.transpose(1, 2))
 
 
-def kl_from_components(weights: Float[Tensor, "replicas obs clusters"], qz: Normal, pz: Normal) -> Float[Tensor, "replicas obs"]:
-    """Return sum_y weight_y KL(q(z | .) || p(z | w, y)), the divergences in closed form."""
+def kl_from_components(qy: ClassPosterior, qz: Normal, pz: Normal) -> Float[Tensor, "replicas obs"]:
+    """Return sum_y w_y KL(q(z | .) || p(z | w, y)), the divergences in closed form."""
     each_component = Normal(qz.mean[:, None], qz.log_variance[:, None])
-    return torch.einsum("rok,rko->ro", weights, kl_divergence(each_component, pz))
+    return qy.expectation(kl_divergence(each_component, pz))
 
 
 def clipped_normal(mean: Float[Tensor, "*any latent"], log_variance: Float[Tensor, "*any latent"]) -> Normal:

@@ -86,7 +86,7 @@ class VariationalDeepEmbedding(AbstractClusteringModel):
         gamma = self.gamma(z, minibatch.y)
         return {
             "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
-            "kl_z": kl_from_components(gamma.weights, qz, self.components),
+            "kl_z": kl_from_components(gamma, qz, self.components),
             "kl_y": gamma.negative_entropy - (gamma.weights * self.log_pi).sum(-1),
             "classification": gamma.classification,
         }

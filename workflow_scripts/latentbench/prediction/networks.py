@@ -30,7 +30,7 @@ from latentbench.prediction.tables import prediction_table, rows_of
 from latentbench.preprocessing.pca import fit_pca
 from latentbench.random_streams import seed_of
 from latentbench.training.fit import fit
-from latentbench.training.loop import ReplicaReport
+from latentbench.training.record import ReplicaReport
 from latentbench.training.replicas import build_replicas
 from latentbench.training.results import embed_cells
 from latentbench.training.tasks import observed_classes

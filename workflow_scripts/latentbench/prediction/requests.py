@@ -14,6 +14,11 @@ def obstacle_to_prediction(entry: Mapping[str, Any], row: Mapping[str, Any]) -> 
     if not kind.predicts:
         able = ", ".join(name for name, known in MODELS.items() if known.predicts)
         return f"kind '{entry['kind']}' cannot be asked for cells under another condition; those that can: {able}"
+    task = entry.get("task", {})
+    if task.get("mode") == "transfer":
+        return "a prediction is trained on the data set alone, and the variant's task mode is transfer"
+    if task.get("mode") == "guided" and task.get("guide_on", "pca") != "pca":
+        return "the codes that guide it were trained on the cells that a prediction hides; give it guide_on: pca, whose components are fitted without them"
     if kind.covariates != "none" and "condition" not in entry.get("covariates", []):
         return f"a variant of kind '{entry['kind']}' must be told the condition to predict under another one: give it covariates: [condition]"
     return None

@@ -168,7 +168,7 @@ class TrainingLoop:
         with drawing_from(self.noise), products_in_bf16(self.in_bf16), nullcontext() if wants_values else gradients_only():
             terms = self.model.loss_terms(self.data.minibatch(cells, self.model.likelihood, y=y, probs_at_refresh=self.refreshed.probs_of(cells)))
         weights = phase.term_weights_at(self.epoch + 1, self.epochs[self.phase], list(terms))
-        parts = [(term, weights[name]) for name, term in terms.items() if term.requires_grad]
+        parts = [(term, weights[name]) for name, term in terms.items() if term.requires_grad and weights[name]]
         # What arrives at a cell of the mean over cells of a weighted sum of terms: no loss needs to be added up.
         torch.autograd.backward([term for term, _ in parts], [torch.full_like(term, weight / cells.shape[1]) for term, weight in parts])
         return terms
@@ -185,7 +185,7 @@ class TrainingLoop:
                 validated = evaluate_terms(self.model, self.data, self.seeds, self.validation)
                 self._log(epoch, {"validation": validated})
                 self.stopping.look(self.model, sum(validated.values()), epoch)
-        self.refreshed.settle(self.model, epoch)
+        self.refreshed.settle(self.model, epoch, already_over=self.stopping.stopped_at if self.stopping else ())
         self.on_progress(epoch / sum(self.epochs))
         for index, name in _non_finite(finite, set(self.diverged_at)):
             self.diverged_at[index] = (epoch, f"non-finite '{name}' in epoch {epoch}; lower learning_rate or set clip_gradient")
@@ -215,8 +215,8 @@ class TrainingLoop:
         """Return the epoch in which a replica broke or stopped, the last one of all otherwise: what its stack does after that is not of it."""
         if index in self.diverged_at:
             return self.diverged_at[index][0]
-        ends = {**(self.stopping.stopped_at if self.stopping else {}), **self.refreshed.settled_at}
-        return ends.get(index, sum(self.epochs))
+        stopped = self.stopping.stopped_at.get(index, math.inf) if self.stopping else math.inf
+        return min(stopped, self.refreshed.settled_at.get(index, math.inf), sum(self.epochs))
 
     def _is_over(self) -> bool:
         """Whether no replica has anything left to do."""

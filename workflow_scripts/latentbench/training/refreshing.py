@@ -1,6 +1,6 @@
 """What the replicas' own clusterings were when a phase last refreshed them, and which replicas have settled since."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -34,10 +34,10 @@ class ClusterRefresh:
         """Return the probabilities of the cells of a minibatch."""
         return None if self.probs is None else self.probs.gather(1, cells[..., None].expand(-1, -1, self.probs.shape[-1]))
 
-    def settle(self, model: AbstractModel, epoch: int) -> None:
+    def settle(self, model: AbstractModel, epoch: int, *, already_over: Collection[int] = ()) -> None:
         """At the end of an epoch, keep the weights of the replicas that settled in it: those beside them train on."""
         for index in self._settling:
-            if index in self.settled_at:
+            if index in self.settled_at or index in already_over:
                 continue
             self.settled_at[index] = epoch
             for name, tensor in model.state_dict().items():

@@ -13,7 +13,7 @@ from latentbench.models.interface import AbstractModel
 from latentbench.outcomes import Outcome
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.fit import fit
-from latentbench.training.loop import Fitted, ReplicaReport
+from latentbench.training.record import Fitted, ReplicaReport
 from latentbench.training.replicas import stack_replicas, unstack_replicas
 from latentbench.training.tasks import observed_classes
 
