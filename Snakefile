@@ -25,4 +25,5 @@ rule all:
     default_target: True
     input:
         "results/report/index.html",
+        "results/verdict.txt",
         expand("results/data/{dataset}/annotated.h5ad", dataset=study.datasets),

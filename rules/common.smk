@@ -108,6 +108,17 @@ def if_predicted(*paths):
     return list(paths) if study.predictions else []
 
 
+# The tables that figures, notebooks and the report are made from.
+TABLES = {
+    **{
+        name: f"results/tables/{name}.tsv"
+        for name in ["scores", "summary", "status", "choices", "reliability"]
+    },
+    "history": "results/tables/history.parquet",
+    "quality": "results/tables/quality.parquet",
+}
+
+
 def dataset_row(wildcards):
     return study.row(wildcards.dataset)
 
@@ -157,24 +168,72 @@ def models_of(wildcards):
     return [model for dataset, model in study.cells if dataset == wildcards.dataset]
 
 
-def embeddings_of(wildcards):
-    return expand(
-        "results/models/{dataset}/{model}/embedding.h5ad",
-        dataset=wildcards.dataset,
-        model=models_of(wildcards),
-    )
+def of_models(path):
+    """A function of the wildcards: a file of every model that runs on the data set."""
+
+    def paths(wildcards):
+        return expand(path, dataset=wildcards.dataset, model=models_of(wildcards))
+
+    return paths
 
 
-def clusters_of(wildcards):
+embeddings_of = of_models("results/models/{dataset}/{model}/embedding.h5ad")
+statuses_of = of_models("results/models/{dataset}/{model}/status.json")
+histories_of = of_models("results/models/{dataset}/{model}/history.parquet")
+quality_of = of_models("results/models/{dataset}/{model}/quality.tsv")
+clusters_of = of_models("results/clusters/{dataset}/{model}.parquet")
+criteria_of = of_models("results/criteria/{dataset}/{model}.tsv")
+
+
+def declared_clusters(wildcards):
+    """The number of clusters that the sheet declares, if it does."""
+    return study.row(wildcards.dataset)["n_clusters"]
+
+
+def members_of_consensus(wildcards):
+    return study.members_of_consensus(wildcards.dataset)
+
+
+def clusters_of_members(wildcards):
     return expand(
         "results/clusters/{dataset}/{model}.parquet",
         dataset=wildcards.dataset,
-        model=models_of(wildcards),
+        model=members_of_consensus(wildcards),
     )
 
 
-def scores_of_study():
-    return [f"results/scores/{dataset}/{model}.tsv" for dataset, model in study.cells]
+def criteria_of_members(wildcards):
+    return expand(
+        "results/criteria/{dataset}/{model}.tsv",
+        dataset=wildcards.dataset,
+        model=members_of_consensus(wildcards),
+    )
+
+
+def has_consensus(dataset):
+    """Whether there are models to agree: two at least."""
+    return len(study.members_of_consensus(dataset)) > 1
+
+
+def if_consensus(path):
+    """A function of the wildcards: a file of the consensus, where there are models to agree."""
+
+    def paths(wildcards):
+        agreeing = has_consensus(wildcards.dataset)
+        return expand(path, dataset=wildcards.dataset) if agreeing else []
+
+    return paths
+
+
+def kinds_of_study():
+    """The kind of every method that is scored."""
+    kinds = {model: study.variants[model]["kind"] for model in study.models}
+    return {**kinds, "consensus": "consensus"}
+
+
+def scored_datasets():
+    """The data sets on which any model runs."""
+    return list(dict.fromkeys(dataset for dataset, _ in study.cells))
 
 
 def histories_of_study():
@@ -184,8 +243,20 @@ def histories_of_study():
     ]
 
 
+def quality_of_study():
+    return [
+        f"results/models/{dataset}/{model}/quality.tsv"
+        for dataset, model in study.cells
+    ]
+
+
 def statuses_of_study():
     return [
         f"results/models/{dataset}/{model}/status.json"
         for dataset, model in study.cells
     ]
+
+
+def statuses_of_consensus():
+    agreeing = [dataset for dataset in study.datasets if has_consensus(dataset)]
+    return expand("results/models/{dataset}/consensus/status.json", dataset=agreeing)

@@ -1,34 +1,93 @@
-# Clusterings that never see a label, scores against the labels, the study's tables, and the data set given back with what was found.
+# Clusterings and their consensus, which no label reaches: none of their inputs holds one. Then scores against the labels, the study's tables, and the data
+# set given back with what was found.
 
 
-rule evaluate:
+rule cluster:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
         embedding="results/models/{dataset}/{model}/embedding.h5ad",
         status="results/models/{dataset}/{model}/status.json",
-        history="results/models/{dataset}/{model}/history.parquet",
-        code=library("evaluate"),
+        code=library("cluster"),
     output:
-        scores="results/scores/{dataset}/{model}.tsv",
         clusters="results/clusters/{dataset}/{model}.parquet",
+        criteria="results/criteria/{dataset}/{model}.tsv",
     log:
-        "results/logs/evaluate/{dataset}/{model}.log",
+        "results/logs/cluster/{dataset}/{model}.log",
+    benchmark:
+        "results/benchmarks/cluster/{dataset}/{model}.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    params:
+        n_clusters=declared_clusters,
+        clustering=config["evaluation"]["clustering"],
+    message:
+        "cluster {wildcards.model} on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/cluster.py"
+
+
+rule consensus:
+    input:
+        clusters=clusters_of_members,
+        criteria=criteria_of_members,
+        code=library("consensus"),
+    output:
+        clusters="results/clusters/{dataset}/consensus.parquet",
+        criteria="results/criteria/{dataset}/consensus.tsv",
+        status="results/models/{dataset}/consensus/status.json",
+    log:
+        "results/logs/consensus/{dataset}.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    params:
+        members=members_of_consensus,
+        seeds=study.seeds,
+        n_clusters=declared_clusters,
+    message:
+        "find what the models agree on in {wildcards.dataset}"
+    script:
+        "../workflow_scripts/consensus.py"
+
+
+rule score:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        embeddings=embeddings_of,
+        statuses=statuses_of,
+        histories=histories_of,
+        quality=quality_of,
+        clusters=clusters_of,
+        criteria=criteria_of,
+        consensus_clusters=if_consensus("results/clusters/{dataset}/consensus.parquet"),
+        consensus_criteria=if_consensus("results/criteria/{dataset}/consensus.tsv"),
+        code=library("score"),
+    output:
+        scores="results/scores/{dataset}.tsv",
+        reliability="results/reliability/{dataset}.tsv",
+    log:
+        "results/logs/score/{dataset}.log",
     conda:
         "../envs/evaluate.yaml"
     threads: 1
     params:
         scoring=config["evaluation"]["scoring"],
     message:
-        "evaluate {wildcards.model} on {wildcards.dataset}"
+        "score the models on {wildcards.dataset} against its labels"
     script:
-        "../workflow_scripts/evaluate.py"
+        "../workflow_scripts/score.py"
 
 
 rule collect:
     input:
-        scores=scores_of_study(),
+        scores=expand("results/scores/{dataset}.tsv", dataset=scored_datasets()),
         histories=histories_of_study(),
         statuses=statuses_of_study(),
+        consensus=statuses_of_consensus(),
+        quality=quality_of_study(),
+        reliability=expand(
+            "results/reliability/{dataset}.tsv", dataset=scored_datasets()
+        ),
         code=library("collect"),
     output:
         scores="results/tables/scores.tsv",
@@ -37,6 +96,14 @@ rule collect:
         summary_parquet="results/tables/summary.parquet",
         answer="results/tables/answer.tsv",
         answer_parquet="results/tables/answer.parquet",
+        choices="results/tables/choices.tsv",
+        choices_parquet="results/tables/choices.parquet",
+        criteria="results/tables/criteria.tsv",
+        criteria_parquet="results/tables/criteria.parquet",
+        quality="results/tables/quality.tsv",
+        quality_parquet="results/tables/quality.parquet",
+        reliability="results/tables/reliability.tsv",
+        reliability_parquet="results/tables/reliability.parquet",
         status="results/tables/status.tsv",
         status_parquet="results/tables/status.parquet",
         history_parquet="results/tables/history.parquet",
@@ -47,8 +114,9 @@ rule collect:
     threads: 1
     params:
         not_applicable=study.not_applicable,
-        kinds={model: study.variants[model]["kind"] for model in study.models},
+        kinds=kinds_of_study(),
         statistics=config["evaluation"]["statistics"],
+        rule=config["evaluation"]["selection"],
     message:
         "collect the tables of the study and check its controls"
     script:
@@ -60,7 +128,8 @@ rule annotate:
         prepared="results/data/{dataset}/prepared.h5ad",
         embeddings=embeddings_of,
         clusters=clusters_of,
-        scores="results/tables/scores.tsv",
+        consensus=if_consensus("results/clusters/{dataset}/consensus.parquet"),
+        scores="results/scores/{dataset}.tsv",
         code=library("annotate"),
     output:
         "results/data/{dataset}/annotated.h5ad",
@@ -71,7 +140,29 @@ rule annotate:
     threads: 1
     params:
         models=models_of,
+        kinds=kinds_of_study(),
+        rule=config["evaluation"]["selection"],
     message:
         "annotate {wildcards.dataset} with every model's embedding and clusters"
     script:
         "../workflow_scripts/annotate.py"
+
+
+rule verdict:
+    input:
+        status="results/tables/status.parquet",
+        report="results/report/index.html",
+        code=library("verdict"),
+    output:
+        "results/verdict.txt",
+    log:
+        "results/logs/verdict.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    params:
+        allow_failures=config["allow_failures"],
+    message:
+        "say how the study ended"
+    script:
+        "../workflow_scripts/verdict.py"

@@ -24,10 +24,7 @@ rule draw_maps:
 
 rule draw_figures:
     input:
-        scores="results/tables/scores.tsv",
-        summary="results/tables/summary.tsv",
-        status="results/tables/status.tsv",
-        history="results/tables/history.parquet",
+        **TABLES,
         code=library("draw_figures"),
         style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
     output:
@@ -90,10 +87,7 @@ rule draw_plates:
 
 rule draw_dataset_figures:
     input:
-        scores="results/tables/scores.tsv",
-        summary="results/tables/summary.tsv",
-        status="results/tables/status.tsv",
-        history="results/tables/history.parquet",
+        **TABLES,
         maps="results/maps/{dataset}.parquet",
         prepared="results/data/{dataset}/prepared.h5ad",
         clusters=clusters_of,
@@ -155,10 +149,7 @@ rule draw_dataset_figures:
 
 rule run_notebook:
     input:
-        scores="results/tables/scores.tsv",
-        summary="results/tables/summary.tsv",
-        status="results/tables/status.tsv",
-        history="results/tables/history.parquet",
+        **TABLES,
         maps="results/maps/{dataset}.parquet",
         prepared="results/data/{dataset}/prepared.h5ad",
         clusters=clusters_of,
@@ -189,10 +180,7 @@ rule run_notebook:
 
 rule write_report:
     input:
-        scores="results/tables/scores.tsv",
-        summary="results/tables/summary.tsv",
-        status="results/tables/status.tsv",
-        history="results/tables/history.parquet",
+        **TABLES,
         answer="results/tables/answer.tsv",
         theory="results/tables/theory.tsv",
         statuses=statuses_of_study(),

@@ -9,26 +9,32 @@ from latentbench.evaluation.reading import read_embedding, read_scores
 from latentbench.logs import log_to
 
 
-def main(prepared_path, embedding_paths, cluster_paths, score_path, annotated_path, *, dataset, models) -> None:
-    """Write annotated.h5ad of ``dataset``; ``models`` go in step with the two lists of paths."""
+def main(prepared_path, embedding_paths, cluster_paths, score_path, annotated_path, *, dataset, kinds, rule) -> None:
+    """Write annotated.h5ad of ``dataset``; ``embedding_paths`` and ``cluster_paths``: by model, ``rule``: the criterion of each level."""
     scores = read_scores(score_path)
     annotated = annotate(
         anndata.read_h5ad(prepared_path),
-        {model: read_embedding(path) for model, path in zip(models, embedding_paths, strict=True)},
-        {model: pd.read_parquet(path) for model, path in zip(models, cluster_paths, strict=True)},
+        {model: read_embedding(path) for model, path in embedding_paths.items()},
+        {model: pd.read_parquet(path) for model, path in cluster_paths.items()},
         scores[scores["dataset"] == dataset],
+        kinds,
+        dataset=dataset,
+        rule=rule,
     )
     write_h5ad(annotated, annotated_path)
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
+    models = snakemake.params.models
+    clusters = dict(zip(models, snakemake.input.clusters, strict=True))
     main(
         snakemake.input.prepared,
-        snakemake.input.embeddings,
-        snakemake.input.clusters,
+        dict(zip(models, snakemake.input.embeddings, strict=True)),
+        clusters | dict(zip(["consensus"], snakemake.input.consensus, strict=False)),
         snakemake.input.scores,
         snakemake.output[0],
         dataset=snakemake.wildcards.dataset,
-        models=snakemake.params.models,
+        kinds=snakemake.params.kinds,
+        rule=snakemake.params.rule,
     )

@@ -4,26 +4,33 @@ import pandas as pd
 
 from latentbench.artefacts import write_table
 from latentbench.evaluation.controls import check_controls
-from latentbench.evaluation.reading import read_scores, read_status
+from latentbench.evaluation.reading import read_quality, read_scores, read_status
+from latentbench.evaluation.selection import choices, evidence
 from latentbench.evaluation.statistics import answer, summarise
-from latentbench.evaluation.tables import collect_histories, collect_scores, collect_statuses
+from latentbench.evaluation.tables import collect_histories, collect_quality, collect_reliability, collect_scores, collect_statuses
 from latentbench.logs import log_to
 
 
-def main(score_paths, history_paths, status_paths, outputs, *, not_applicable, kinds, statistics) -> None:
+def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
     """Write every table to the paths of its name in ``outputs``; a control out of bounds stops before any is written.
 
-    ``kinds`` maps models to their kinds, ``statistics`` are the options of ``summarise`` and ``answer``.
+    ``inputs``: paths of scores, histories, quality, reliability, and of the statuses of the variants (in step with histories and quality) and of the consensus.
+    ``kinds`` maps models to their kinds, ``statistics`` are the options of ``summarise`` and ``answer``, ``rule`` those of ``choices``.
     """
-    statuses = [read_status(path) for path in status_paths]
-    scores = collect_scores([read_scores(path) for path in score_paths], not_applicable)
+    statuses = [read_status(path) for path in inputs["statuses"]]
+    scores = collect_scores([read_scores(path) for path in inputs["scores"]], not_applicable)
     check_controls(scores, kinds)
+    made = choices(scores, kinds, **rule)
     tables = {
         "scores": scores,
         "summary": summarise(scores, **statistics),
         "answer": answer(scores, kinds, **statistics),
-        "status": collect_statuses(statuses, not_applicable, kinds),
-        "history": collect_histories([pd.read_parquet(path) for path in history_paths], statuses),
+        "choices": made,
+        "criteria": evidence(made, **statistics),
+        "status": collect_statuses([*statuses, *map(read_status, inputs["consensus"])], not_applicable, kinds),
+        "quality": collect_quality([read_quality(path) for path in inputs["quality"]], statuses),
+        "reliability": collect_reliability([pd.read_csv(path, sep="\t") for path in inputs["reliability"]]),
+        "history": collect_histories([pd.read_parquet(path) for path in inputs["histories"]], statuses),
     }
     for name, table in tables.items():
         for path in outputs[name]:
@@ -32,18 +39,14 @@ def main(score_paths, history_paths, status_paths, outputs, *, not_applicable, k
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
+    inputs = {name: getattr(snakemake.input, name) for name in ("scores", "histories", "quality", "reliability", "statuses", "consensus")}
+    names = ("scores", "summary", "answer", "choices", "criteria", "status", "quality", "reliability")
+    outputs = {name: [getattr(snakemake.output, name), getattr(snakemake.output, f"{name}_parquet")] for name in names}
     main(
-        snakemake.input.scores,
-        snakemake.input.histories,
-        snakemake.input.statuses,
-        {
-            "scores": [snakemake.output.scores, snakemake.output.scores_parquet],
-            "summary": [snakemake.output.summary, snakemake.output.summary_parquet],
-            "answer": [snakemake.output.answer, snakemake.output.answer_parquet],
-            "status": [snakemake.output.status, snakemake.output.status_parquet],
-            "history": [snakemake.output.history_parquet],
-        },
+        inputs,
+        {**outputs, "history": [snakemake.output.history_parquet]},
         not_applicable=snakemake.params.not_applicable,
         kinds=snakemake.params.kinds,
         statistics=snakemake.params.statistics,
+        rule=snakemake.params.rule,
     )

@@ -6,13 +6,13 @@ from latentbench.logs import log_to
 from latentbench.reporting.dataset_figures import DATASET_FIGURES, Material
 from latentbench.reporting.maps import gather_clusters
 from latentbench.reporting.style import apply_style, save
-from latentbench.reporting.tables import headline_clusterings, read_tables
+from latentbench.reporting.tables import STUDY_TABLES, headline_clusterings, read_tables
 
 
 def main(dataset, table_paths, maps_path, prepared_path, cluster_paths, figure_paths) -> None:
     """Write every figure; ``cluster_paths``: by model; ``figure_paths``: by name of the figure, its paths."""
     apply_style()
-    tables = read_tables(*table_paths).of_dataset(dataset)
+    tables = read_tables(table_paths).of_dataset(dataset)
     found = gather_clusters(prepared_path, cluster_paths, headline_clusterings(tables))
     material = Material(tables, pd.read_parquet(maps_path), found)
     for name, paths in figure_paths.items():
@@ -21,7 +21,7 @@ def main(dataset, table_paths, maps_path, prepared_path, cluster_paths, figure_p
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    tables = [snakemake.input.scores, snakemake.input.summary, snakemake.input.status, snakemake.input.history]
+    tables = {name: snakemake.input[name] for name in STUDY_TABLES}
     clusters = dict(zip(snakemake.params.models, snakemake.input.clusters, strict=True))
     figures = {name: [path for path in snakemake.output if f"/{name}." in path] for name in DATASET_FIGURES}
     main(snakemake.wildcards.dataset, tables, snakemake.input.maps, snakemake.input.prepared, clusters, figures)

@@ -2,6 +2,7 @@
 
 from latentbench.logs import log_to
 from latentbench.reporting.notebook import run_notebook
+from latentbench.reporting.tables import STUDY_TABLES
 
 
 def main(template, notebook_path, html_path, *, dataset, paths) -> None:
@@ -12,6 +13,7 @@ def main(template, notebook_path, html_path, *, dataset, paths) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     inputs = snakemake.input
-    paths = {name: str(inputs[name]) for name in ("scores", "summary", "status", "history", "maps", "prepared")}
+    paths = {name: str(inputs[name]) for name in ("maps", "prepared")}
+    paths["tables"] = {name: str(inputs[name]) for name in STUDY_TABLES}
     paths["clusters"] = dict(zip(snakemake.params.models, map(str, inputs.clusters), strict=True))
     main(inputs.notebook, snakemake.output.notebook, snakemake.output.html, dataset=snakemake.wildcards.dataset, paths=paths)

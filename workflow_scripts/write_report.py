@@ -7,7 +7,7 @@ from latentbench.logs import log_to
 from latentbench.prediction.tables import read_predictions
 from latentbench.reporting.page import read_dataset, read_predicted, render_page
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
-from latentbench.reporting.tables import read_tables
+from latentbench.reporting.tables import STUDY_TABLES, read_tables
 
 
 def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cost_figure, plate_paths, predicted_paths, page_path, *, config) -> None:
@@ -19,7 +19,7 @@ def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cos
     answer = pd.read_csv(answer_path, sep="\t")
     predictions = read_predicted(read_predictions(predicted_paths[0]), predicted_paths[1]) if predicted_paths else None
     page = render_page(
-        read_tables(*table_paths),
+        read_tables(table_paths),
         answer,
         datasets=datasets,
         cost_figure=cost_figure,
@@ -35,7 +35,7 @@ def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cos
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    tables = [snakemake.input.scores, snakemake.input.summary, snakemake.input.status, snakemake.input.history]
+    tables = {name: snakemake.input[name] for name in STUDY_TABLES}
     names = snakemake.params.datasets
     figures = [[path for path in snakemake.input.dataset_figures if f"/figures/{name}/" in path] for name in names]
     of_datasets = dict(zip(names, zip(snakemake.input.prepared, snakemake.input.maps, figures, strict=True), strict=True))

@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 
-from evaluate import main
+import cluster
+import score
 from latentbench.artefacts import write_h5ad, write_json, write_table
+from latentbench.evaluation.dataset_scores import VariantFiles
+from latentbench.evaluation.reading import read_embedding, read_truth
 
 N_GROUPS = 4
 
@@ -60,6 +63,8 @@ def write_training(folder, replicas, prepared_obs, *, model="vae", kind="vae", s
     write_h5ad(embedding, folder / "embedding.h5ad")
     write_json(status, folder / "status.json")
     write_table(pd.DataFrame(history, columns=["replica", "epoch", "term", "split", "value"]), folder / "history.parquet")
+    quality = [(status["seed"], split, "elbo", "", -9.0, "ok", "") for status in statuses if status["status"] == "ok" for split in ("train", "test")]
+    write_table(pd.DataFrame(quality, columns=["seed", "split", "measure", "part", "value", "status", "reason"]), folder / "quality.tsv")
 
 
 @pytest.fixture
@@ -77,12 +82,15 @@ def study_files(tmp_path):
     return tmp_path
 
 
-def evaluate(folder, model, **scoring):
-    """Run the evaluate script's main on a folder of ``study_files``; return the two paths it writes."""
+def evaluate(folder, model, *, scoring=None, **clustering):
+    """Run the cluster and the score scripts' mains on one variant of a folder of ``study_files``; return the paths of its scores and clusters."""
     here = folder / model
-    outputs = here / "scores.tsv", here / "clusters.parquet"
-    main(folder / "prepared.h5ad", here / "embedding.h5ad", here / "status.json", here / "history.parquet", *outputs, scoring=scoring)
-    return outputs
+    _, n_clusters = read_truth(folder / "prepared.h5ad", read_embedding(here / "embedding.h5ad").obs_names)
+    scores, clusters, criteria = here / "scores.tsv", here / "clusters.parquet", here / "criteria.tsv"
+    cluster.main(here / "embedding.h5ad", here / "status.json", clusters, criteria, n_clusters=n_clusters, clustering={"oracle": False, **clustering})
+    files = VariantFiles(here / "embedding.h5ad", here / "status.json", here / "history.parquet", here / "quality.tsv", clusters, criteria)
+    score.main(folder / "prepared.h5ad", [files], [], scores, here / "reliability.tsv", scoring=scoring or {})
+    return scores, clusters
 
 
 # Test files cannot import this one: the helpers reach them as fixtures.

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from annotate import main
-from latentbench.evaluation.annotation import choose_replica
 from latentbench.evaluation.reading import read_scores
 
 
@@ -20,24 +19,35 @@ def annotated(study_files, evaluate, write_training):
     models = ["gmvae", "lost", "pca", "true_labels", "vae"]
     written = [evaluate(study_files, model) for model in models]
     pd.concat([read_scores(scores) for scores, _ in written]).to_csv(study_files / "scores.tsv", sep="\t", index=False)
-    embeddings = [study_files / model / "embedding.h5ad" for model in models]
-    clusters = [path for _, path in written]
-    main(study_files / "prepared.h5ad", embeddings, clusters, study_files / "scores.tsv", study_files / "annotated.h5ad", dataset="groups", models=models)
+    embeddings = {model: study_files / model / "embedding.h5ad" for model in models}
+    clusters = {model: path for model, (_, path) in zip(models, written, strict=True)}
+    rule = {"seed": "held_out_loss", "model": "silhouette_of_clusters"}
+    kinds = {model: "vae" if model == "lost" else model for model in models}
+    paths = study_files / "prepared.h5ad", embeddings, clusters, study_files / "scores.tsv", study_files / "annotated.h5ad"
+    main(*paths, dataset="groups", kinds=kinds, rule=rule)
     return anndata.read_h5ad(study_files / "annotated.h5ad")
 
 
-def test_the_replica_with_the_lowest_held_out_loss_is_shown(annotated, study_files):
+def test_the_replica_that_the_rule_picks_is_shown(annotated, study_files):
     notes = annotated.uns["latentbench"]["annotation"]
-    assert notes["vae"] == {"seed": 1, "criterion": "lowest held-out loss", "clustering": "kmeans"}
-    assert notes["gmvae"] == {"seed": 0, "criterion": "lowest held-out loss", "clustering": "own"}
+    assert notes["vae"] == {"seed": 1, "criterion": "held_out_loss", "clustering": "kmeans"}
+    assert notes["gmvae"] == {"seed": 0, "criterion": "held_out_loss", "clustering": "own"}
     embedding = anndata.read_h5ad(study_files / "vae" / "embedding.h5ad")
     assert np.array_equal(annotated.obsm["X_vae"], embedding.obsm["X_seed1"])
-    clusters = pd.read_parquet(study_files / "vae" / "clusters.parquet").query("seed == 1 and clustering == 'kmeans'")
-    assert annotated.obs["vae_cluster"].astype(str).tolist() == clusters["cluster"].tolist()
+    clusters = pd.read_parquet(study_files / "vae" / "clusters.parquet")
+    assert annotated.obs["vae_cluster"].astype(int).tolist() == clusters["kmeans_seed1"].tolist()
+    assert annotated.obs["vae_consensus"].astype(int).tolist() == clusters["consensus"].tolist()
+
+
+def test_the_clusters_of_the_variant_that_the_rule_picks_have_a_column_of_their_own(annotated):
+    selected = annotated.uns["latentbench"]["selected"]
+    assert selected["criterion"] == "silhouette_of_clusters"
+    assert annotated.obs["latentbench_cluster"].tolist() == annotated.obs[f"{selected['model']}_cluster"].tolist()
 
 
 def test_a_model_without_a_loss_shows_its_first_good_seed_and_keeps_the_preprocessings_pca(annotated, study_files):
-    assert annotated.uns["latentbench"]["annotation"]["pca"]["seed"] == 3
+    note = annotated.uns["latentbench"]["annotation"]["pca"]
+    assert (note["seed"], note["criterion"]) == (3, "the first seed that ended ok: held_out_loss has no value")
     prepared = anndata.read_h5ad(study_files / "prepared.h5ad")
     assert np.array_equal(annotated.obsm["X_pca_preprocessing"], prepared.obsm["X_pca"])
     assert annotated.obsm["X_pca"].shape == (240, 2)
@@ -52,11 +62,3 @@ def test_controls_are_left_out_and_lost_models_say_why(annotated):
 def test_clusters_are_categories_in_numerical_order(annotated):
     assert isinstance(annotated.obs["gmvae_cluster"].dtype, pd.CategoricalDtype)
     assert list(annotated.obs["gmvae_cluster"].cat.categories) == ["0", "1", "2", "3"]
-
-
-def test_the_choice_takes_no_agreement_with_labels_into_account():
-    columns = ["seed", "split", "clustering", "metric", "value", "status"]
-    scores = pd.DataFrame([(0, "test", "none", "loss", 2.0, "ok"), (1, "test", "none", "loss", 1.0, "ok")], columns=columns)
-    labelled = pd.DataFrame([(0, "test", "kmeans", "ari", 1.0, "ok"), (1, "test", "kmeans", "ari", 0.0, "ok")], columns=columns)
-    assert choose_replica(pd.concat([scores, labelled]), [0, 1])[0] == choose_replica(scores, [0, 1])[0] == 1
-    assert choose_replica(labelled, [1, 0])[0] == 0

@@ -62,10 +62,10 @@ def test_without_a_declared_number_only_leiden_applies(groups, name):
 
 
 @pytest.mark.parametrize("name", ["kmeans", "gaussian_mixture"])
-def test_more_clusters_than_training_cells_is_degenerate(groups, name):
+def test_more_clusters_than_training_cells_is_not_applicable(groups, name):
     z, _ = groups(n_obs=10)
-    assert CLUSTERINGS[name](replica(z, n_clusters=9)).outcome == Outcome.DEGENERATE
-    assert leiden(replica(z[:2], is_train=np.ones(2, dtype=bool))).outcome == Outcome.DEGENERATE
+    assert CLUSTERINGS[name](replica(z, n_clusters=9)).outcome == Outcome.NOT_APPLICABLE
+    assert leiden(replica(z[:2], is_train=np.ones(2, dtype=bool))).outcome == Outcome.NOT_APPLICABLE
 
 
 def test_all_cells_may_be_training_cells(groups):

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from latentbench.evaluation.clusterings import CLUSTERINGS
-from latentbench.evaluation.scores import score_variant
+from latentbench.evaluation.criteria import cluster_variant
+from latentbench.evaluation.dataset_scores import score_dataset
+from latentbench.evaluation.selection import CRITERIA, evidence
 from latentbench.evaluation.statistics import answer, summarise
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "config" / "schemas" / "evaluation.schema.json").read_text())["properties"]
@@ -18,11 +20,20 @@ def options(function, *, known=()):
     return {name: list(default) if isinstance(default, tuple) else default for name, default in found.items()}
 
 
-@pytest.mark.parametrize(("section", "function"), [("scoring", score_variant), ("statistics", summarise), ("statistics", answer)])
+TAKEN_BY = {"clustering": [cluster_variant], "scoring": [score_dataset], "statistics": [summarise, answer, evidence]}
+
+
+@pytest.mark.parametrize(("section", "function"), [(section, function) for section, functions in TAKEN_BY.items() for function in functions])
 def test_schema_keys_and_defaults_are_those_of_the_signature(section, function):
     described = {key: entry["default"] for key, entry in SCHEMA[section]["properties"].items()}
     assert described == options(function, known=("n_clusters",))
 
 
 def test_every_clustering_but_own_can_be_asked_for():
-    assert set(SCHEMA["scoring"]["properties"]["clusterings"]["items"]["enum"]) == set(CLUSTERINGS) - {"own"}
+    assert set(SCHEMA["clustering"]["properties"]["clusterings"]["items"]["enum"]) == set(CLUSTERINGS) - {"own"}
+
+
+def test_every_criterion_can_choose_a_seed_and_those_that_compare_models_a_model():
+    levels = SCHEMA["selection"]["properties"]
+    assert levels["seed"]["enum"] == list(CRITERIA)
+    assert levels["model"]["enum"] == [name for name, criterion in CRITERIA.items() if criterion.between_models]

@@ -4,22 +4,29 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from latentbench.artefacts import write_h5ad
+from latentbench.evaluation.cluster_tables import clusters_of
 from latentbench.evaluation.metrics import AGREEMENT
 from latentbench.evaluation.reading import read_scores
-from latentbench.evaluation.scores import SCORE_COLUMNS
+from latentbench.evaluation.resolution import RESOLUTIONS
+from latentbench.evaluation.score_rows import SCORE_COLUMNS
 
 
 def test_scores_have_the_contracts_columns_and_every_row_once(study_files, evaluate):
     scores = read_scores(evaluate(study_files, "vae")[0])
     assert list(scores.columns) == SCORE_COLUMNS
     identity = ["seed", "split", "clustering", "metric"]
-    assert not scores.duplicated(identity).any()
+    assert scores[scores.duplicated(identity, keep=False)].empty
     expected = {(s, p, c, m) for s in (0, 1, 2) for p in ("train", "test") for c in ("kmeans", "leiden") for m in [*AGREEMENT, "n_clusters_found"]}
+    expected |= {(s, p, c, "silhouette_of_clusters") for s in (0, 1, 2) for p in ("train", "test") for c in ("kmeans", "leiden")}
+    expected |= {(s, p, "kmeans", m) for s in (0, 1, 2) for p in ("train", "test") for m in ("agreement_of_seeds", "agreement_with_consensus")}
+    expected |= {(None, p, "consensus", m) for p in ("train", "test") for m in [*AGREEMENT, "n_clusters_found"]}
     expected |= {(s, p, "none", m) for s in (0, 1, 2) for p in ("train", "test") for m in ("silhouette", "n_labelled", "n_unlabelled")}
+    expected |= {(s, p, "none", "elbo") for s in (0, 1) for p in ("train", "test")}
     expected |= {(s, "test", "none", "loss") for s in (0, 1, 2)}
+    scores["seed"] = scores["seed"].astype(object).where(scores["seed"].notna(), None)
     assert set(scores[identity].itertuples(index=False, name=None)) == expected
 
 
@@ -36,13 +43,14 @@ def test_the_ari_is_that_of_the_written_clusters(study_files, evaluate):
     score_path, cluster_path = evaluate(study_files, "vae")
     scores, clusters = read_scores(score_path), pd.read_parquet(cluster_path)
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
-    for (seed, clustering), group in clusters.groupby(["seed", "clustering"]):
-        cells = group.set_index("cell").join(obs)
-        test = cells[cells["split"] == "test"]
-        row = scores[(scores["seed"] == seed) & (scores["clustering"] == clustering) & (scores["split"] == "test") & (scores["metric"] == "ari")]
-        assert row["value"].item() == pytest.approx(adjusted_rand_score(test["label"], test["cluster"]))
-    assert set(clusters["clustering"]) == {"kmeans", "leiden"}
-    assert len(clusters) == 2 * 2 * len(obs)
+    test = (obs["split"] == "test").to_numpy()
+    ari = scores[(scores["split"] == "test") & (scores["metric"] == "ari") & (scores["status"] == "ok")]
+    assert set(zip(ari["clustering"], ari["seed"].fillna(-1), strict=True)) == {("kmeans", 0), ("kmeans", 1), ("leiden", 0), ("leiden", 1), ("consensus", -1)}
+    for row in ari.itertuples():
+        found = clusters_of(clusters, None if pd.isna(row.seed) else int(row.seed), row.clustering)
+        assert row.value == pytest.approx(adjusted_rand_score(obs["label"][test], found[test]))
+    assert clusters["cell"].tolist() == obs.index.tolist()
+    assert clusters["split"].tolist() == obs["split"].tolist()
 
 
 def test_the_labels_leave_every_byte_of_the_clusters_as_it_was(study_files, evaluate, write_prepared):
@@ -62,7 +70,7 @@ def test_the_same_input_gives_the_same_bytes(study_files, evaluate):
 
 def test_a_model_that_clusters_has_own_clusters_as_its_headline(study_files, evaluate):
     scores = read_scores(evaluate(study_files, "gmvae", clusterings=["kmeans"])[0])
-    assert set(scores["clustering"]) == {"own", "kmeans", "none"}
+    assert set(scores["clustering"]) == {"own", "kmeans", "consensus", "none"}
     assert set(scores.loc[scores["headline"], "clustering"]) == {"own"}
     assert (scores.query("clustering == 'own' and metric == 'ari'")["value"] == 1.0).all()
 
@@ -117,9 +125,41 @@ def test_a_variant_without_any_good_replica_is_all_status(study_files, evaluate,
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
     write_training(study_files / "lost", {0: ("oom", "out of memory"), 1: ("timeout", "")}, obs, model="lost")
     score_path, cluster_path = evaluate(study_files, "lost")
-    scores = read_scores(score_path).query("metric == 'ari'")
+    scores = read_scores(score_path).query("metric == 'ari' and clustering != 'consensus'")
     assert set(zip(scores["seed"], scores["status"], scores["reason"], strict=True)) == {
         (0, "oom", "out of memory"),
         (1, "timeout", "the replica ended timeout"),
     }
-    assert list(pd.read_parquet(cluster_path).columns) == ["cell", "seed", "clustering", "cluster"]
+    assert list(pd.read_parquet(cluster_path).columns) == ["cell", "split"]
+
+
+def test_the_oracle_takes_the_resolution_that_shares_most_with_the_training_labels_and_says_that_it_saw_them(study_files, evaluate):
+    score_path, cluster_path = evaluate(study_files, "vae", oracle=True)
+    scores, clusters = read_scores(score_path), pd.read_parquet(cluster_path)
+    obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
+    train = (obs["split"] == "train").to_numpy()
+    oracle = scores[(scores["clustering"] == "leiden_oracle") & (scores["split"] == "test")]
+    assert oracle["saw_labels"].all()
+    assert not oracle["headline"].any()
+    for seed in (0, 1):
+        tried = {f"leiden@{resolution:g}": clusters_of(clusters, seed, f"leiden@{resolution:g}") for resolution in RESOLUTIONS}
+        shared = {name: normalized_mutual_info_score(obs["label"][train], found[train]) for name, found in tried.items()}
+        of_seed = oracle[oracle["seed"] == seed].set_index("metric")["value"]
+        chosen = f"leiden@{of_seed['resolution']:g}"
+        assert shared[chosen] == max(shared.values())
+        assert of_seed["ari"] == pytest.approx(adjusted_rand_score(obs["label"][~train], tried[chosen][~train]))
+
+
+def test_the_calibration_is_that_of_the_matched_probabilities(study_files, evaluate):
+    scores = read_scores(evaluate(study_files, "gmvae")[0]).query("metric == 'ece' and split == 'test'")
+    # 0.7 sure of what is always right: 0.3 off in the only bin.
+    assert scores["value"].tolist() == pytest.approx([0.3, 0.3], abs=1e-6)
+    table = pd.read_csv(study_files / "gmvae" / "reliability.tsv", sep="\t").query("split == 'test' and seed == 0").set_index("bin")
+    assert table["n_obs"].to_dict() == {each: (48 if each == 6 else 0) for each in range(10)} or table["n_obs"][7] == 48
+    assert table["accuracy"].dropna().tolist() == [1.0]
+
+
+def test_what_training_measured_is_carried_over(study_files, evaluate):
+    scores = read_scores(evaluate(study_files, "vae")[0]).query("metric == 'elbo'")
+    assert set(scores["value"]) == {-9.0}
+    assert set(scores["clustering"]) == {"none"}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from latentbench.evaluation.controls import check_controls
-from latentbench.evaluation.scores import SCORE_COLUMNS
+from latentbench.evaluation.score_rows import SCORE_COLUMNS
 from latentbench.evaluation.statistics import answer, summarise
 
 KINDS = {name: name for name in ("good", "close", "poor", "counts_only", "cheat", "true_labels", "shuffled_labels", "random_projection")}

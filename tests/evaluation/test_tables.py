@@ -9,7 +9,10 @@ import pytest
 from collect import main
 from latentbench.evaluation.reading import read_scores
 
-NAMES = {"scores": ("tsv", "parquet"), "summary": ("tsv", "parquet"), "answer": ("tsv", "parquet"), "status": ("tsv", "parquet"), "history": ("parquet",)}
+BOTH = ("scores", "summary", "answer", "choices", "criteria", "status", "quality", "reliability")
+NAMES = {**dict.fromkeys(BOTH, ("tsv", "parquet")), "history": ("parquet",)}
+FILES = {"scores": "scores.tsv", "histories": "history.parquet", "statuses": "status.json", "quality": "quality.tsv", "reliability": "reliability.tsv"}
+RULE = {"seed": "held_out_loss", "model": "silhouette_of_clusters"}
 NOT_APPLICABLE = [{"dataset": "digits", "model": "vae_nb", "reason": "likelihood 'nb' is a distribution of counts"}]
 KINDS = {"vae": "vae", "gmvae": "gmvae", "vae_nb": "vae", "true_labels": "true_labels"}
 
@@ -19,9 +22,9 @@ def collect(study_files, evaluate):
     def run(folder, models=("gmvae", "vae"), not_applicable=NOT_APPLICABLE):
         for model in models:
             evaluate(study_files, model)
-        files = [[study_files / model / name for model in models] for name in ("scores.tsv", "history.parquet", "status.json")]
+        inputs = {name: [study_files / model / file for model in models] for name, file in FILES.items()}
         outputs = {name: [folder / f"{name}.{suffix}" for suffix in suffixes] for name, suffixes in NAMES.items()}
-        main(*files, outputs, not_applicable=not_applicable, kinds=KINDS, statistics={"n_bootstrap": 200})
+        main({**inputs, "consensus": []}, outputs, not_applicable=not_applicable, kinds=KINDS, statistics={"n_bootstrap": 200}, rule=RULE)
         return folder
 
     return run
@@ -29,7 +32,7 @@ def collect(study_files, evaluate):
 
 def test_every_table_is_written_and_both_formats_agree(tmp_path, collect):
     folder = collect(tmp_path / "tables")
-    for name in ("summary", "answer", "status", "scores"):
+    for name in BOTH:
         tsv = read_scores(folder / "scores.tsv") if name == "scores" else pd.read_csv(folder / f"{name}.tsv", sep="\t", float_precision="round_trip")
         parquet = pd.read_parquet(folder / f"{name}.parquet")
         assert list(tsv.columns) == list(parquet.columns)

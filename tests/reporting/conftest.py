@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from latentbench.evaluation.cluster_tables import clusters_frame
+from latentbench.evaluation.selection import choices
 from latentbench.evaluation.statistics import answer, summarise
 from latentbench.reporting.style import apply_style, save
-from latentbench.reporting.tables import StudyTables, read_tables
+from latentbench.reporting.tables import STUDY_TABLES, StudyTables, read_tables
 
 SEEDS = (0, 1, 2, 3, 4)
 DATASETS = {"blobs": 5, "digits": 10, "pbmc68k_reduced": 10}
@@ -41,6 +43,7 @@ SAW = ("shuffled_labels", "true_labels")
 TERMS = {"ae": ["reconstruction"], "vae": ["reconstruction", "kl_z"], "vae_nb": ["reconstruction", "kl_z"]}
 TERMS["gmvae"] = TERMS["gmvae_dirichlet"] = ["reconstruction", "kl_z", "kl_y"]
 KINDS = {"vae_nb": "vae"}
+RULE = {"seed": "agreement_of_models", "model": "agreement_of_models"}
 NOT_COUNTS = "likelihood nb is for counts, the data are not"
 DIVERGED = ("digits", "gmvae", 3)
 REASON = "loss term 'kl_z' is not finite at epoch 12"
@@ -69,6 +72,7 @@ def _scores_of(random, dataset, model, seed, clustering, split) -> list[list]:
     exact = model in SAW
     ari = QUALITY[model] + (0 if exact else random.normal(0, 0.03) + 0.1 * (dataset == "blobs"))
     values = {"ari": ari, "nmi": min(1.0, ari + 0.06), "acc": min(1.0, ari + 0.09), "n_clusters_found": DATASETS[dataset]}
+    values |= {"agreement_of_models": ari - 0.1 + random.normal(0, 0.02), "silhouette_of_clusters": 0.2}
     saw, headline = model in SAW, clustering == ("own" if model in OWN else "kmeans")
     return [[dataset, model, seed, split, clustering, metric, np.nan if failed else value, status, reason, saw, headline] for metric, value in values.items()]
 
@@ -97,6 +101,31 @@ def make_status(random: np.random.Generator) -> pd.DataFrame:
     for dataset in ("blobs", "digits"):
         rows.append([dataset, "vae_nb", "vae", False, "", np.nan, "not_applicable", NOT_COUNTS, np.nan, np.nan, np.nan])
     return pd.DataFrame(rows, columns=["dataset", "model", "kind", "saw_labels", "device", "seed", "status", "reason", "seconds", "peak_memory_mb", "epochs"])
+
+
+def made_up_kinds() -> dict[str, str]:
+    return {model: KINDS.get(model, model) for model in QUALITY}
+
+
+def make_reliability(random: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for dataset, model in pairs():
+        for seed in SEEDS if model in ("gmvae", "gmvae_dirichlet") and dataset != "blobs" else ():
+            for bin_, confidence in enumerate(np.arange(0.05, 1.0, 0.1)):
+                accuracy = float(np.clip(confidence - 0.1 + random.normal(0, 0.03), 0, 1))
+                rows.append((dataset, model, seed, "test", bin_, int(random.integers(5, 60)), confidence, accuracy))
+    return pd.DataFrame(rows, columns=["dataset", "model", "seed", "split", "bin", "n_obs", "confidence", "accuracy"])
+
+
+def make_quality(random: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for dataset, model in pairs():
+        for seed in SEEDS if model in TERMS else ():
+            elbo = float(random.normal(-40, 1))
+            measured = {"elbo": elbo, "iw_bound": elbo + 0.4, "active_units": 6.0}
+            rows += [(dataset, model, seed, "test", measure, "", value, "ok", "") for measure, value in measured.items()]
+            rows += [(dataset, model, seed, "test", "kl_per_dimension", str(i), float(max(0.0, 2 - 0.3 * i)), "ok", "") for i in range(10)]
+    return pd.DataFrame(rows, columns=["dataset", "model", "seed", "split", "measure", "part", "value", "status", "reason"])
 
 
 def make_history(random: np.random.Generator) -> pd.DataFrame:
@@ -167,12 +196,10 @@ def write_cells(folder: Path, dataset: str, random: np.random.Generator, n_obs: 
             embedding.obsm[f"X_seed{seed}"] = (np.eye(10)[codes] * 4 + random.normal(size=(n_obs, 10))).astype("float32")
         (folder / "models" / dataset / model).mkdir(parents=True)
         embedding.write_h5ad(folder / "models" / dataset / model / "embedding.h5ad")
-        found = [
-            pd.DataFrame({"cell": cells, "seed": seed, "clustering": clustering, "cluster": np.where(random.random(n_obs) < 0.8, codes, 0).astype(str)})
-            for seed in seeds
-            for clustering in (["own"] if model in OWN else []) + ["kmeans"]
-        ]
-        pd.concat(found, ignore_index=True).to_parquet(folder / "clusters" / dataset / f"{model}.parquet", index=False)
+        clusterings = [*(["own"] if model in OWN else []), "kmeans"]
+        found = {(seed, clustering): np.where(random.random(n_obs) < 0.8, codes, 0) for seed in seeds for clustering in clusterings}
+        is_train = (obs["split"] == "train").to_numpy(dtype=bool)
+        clusters_frame(found, obs.index, is_train).to_parquet(folder / "clusters" / dataset / f"{model}.parquet", index=False)
 
 
 def write_study(folder: Path) -> Path:
@@ -180,12 +207,14 @@ def write_study(folder: Path) -> Path:
     random = np.random.default_rng(0)
     scores = make_scores(random)
     tables = {"scores": scores, "summary": summarise(scores, n_bootstrap=200), "status": make_status(random), "history": make_history(random)}
-    tables["answer"] = answer(scores, {model: KINDS.get(model, model) for model in QUALITY}, n_bootstrap=200)
+    tables |= {"reliability": make_reliability(random), "quality": make_quality(random), "choices": choices(scores, made_up_kinds(), **RULE)}
+    tables["answer"] = answer(scores, made_up_kinds(), n_bootstrap=200)
     (folder / "tables").mkdir(parents=True)
     (folder / "maps").mkdir()
     for name, frame in tables.items():
         frame.to_csv(folder / "tables" / f"{name}.tsv", sep="\t", index=False)
-    tables["history"].to_parquet(folder / "tables" / "history.parquet", index=False)
+    for name in ("history", "quality"):
+        tables[name].to_parquet(folder / "tables" / f"{name}.parquet", index=False)
     for dataset in DATASETS:
         make_maps(random, dataset).to_parquet(folder / "maps" / f"{dataset}.parquet", index=False)
         write_cells(folder, dataset, random)
@@ -207,7 +236,7 @@ def study_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tables(study_folder) -> StudyTables:
     folder = study_folder / "tables"
-    return read_tables(folder / "scores.tsv", folder / "summary.tsv", folder / "status.tsv", folder / "history.parquet")
+    return read_tables({name: folder / f"{name}.{'parquet' if name in ('history', 'quality') else 'tsv'}" for name in STUDY_TABLES})
 
 
 @pytest.fixture(scope="session")

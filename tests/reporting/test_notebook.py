@@ -5,6 +5,7 @@ import nbformat
 import pytest
 
 from latentbench.reporting.notebook import rendered, run_notebook, without_times
+from latentbench.reporting.tables import STUDY_TABLES
 
 TEMPLATE = Path(__file__).parents[2] / "workflow_scripts" / "notebooks" / "dataset.ipynb"
 
@@ -12,12 +13,12 @@ TEMPLATE = Path(__file__).parents[2] / "workflow_scripts" / "notebooks" / "datas
 @pytest.fixture(scope="module")
 def run(study_folder, made_up):
     dataset, before = "digits", os.getcwd()
-    tables = {name: f"results/tables/{name}.tsv" for name in ("scores", "summary", "status")}
+    tables = {name: f"results/tables/{name}.{'parquet' if name in ('history', 'quality') else 'tsv'}" for name in STUDY_TABLES}
     clusters = {model: f"results/clusters/{dataset}/{model}.parquet" for name, model in made_up.pairs if name == dataset}
-    paths = {"history": "results/tables/history.parquet", "maps": f"results/maps/{dataset}.parquet", "prepared": f"results/data/{dataset}/prepared.h5ad"}
+    paths = {"maps": f"results/maps/{dataset}.parquet", "prepared": f"results/data/{dataset}/prepared.h5ad"}
     os.chdir(study_folder.parent)
     try:
-        run_notebook(TEMPLATE, "n.ipynb", "n.html", {"dataset": dataset, "clusters": clusters, **tables, **paths}, title=dataset)
+        run_notebook(TEMPLATE, "n.ipynb", "n.html", {"dataset": dataset, "clusters": clusters, "tables": tables, **paths}, title=dataset)
     finally:
         os.chdir(before)
     return study_folder.parent

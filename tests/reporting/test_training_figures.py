@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import pytest
 
@@ -25,5 +27,5 @@ def test_a_row_for_every_trained_model_and_a_column_for_every_term(tables):
 
 
 def test_a_study_without_training_gets_a_sentence(tables):
-    untrained = type(tables)(tables.scores, tables.summary, tables.status, tables.history.iloc[:0])
+    untrained = replace(tables, history=tables.history.iloc[:0])
     assert "no model" in losses_figure(untrained).axes[0].texts[0].get_text()

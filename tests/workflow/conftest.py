@@ -15,8 +15,11 @@ models: [pca, shuffled_labels, true_labels, quick_vae, quick_gmvae]
 seeds: [0, 1]
 sheets: {datasets: config/datasets.tsv, models: tiny_models.yaml}
 evaluation:
-  scoring: {clusterings: [kmeans]}
+  clustering: {clusterings: [kmeans]}
+  scoring: {}
   statistics: {n_bootstrap: 200}
+  selection: {seed: agreement_of_models, model: agreement_of_models}
+allow_failures: false
 predictions: [{dataset: blobs, models: [quick_cvae], control: control, stimulated: treated, min_cells: 50}]
 report:
   title: a tiny study

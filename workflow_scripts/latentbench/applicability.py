@@ -16,6 +16,12 @@ FITTING_MODALITIES: dict[str, tuple[str, ...]] = {
 }
 """Which kinds of data a likelihood is a distribution of."""
 
+CONTROL_KINDS = ("random_projection", "shuffled_labels", "true_labels")
+"""Kinds whose scores are known beforehand."""
+
+CONSENSUS = "consensus"
+"""The name of the method that takes what the variants of a data set agree on: no variant may have it."""
+
 TASKS_WITH_LABELS = ("supervised", "semi_supervised")
 
 

@@ -16,7 +16,7 @@ import jsonschema
 import yaml
 from referencing import Registry, Resource
 
-from latentbench.applicability import likelihood_of, number_of_clusters, obstacle, sees_labels
+from latentbench.applicability import CONSENSUS, CONTROL_KINDS, likelihood_of, number_of_clusters, obstacle, sees_labels
 from latentbench.models import MODELS
 from latentbench.prediction.requests import obstacle_to_prediction
 
@@ -79,6 +79,11 @@ class Study:
             names += [guide for dataset in self.datasets if (guide := self.guide_of(model, dataset)) and guide not in names]
         return names
 
+    def members_of_consensus(self, dataset: str) -> list[str]:
+        """Return the variants whose clusters of a data set may agree on something: no control, and none that sees labels."""
+        models = [model for name, model in self.cells if name == dataset]
+        return [model for model in models if self.variants[model]["kind"] not in CONTROL_KINDS and not sees_labels(self.variants[model])]
+
     def guide_of(self, model: str, dataset: str) -> str | None:
         """Return the variant in whose codes task mode guided looks for groups; None for the principal components, and for any other mode."""
         task = self.variants[model].get("task", {})
@@ -124,6 +129,8 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
     rows = read_sheet(sheets["datasets"], schemas)
     variants = read_yaml(sheets["models"])
     check(variants, schemas / "models.schema.json", str(sheets["models"]))
+    if CONSENSUS in variants:
+        raise ValueError(f"{sheets['models']}: {CONSENSUS}: that is the name of what all variants agree on; give the variant another")
     study = Study(dict(config), rows, variants)
     _check_names(study.datasets, rows, named, "datasets", sheets["datasets"])
     _check_names(study.models, variants, named, "models", sheets["models"])

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn.cluster import KMeans
 
-from latentbench.evaluation.resolution import leiden_matching, leiden_stable
+from latentbench.evaluation.resolution import RESOLUTIONS, leiden_matching, leiden_stable
 from latentbench.evaluation.unavailable import Unavailable
-from latentbench.neighbours import NeighbourGraph
+from latentbench.neighbours import NeighbourGraph, leiden_at
 from latentbench.outcomes import Outcome
 
 
@@ -34,6 +34,7 @@ class Replica:
 
 
 Clusters = Int[np.ndarray, " obs"]
+SWEEP = "leiden@"
 
 
 def own(replica: Replica) -> Clusters | Unavailable:
@@ -65,13 +66,17 @@ def gaussian_mixture(replica: Replica) -> Clusters | Unavailable:
 def leiden(replica: Replica) -> Clusters | Unavailable:
     """Return Leiden's clusters at the resolution that gives the declared number, or, where none is declared, at the most stable one."""
     if replica.n_train < 3:
-        return Unavailable(Outcome.DEGENERATE, f"{replica.n_train} training cells are too few for a neighbour graph")
+        return Unavailable(Outcome.NOT_APPLICABLE, f"{replica.n_train} training cells are too few for a neighbour graph")
     graph = replica.graph.train
     found = leiden_stable(graph, replica.seed) if replica.n_clusters is None else leiden_matching(graph, replica.n_clusters, replica.seed)
-    clusters = np.empty(len(replica.z), dtype=np.int64)
-    clusters[replica.is_train] = found
-    clusters[~replica.is_train] = replica.graph.vote(found)
-    return _numbered_by_size(clusters, replica.is_train)
+    return _of_all_cells(replica, found)
+
+
+def leiden_sweep(replica: Replica) -> dict[str, Clusters]:
+    """Return Leiden's clusters at each of ``RESOLUTIONS``, named ``leiden@<resolution>``: what an oracle picks from by label. Too few cells: none."""
+    if replica.n_train < 3:
+        return {}
+    return {f"{SWEEP}{resolution:g}": _of_all_cells(replica, leiden_at(replica.graph.train, resolution, replica.seed)) for resolution in RESOLUTIONS}
 
 
 CLUSTERINGS: dict[str, Callable[[Replica], Clusters | Unavailable]] = {
@@ -89,11 +94,19 @@ def headline_clustering(*, clusters_by_itself: bool, n_clusters: int | None) -> 
     return "leiden" if n_clusters is None else "kmeans"
 
 
+def _of_all_cells(replica: Replica, found: Int[np.ndarray, " train"]) -> Clusters:
+    """Return the clusters of the training cells with those that the test cells vote for."""
+    clusters = np.empty(len(replica.z), dtype=np.int64)
+    clusters[replica.is_train] = found
+    clusters[~replica.is_train] = replica.graph.vote(found)
+    return _numbered_by_size(clusters, replica.is_train)
+
+
 def _problem_with_declared(replica: Replica) -> Unavailable | None:
     if replica.n_clusters is None:
         return Unavailable(Outcome.NOT_APPLICABLE, "the data sheet declares no number of clusters")
     if replica.n_clusters > replica.n_train:
-        return Unavailable(Outcome.DEGENERATE, f"{replica.n_clusters} clusters declared for {replica.n_train} training cells")
+        return Unavailable(Outcome.NOT_APPLICABLE, f"{replica.n_clusters} clusters declared for {replica.n_train} training cells")
     return None
 
 

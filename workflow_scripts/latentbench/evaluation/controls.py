@@ -6,7 +6,6 @@ import pandas as pd
 
 from latentbench.outcomes import Outcome
 
-CONTROL_KINDS = ("random_projection", "shuffled_labels", "true_labels")
 NEEDLESS_TO_CHECK = (Outcome.NOT_APPLICABLE, Outcome.DEGENERATE)
 SHUFFLED_BOUND = 0.05
 SHUFFLED_SDS = 6.0

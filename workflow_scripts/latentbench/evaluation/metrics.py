@@ -116,13 +116,11 @@ AGREEMENT: dict[str, Callable[[Table], float]] = {
 
 
 def agreement(labels: Int[np.ndarray, " obs"], clusters: Int[np.ndarray, " obs"]) -> dict[str, float | Unavailable]:
-    """Return every metric of ``AGREEMENT`` over the labelled cells (label code >= 0), and ``n_clusters_found`` over all cells."""
+    """Return every metric of ``AGREEMENT`` over the labelled cells (label code >= 0)."""
     labelled = labels >= 0
-    found = len(np.unique(clusters))
     table = contingency_table(labels[labelled], clusters[labelled])
     problem = problem_with_labels(labels)
-    values = {name: problem or metric(table) for name, metric in AGREEMENT.items()}
-    return {**values, "n_clusters_found": float(found) if len(clusters) else Unavailable(Outcome.NOT_APPLICABLE, "no cell in this split")}
+    return {name: problem or metric(table) for name, metric in AGREEMENT.items()}
 
 
 def problem_with_labels(labels: Int[np.ndarray, " obs"]) -> Unavailable | None:
@@ -133,7 +131,7 @@ def problem_with_labels(labels: Int[np.ndarray, " obs"]) -> Unavailable | None:
     if len(classes) == 0:
         return Unavailable(Outcome.NOT_APPLICABLE, "no labelled cell")
     if len(classes) == 1:
-        return Unavailable(Outcome.DEGENERATE, "the labelled cells are all of one class")
+        return Unavailable(Outcome.NOT_APPLICABLE, "the labelled cells are all of one class")
     return None
 
 

@@ -12,6 +12,7 @@ from anndata import AnnData
 from jaxtyping import Int
 
 from latentbench.evaluation.metrics import label_codes
+from latentbench.evaluation.variant_clusters import TrainedVariant
 
 
 def read_truth(prepared_path: str | Path, cells: pd.Index) -> tuple[Int[np.ndarray, " obs"], int | None]:
@@ -32,6 +33,21 @@ def read_truth(prepared_path: str | Path, cells: pd.Index) -> tuple[Int[np.ndarr
 def read_embedding(path: str | Path) -> AnnData:
     """Return an embedding.h5ad."""
     return anndata.read_h5ad(path)
+
+
+def read_trained(embedding_path: str | Path, status_path: str | Path) -> TrainedVariant:
+    """Return what training left of a variant: its embedding.h5ad and status.json.
+
+    Raises:
+        ValueError: a replica that ended ok left no embedding.
+    """
+    return TrainedVariant(read_embedding(embedding_path), read_status(status_path))
+
+
+def read_quality(path: str | Path) -> pd.DataFrame:
+    """Return a quality.tsv; an empty part is ""."""
+    types = {"seed": np.int64, "split": str, "measure": str, "part": str, "value": np.float64, "status": str, "reason": str}
+    return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values={"value": [""]}, float_precision="round_trip")
 
 
 def read_status(path: str | Path) -> dict[str, Any]:

@@ -1,174 +1,140 @@
-"""One variant on one data set: its clusterings, then its scores as tidy rows.
+"""The clusters of one variant on one data set against the labels. This is the one stage that reads labels, and nothing it finds goes back to another.
 
-The two steps are apart so that no label can reach a clustering: ``cluster_replicas`` is never given one. Every replica that was planned appears in the scores;
-one that did not end ok gives its status for every metric that it would have had.
+The criteria, made without labels, are carried over; beside them stand the agreement with the labels, the oracle's choice, the calibration, and what the
+training measured on held-out cells.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 
-from latentbench.evaluation.clusterings import CLUSTERINGS, Clusters, Replica, headline_clustering
-from latentbench.evaluation.metrics import AGREEMENT, agreement, problem_with_labels, silhouette
+from latentbench.evaluation.calibration import class_of_clusters, reliability
+from latentbench.evaluation.cluster_tables import clusters_of, seeds_of, training_cells
+from latentbench.evaluation.clusterings import SWEEP
+from latentbench.evaluation.criteria import Mask, cells_of, on_each_split
+from latentbench.evaluation.metrics import AGREEMENT, agreement, contingency_table, normalised_mutual_information, problem_with_labels, silhouette
+from latentbench.evaluation.score_rows import NO_CLUSTERING, SPLITS, Row, scores_frame
 from latentbench.evaluation.unavailable import Unavailable
-from latentbench.logs import logger
-from latentbench.neighbours import NeighbourGraph
+from latentbench.evaluation.variant_clusters import TrainedVariant
 from latentbench.outcomes import Outcome
 
-SCORE_COLUMNS = ["dataset", "model", "seed", "split", "clustering", "metric", "value", "status", "reason", "saw_labels", "headline"]
-IDENTITY = SCORE_COLUMNS[:6]
-SPLITS = ("train", "test")
-NO_CLUSTERING = "none"
+ORACLE = "leiden_oracle"
+RELIABILITY_COLUMNS = ["dataset", "model", "seed", "split", "bin", "n_obs", "confidence", "accuracy"]
 
-Found = dict[tuple[int, str], Clusters | Unavailable]
-Row = tuple[int, str, str, str, float | Unavailable]
+Labels = Int[np.ndarray, " obs"]
+"""Codes, -1 for an unlabelled cell."""
 
 
-def score_variant(
-    embedding: AnnData,
-    status: dict[str, Any],
-    history: pd.DataFrame,
-    labels: Int[np.ndarray, " obs"],
-    *,
-    n_clusters: int | None,
-    clusterings: Sequence[str] = ("kmeans", "leiden"),
-    n_neighbors: int = 15,
-    silhouette_max_obs: int = 10_000,
+def score_clusters(clusters: pd.DataFrame, criteria: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """Return the criteria and, for each clustering that they name, its agreement with the labels, as tidy scores; the oracle's are marked as having seen them.
+
+    ``clusters`` and ``criteria`` are what ``cluster_variant`` returns.
+    """
+    planned = criteria[criteria["metric"] == "n_clusters_found"].drop_duplicates(["seed", "clustering"])
+    is_train = training_cells(clusters)
+    rows = list(_count_rows(planned, labels, is_train))
+    for plan in planned.itertuples():
+        seed = None if pd.isna(plan.seed) else int(plan.seed)
+        found = clusters_of(clusters, seed, plan.clustering)
+        gap = Unavailable(Outcome(plan.status), plan.reason) if found is None else None
+        rows += _agreement_rows(seed, plan.clustering, gap if found is None else found, labels, is_train)
+    about = {"dataset": str(planned["dataset"].iloc[0]), "model": str(planned["model"].iloc[0])}
+    headline = str(planned.loc[planned["headline"], "clustering"].iloc[0])
+    scored = scores_frame(rows, **about, saw_labels=bool(planned["saw_labels"].any()), headline=headline)
+    oracle = scores_frame(_oracle_rows(clusters, labels, is_train), **about, saw_labels=True, headline=headline)
+    return pd.concat([frame for frame in (criteria, scored, oracle) if len(frame)], ignore_index=True)
+
+
+def score_training(
+    trained: TrainedVariant, history: pd.DataFrame, quality: pd.DataFrame, labels: Labels, *, n_clusters: int | None, silhouette_max_obs: int = 10_000
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the scores (columns ``SCORE_COLUMNS``) and the clusters (cell, seed, clustering, cluster) of one variant on one data set.
-
-    ``embedding``, ``status`` and ``history`` are the files that training wrote; ``labels`` are codes, -1 for an unlabelled cell; ``n_clusters`` is the declared
-    number. ``own`` is added for a variant that clusters by itself, and so is the headline clustering if it is not among ``clusterings``.
-    """
-    by_itself = bool(embedding.uns["latentbench"]["clusters"])
-    headline = headline_clustering(clusters_by_itself=by_itself, n_clusters=n_clusters)
-    names = list(dict.fromkeys([*(["own"] if by_itself else []), headline, *clusterings]))
-    found = cluster_replicas(embedding, status["replicas"], names, n_clusters=n_clusters, n_neighbors=n_neighbors)
-    is_train = _is_train(embedding)
-    rows = [
-        *_agreement_rows(found, labels, is_train),
-        *_embedding_rows(embedding, status["replicas"], labels, is_train, silhouette_max_obs),
-        *_loss_rows(history, status["replicas"]),
-    ]
-    return _scores_frame(rows, status, headline), _clusters_frame(found, embedding.obs_names)
+    """Return the scores of what needs no clustering, and the reliability of the cluster probabilities (columns ``RELIABILITY_COLUMNS``)."""
+    rows = [*_silhouette_rows(trained, labels, silhouette_max_obs), *_loss_rows(history, trained.problems), *_quality_rows(quality, trained.problems)]
+    errors, tables = _calibration(trained, labels)
+    about = {"dataset": trained.dataset, "model": trained.model}
+    scored = scores_frame([*rows, *errors], **about, saw_labels=trained.saw_labels, headline=trained.headline(n_clusters))
+    empty = pd.DataFrame(columns=RELIABILITY_COLUMNS)
+    return scored, pd.concat([table.assign(**about)[RELIABILITY_COLUMNS] for table in tables], ignore_index=True) if tables else empty
 
 
-def cluster_replicas(embedding: AnnData, replicas: list[dict[str, Any]], names: Sequence[str], *, n_clusters: int | None, n_neighbors: int = 15) -> Found:
-    """Return, for every replica (by seed) and clustering, the clusters of all cells or why there are none.
-
-    Raises ValueError if a clustering is unknown or a replica that ended ok left no embedding.
-    """
-    if unknown := sorted(set(names) - set(CLUSTERINGS)):
-        raise ValueError(f"config: evaluation: clusterings: unknown {', '.join(unknown)}; there are {', '.join(CLUSTERINGS)}")
-    is_train = _is_train(embedding)
-    graphs: dict[str, NeighbourGraph] = {}
-    found: Found = {}
-    for replica in replicas:
-        problem = _problem_of_replica(replica) or _problem_with_values(embedding, replica["seed"])
-        if problem:
-            found |= {(replica["seed"], name): problem for name in names}
-            continue
-        seen = _seen_by_clusterings(embedding, replica["seed"], is_train, graphs, n_clusters, n_neighbors)
-        found |= {(replica["seed"], name): CLUSTERINGS[name](seen) for name in names}
-    return found
-
-
-def _seen_by_clusterings(
-    embedding: AnnData, seed: int, is_train: Bool[np.ndarray, " obs"], graphs: dict[str, NeighbourGraph], n_clusters: int | None, n_neighbors: int
-) -> Replica:
-    """Return the replica as the clusterings see it; replicas with the same embedding (those of ``pca``, say) share one graph through ``graphs``."""
-    z = np.asarray(embedding.obsm[f"X_seed{seed}"])
-    digest = hashlib.sha256(np.ascontiguousarray(z)).hexdigest()
-    if digest not in graphs:
-        graphs[digest] = NeighbourGraph(z, is_train, n_neighbors=n_neighbors)
-    probs = embedding.obsm.get(f"cluster_probs_seed{seed}")
-    return Replica(z, is_train, graphs[digest], n_clusters, seed, None if probs is None else np.asarray(probs))
-
-
-def _problem_of_replica(replica: dict[str, Any]) -> Unavailable | None:
-    outcome = Outcome(replica["status"])
-    return None if outcome == Outcome.OK else Unavailable(outcome, replica["reason"] or f"the replica ended {outcome}")
-
-
-def _problem_with_values(embedding: AnnData, seed: int) -> Unavailable | None:
-    if f"X_seed{seed}" not in embedding.obsm:
-        raise ValueError(f"embedding.h5ad: no obsm['X_seed{seed}'] although status.json says that seed {seed} ended ok; train this variant again")
-    for key in (f"X_seed{seed}", f"cluster_probs_seed{seed}"):
-        if key in embedding.obsm and not np.isfinite(embedding.obsm[key]).all():
-            return Unavailable(Outcome.FAILED, f"obsm['{key}'] holds non-finite values")
-    return None
-
-
-def _is_train(embedding: AnnData) -> Bool[np.ndarray, " obs"]:
-    return (embedding.obs["split"] == "train").to_numpy(dtype=bool)
-
-
-def _cells_of(split: str, is_train: Bool[np.ndarray, " obs"]) -> Bool[np.ndarray, " obs"]:
-    return is_train if split == "train" else ~is_train
-
-
-def _agreement_rows(found: Found, labels: Int[np.ndarray, " obs"], is_train: Bool[np.ndarray, " obs"]) -> Iterator[Row]:
-    for (seed, clustering), clusters in found.items():
+def _count_rows(planned: pd.DataFrame, labels: Labels, is_train: Mask) -> Iterator[Row]:
+    for seed in planned["seed"].dropna().astype(int).unique():
         for split in SPLITS:
-            cells = _cells_of(split, is_train)
-            problem = clusters if isinstance(clusters, Unavailable) else None
-            values = dict.fromkeys([*AGREEMENT, "n_clusters_found"], problem) if problem else agreement(labels[cells], clusters[cells])
-            yield from ((seed, split, clustering, metric, value) for metric, value in values.items())
+            cells = cells_of(split, is_train)
+            yield Row(int(seed), split, NO_CLUSTERING, "n_labelled", float((labels[cells] >= 0).sum()))
+            yield Row(int(seed), split, NO_CLUSTERING, "n_unlabelled", float((labels[cells] < 0).sum()))
 
 
-def _embedding_rows(
-    embedding: AnnData, replicas: list[dict[str, Any]], labels: Int[np.ndarray, " obs"], is_train: Bool[np.ndarray, " obs"], silhouette_max_obs: int
-) -> Iterator[Row]:
-    for replica in replicas:
-        seed = replica["seed"]
-        problem = _problem_of_replica(replica) or _problem_with_values(embedding, seed)
+def _agreement_rows(seed: int | None, clustering: str, clusters: np.ndarray | Unavailable, labels: Labels, is_train: Mask) -> Iterator[Row]:
+    for split in SPLITS:
+        cells = cells_of(split, is_train)
+        values = dict.fromkeys(AGREEMENT, clusters) if isinstance(clusters, Unavailable) else agreement(labels[cells], clusters[cells])
+        yield from (Row(seed, split, clustering, metric, value) for metric, value in values.items())
+
+
+def _oracle_rows(clusters: pd.DataFrame, labels: Labels, is_train: Mask) -> Iterator[Row]:
+    """Yield the agreement of Leiden at the resolution whose clusters share most information (NMI) with the labels of the training cells.
+
+    That is how the resolution is chosen in scIB (Luecken et al. 2022, doi:10.1038/s41592-021-01336-8) and nearly everywhere else.
+    """
+    resolutions = list(dict.fromkeys(name.partition("_seed")[0] for name in clusters.columns if name.startswith(SWEEP)))
+    cells = is_train & (labels >= 0)
+    for seed in seeds_of(clusters, resolutions[0]) if resolutions else []:
+        tried = {name: clusters_of(clusters, seed, name) for name in resolutions}
+        problem = problem_with_labels(labels[is_train])
+        shared = {} if problem else {name: _shared_information(labels[cells], found[cells]) for name, found in tried.items()}
+        best = max(shared, key=shared.__getitem__, default=None)
+        yield from _agreement_rows(seed, ORACLE, problem if best is None else tried[best], labels, is_train)
         for split in SPLITS:
-            cells = _cells_of(split, is_train)
-            yield seed, split, NO_CLUSTERING, "n_labelled", float((labels[cells] >= 0).sum())
-            yield seed, split, NO_CLUSTERING, "n_unlabelled", float((labels[cells] < 0).sum())
-            width = problem or problem_with_labels(labels[cells])
-            width = width or silhouette(np.asarray(embedding.obsm[f"X_seed{seed}"])[cells], labels[cells], max_obs=silhouette_max_obs)
-            yield seed, split, NO_CLUSTERING, "silhouette", width
+            yield Row(seed, split, ORACLE, "resolution", problem if best is None else float(best.removeprefix(SWEEP)))
 
 
-def _loss_rows(history: pd.DataFrame, replicas: list[dict[str, Any]]) -> Iterator[Row]:
+def _shared_information(labels: Labels, clusters: np.ndarray) -> float:
+    return normalised_mutual_information(contingency_table(labels, clusters)) if clusters.max() > 0 else 0.0
+
+
+def _silhouette_rows(trained: TrainedVariant, labels: Labels, max_obs: int) -> Iterator[Row]:
+    for seed, problem in trained.problems.items():
+        codes = None if problem else trained.codes(seed)
+        for split, width in on_each_split(
+            trained.is_train, problem, lambda cells, codes=codes: problem_with_labels(labels[cells]) or silhouette(codes[cells], labels[cells], max_obs=max_obs)
+        ):
+            yield Row(seed, split, NO_CLUSTERING, "silhouette", width)
+
+
+def _loss_rows(history: pd.DataFrame, problems: dict[int, Unavailable | None]) -> Iterator[Row]:
     """Yield the loss per cell of the test cells at the last epoch, where this variant has one; lower is better.
 
     Not that of the training cells: it is taken in training mode, over weights that move, with the observed classes put in, and cannot be compared with it.
     """
-    losses = history[history["term"] == "loss"].sort_values("epoch", kind="stable")
-    last = {(int(row.replica), str(row.split)): float(row.value) for row in losses.itertuples()}
-    for split in ("test",) if (losses["split"] == "test").any() else ():
-        for replica in replicas:
-            value: float | Unavailable = last.get((replica["seed"], split), np.nan)
-            if not np.isfinite(value):
-                value = Unavailable(Outcome.FAILED, "the history holds no finite loss of this replica")
-            yield replica["seed"], split, NO_CLUSTERING, "loss", _problem_of_replica(replica) or value
+    losses = history[(history["term"] == "loss") & (history["split"] == "test")].sort_values("epoch", kind="stable")
+    last = {int(row.replica): float(row.value) for row in losses.itertuples()}
+    for seed, problem in problems.items() if len(losses) else ():
+        value: float | Unavailable = last.get(seed, np.nan)
+        if not np.isfinite(value):
+            value = Unavailable(Outcome.FAILED, "the history holds no finite loss of this replica")
+        yield Row(seed, "test", NO_CLUSTERING, "loss", problem or value)
 
 
-def _scores_frame(rows: list[Row], status: dict[str, Any], headline: str) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=["seed", "split", "clustering", "metric", "found"])
-    missing = [isinstance(found, Unavailable) for found in frame["found"]]
-    frame["value"] = pd.Series([np.nan if gone else found for gone, found in zip(missing, frame["found"], strict=True)], dtype=np.float64)
-    frame["status"] = [str(found.outcome) if gone else str(Outcome.OK) for gone, found in zip(missing, frame["found"], strict=True)]
-    frame["reason"] = [found.reason if gone else "" for gone, found in zip(missing, frame["found"], strict=True)]
-    frame = frame.assign(
-        dataset=status["dataset"], model=status["model"], saw_labels=bool(status["saw_labels"]), headline=(frame["clustering"] == headline).to_numpy()
-    )
-    logger.info("%s, %s: %d of %d scores could be had", status["dataset"], status["model"], len(missing) - sum(missing), len(missing))
-    return frame[SCORE_COLUMNS].sort_values(IDENTITY, kind="stable", ignore_index=True)
+def _quality_rows(quality: pd.DataFrame, problems: dict[int, Unavailable | None]) -> Iterator[Row]:
+    """Yield what the training measured of a replica as a whole; what it measured by term or dimension stays in its own table."""
+    for row in quality[quality["part"] == ""].itertuples():
+        gap = None if row.status == Outcome.OK else Unavailable(Outcome(row.status), row.reason)
+        yield Row(int(row.seed), row.split, NO_CLUSTERING, row.measure, problems[int(row.seed)] or gap or float(row.value))
 
 
-def _clusters_frame(found: Found, cells: pd.Index) -> pd.DataFrame:
-    frames = [
-        pd.DataFrame({"cell": cells.to_numpy(dtype=object), "seed": seed, "clustering": clustering, "cluster": clusters.astype(str).astype(object)})
-        for (seed, clustering), clusters in found.items()
-        if not isinstance(clusters, Unavailable)
-    ]
-    empty = pd.DataFrame({"cell": [], "seed": [], "clustering": [], "cluster": []}, dtype=object).astype({"seed": np.int64})
-    return pd.concat(frames, ignore_index=True) if frames else empty
+def _calibration(trained: TrainedVariant, labels: Labels) -> tuple[list[Row], list[pd.DataFrame]]:
+    """Return the expected calibration errors, and the tables behind them."""
+    rows, tables = [], []
+    for seed, problem in trained.problems.items() if trained.clusters_by_itself else ():
+        probs = None if problem else trained.cluster_probs(seed)
+        train = trained.is_train
+        matched = None if problem else class_of_clusters(labels[train], probs[train].argmax(axis=1), probs.shape[1])
+        for split, found in on_each_split(train, problem, lambda cells, probs=probs, matched=matched: reliability(probs[cells], labels[cells], matched)):
+            rows.append(Row(seed, split, "own", "ece", found if isinstance(found, Unavailable) else found.expected_calibration_error))
+            if not isinstance(found, Unavailable):
+                bins = {"bin": range(len(found.n_obs)), "n_obs": found.n_obs, "confidence": found.confidence, "accuracy": found.accuracy}
+                tables.append(pd.DataFrame({"seed": seed, "split": split, **bins}))
+    return rows, tables

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from latentbench.applicability import CONTROL_KINDS
 from latentbench.evaluation.bootstrap import ALPHA, holm, interval, mean_of_means, p_value
-from latentbench.evaluation.controls import CONTROL_KINDS
 from latentbench.outcomes import Outcome
 
 SUMMARY_KEYS = ["dataset", "model", "clustering", "split", "metric"]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from latentbench.evaluation.metrics import AGREEMENT
-from latentbench.evaluation.scores import IDENTITY, NO_CLUSTERING, SCORE_COLUMNS, SPLITS
+from latentbench.evaluation.score_rows import COLUMN_TYPES, IDENTITY, NO_CLUSTERING, SCORE_COLUMNS, SPLITS
 from latentbench.outcomes import Outcome
 
 STATUS_COLUMNS = ["dataset", "model", "kind", "saw_labels", "device", "seed", "status", "reason", "seconds", "peak_memory_mb", "epochs"]
@@ -24,7 +24,7 @@ def collect_scores(scores: Sequence[pd.DataFrame], not_applicable: Sequence[Mapp
         ],
         columns=SCORE_COLUMNS,
     )
-    return _stacked([*scores, never_ran], IDENTITY, {"seed": "Int64", "value": "float64", "saw_labels": bool, "headline": bool})
+    return _stacked([*scores, never_ran], IDENTITY, COLUMN_TYPES)
 
 
 def collect_statuses(statuses: Sequence[Mapping[str, Any]], not_applicable: Sequence[Mapping[str, str]], kinds: Mapping[str, str]) -> pd.DataFrame:
@@ -43,6 +43,19 @@ def collect_histories(histories: Sequence[pd.DataFrame], statuses: Sequence[Mapp
     columns = ["dataset", "model", "replica", "epoch", "term", "split", "value"]
     types = {"replica": "int64", "epoch": "int64", "value": "float64"}
     return _stacked([frame[columns] for frame in named], ["dataset", "model", "replica", "term", "split", "epoch"], types)
+
+
+def collect_quality(qualities: Sequence[pd.DataFrame], statuses: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return all that trainings measured on held-out cells, with their dataset and model; the two sequences go in step."""
+    named = [quality.assign(dataset=status["dataset"], model=status["model"]) for quality, status in zip(qualities, statuses, strict=True)]
+    columns = ["dataset", "model", "seed", "split", "measure", "part", "value", "status", "reason"]
+    return _stacked([frame[columns] for frame in named], columns[:6], {"seed": "int64", "value": "float64"})
+
+
+def collect_reliability(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the reliability of every model's cluster probabilities, by bin of confidence."""
+    types = {"seed": "int64", "bin": "int64", "n_obs": "int64", "confidence": "float64", "accuracy": "float64"}
+    return _stacked(list(tables), ["dataset", "model", "seed", "split", "bin"], types)
 
 
 def _stacked(frames: Sequence[pd.DataFrame], order: list[str], types: Mapping[str, Any]) -> pd.DataFrame:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from latentbench.evaluation.annotation import choose_replica
-from latentbench.outcomes import Outcome
 from latentbench.reporting.figures import scores_figure
 from latentbench.reporting.map_figures import confusion_figure, maps_figure, usage_figure
 from latentbench.reporting.maps import UNMAPPED_KINDS
 from latentbench.reporting.style import model_colours, model_order
-from latentbench.reporting.tables import StudyTables, best_model
+from latentbench.reporting.tables import StudyTables, best_model, chosen_seed
 from latentbench.reporting.training_figures import losses_figure
 
 
@@ -43,9 +41,7 @@ def _confusion(material: Material) -> Figure:
     tables, model = material.tables, best_model(material.tables)
     if model is None:
         return confusion_figure(material.found.iloc[:0], "no contestant has a score")
-    of_model = tables.status[tables.status["model"] == model]
-    seed, _ = choose_replica(tables.scores[tables.scores["model"] == model], of_model.loc[of_model["status"] == Outcome.OK, "seed"].astype(int).tolist())
-    found = material.found
+    found, seed = material.found, chosen_seed(tables, model)
     return confusion_figure(found[(found["model"] == model) & (found["seed"] == seed) & (found["split"] == "test")], f"{model}, seed {seed}")
 
 

@@ -11,8 +11,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
+from latentbench.applicability import CONTROL_KINDS
+from latentbench.evaluation.cluster_tables import CELL, clusters_of, seeds_of
 from latentbench.evaluation.clusterings import headline_clustering
-from latentbench.evaluation.controls import CONTROL_KINDS
 from latentbench.logs import logger
 from latentbench.reporting.tables import COLUMNS
 
@@ -68,8 +69,8 @@ def read_cells(prepared_path: str | Path) -> tuple[pd.DataFrame, int | None]:
 
 def clusters_of_replica(clusters: pd.DataFrame, clustering: str, replica: int) -> pd.Series:
     """Return one clustering of one replica from a clusters table: cluster names by cell; empty where there is none."""
-    rows = clusters[(clusters["seed"] == replica) & (clusters["clustering"] == clustering)]
-    return rows.set_index("cell")["cluster"].astype("string")
+    found = clusters_of(clusters, replica, clustering)
+    return pd.Series([], dtype="string") if found is None else pd.Series(found, index=clusters[CELL]).astype("string")
 
 
 def gather_clusters(prepared_path: str | Path, cluster_paths: Mapping[str, str | Path], clusterings: Mapping[str, str]) -> pd.DataFrame:
@@ -82,8 +83,9 @@ def gather_clusters(prepared_path: str | Path, cluster_paths: Mapping[str, str |
     frames = [cells.rename_axis("cell").reset_index().assign(model="label", seed=0, cluster=lambda frame: frame["label"])]
     for model, path in cluster_paths.items():
         clusters = pd.read_parquet(path)
-        clusters = clusters[clusters["clustering"] == clusterings.get(model)]
-        frames.append(clusters[["seed", "cell", "cluster"]].assign(model=model).join(cells, on="cell"))
+        for seed in seeds_of(clusters, clusterings[model]) if model in clusterings else []:
+            found = clusters_of_replica(clusters, clusterings[model], seed)
+            frames.append(found.rename("cluster").rename_axis("cell").reset_index().assign(model=model, seed=seed).join(cells, on="cell"))
     return pd.concat(frames, ignore_index=True).astype({"cluster": "string"})[["model", "seed", "cell", "cluster", "label", "split"]]
 
 

@@ -1,7 +1,7 @@
 """What the notebook of a data set shows: its cells call these and the figures, nothing else."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, headline
 
 
 def read_material(
-    dataset: str, table_paths: Sequence[str | Path], maps_path: str | Path, prepared_path: str | Path, cluster_paths: Mapping[str, str | Path]
+    dataset: str, table_paths: Mapping[str, str | Path], maps_path: str | Path, prepared_path: str | Path, cluster_paths: Mapping[str, str | Path]
 ) -> tuple[Material, Row]:
     """Return all that the notebook draws from, and the data set's row of the report."""
-    tables = read_tables(*table_paths).of_dataset(dataset)
+    tables = read_tables(table_paths).of_dataset(dataset)
     found = gather_clusters(prepared_path, cluster_paths, headline_clusterings(tables))
     return Material(tables, pd.read_parquet(maps_path), found), dataset_row(dataset, **read_prepared(prepared_path))
 

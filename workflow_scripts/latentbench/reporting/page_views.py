@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from latentbench.evaluation.controls import CONTROL_KINDS
+from latentbench.applicability import CONTROL_KINDS
 from latentbench.reporting.style import model_colours, model_order
 from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, best_model, failures, headline
 

@@ -1,11 +1,12 @@
 """The study's tables as the report reads them: checked once, here, then trusted."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
 
-from latentbench.evaluation.controls import CONTROL_KINDS
+from latentbench.applicability import CONTROL_KINDS
 from latentbench.outcomes import Outcome
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -13,9 +14,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "summary": ("dataset", "model", "clustering", "split", "metric", "n_ok", "n_failed", "mean", "sd", "low", "high", "saw_labels"),
     "status": ("dataset", "model", "kind", "saw_labels", "seed", "status", "reason", "seconds", "peak_memory_mb", "epochs"),
     "history": ("dataset", "model", "replica", "epoch", "term", "split", "value"),
+    "choices": ("dataset", "level", "model", "criterion", "n_candidates", "picked", "value", "ari", "mean_ari", "best_ari", "gain", "share", "in_force"),
+    "reliability": ("dataset", "model", "seed", "split", "bin", "n_obs", "confidence", "accuracy"),
+    "quality": ("dataset", "model", "seed", "split", "measure", "part", "value", "status", "reason"),
     "maps": ("cell", "model", "seed", "x", "y", "label", "cluster", "batch", "condition", "split", "layout"),
 }
-TEXTS = ("dataset", "model", "kind", "clustering", "split", "metric", "status", "reason", "label", "cluster", "batch", "condition", "cell", "term")
+TEXTS = (
+    *("dataset", "model", "kind", "clustering", "split", "metric", "status", "reason", "label", "cluster", "batch", "condition", "cell", "term"),
+    *("level", "criterion", "picked", "measure", "part"),
+)
 HEADLINE_METRICS: dict[str, str] = {"ari": "ARI", "nmi": "NMI", "acc": "ACC"}
 
 
@@ -27,6 +34,9 @@ class StudyTables:
     summary: pd.DataFrame
     status: pd.DataFrame
     history: pd.DataFrame
+    choices: pd.DataFrame
+    reliability: pd.DataFrame
+    quality: pd.DataFrame
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -41,16 +51,20 @@ class StudyTables:
 
     def of_dataset(self, dataset: str) -> "StudyTables":
         """Return the rows of one data set."""
-        return StudyTables(*(frame[frame["dataset"] == dataset] for frame in (self.scores, self.summary, self.status, self.history)))
+        return StudyTables(**{name: frame[frame["dataset"] == dataset] for name, frame in vars(self).items()})
 
 
-def read_tables(scores: str | Path, summary: str | Path, status: str | Path, history: str | Path) -> StudyTables:
-    """Read the collected tables.
+STUDY_TABLES = tuple(each.name for each in fields(StudyTables))
+"""The names of the tables, each a field of ``StudyTables`` and an input of the rules that draw from them."""
+
+
+def read_tables(paths: Mapping[str, str | Path]) -> StudyTables:
+    """Read the collected tables, given the file of each of ``STUDY_TABLES``.
 
     Raises:
         ValueError: a table lacks a column of its contract.
     """
-    return StudyTables(read_table(scores, "scores"), read_table(summary, "summary"), read_table(status, "status"), read_table(history, "history"))
+    return StudyTables(**{name: read_table(paths[name], name) for name in STUDY_TABLES})
 
 
 def read_table(path: str | Path, kind: str) -> pd.DataFrame:
@@ -87,6 +101,15 @@ def best_model(tables: StudyTables) -> str | None:
     contest = summary[(summary["metric"] == "ari") & ~summary["saw_labels"].astype(bool) & ~summary["model"].map(tables.kinds).isin(CONTROL_KINDS)]
     ranked = contest.dropna(subset="mean").sort_values(["mean", "model"], ascending=[False, True])
     return None if ranked.empty else str(ranked["model"].iloc[0])
+
+
+def chosen_seed(tables: StudyTables, model: str) -> int:
+    """Return the replica of a model on the one data set of ``tables`` that the rule in force picked without labels, else its first that ended ok."""
+    made = tables.choices[tables.choices["in_force"].astype(bool) & (tables.choices["level"] == "seed") & (tables.choices["model"] == model)]
+    if len(made):
+        return int(made["picked"].iloc[0])
+    ended_ok = tables.status[(tables.status["model"] == model) & (tables.status["status"] == Outcome.OK)]
+    return int(ended_ok["seed"].min())
 
 
 def failures(tables: StudyTables) -> pd.DataFrame:

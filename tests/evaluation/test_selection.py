@@ -1,0 +1,99 @@
+"""Choosing without labels: what is picked, that no label can change it, and what the choice was worth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentbench.evaluation.score_rows import SCORE_COLUMNS
+from latentbench.evaluation.selection import CRITERIA, choices, choose_replica, criterion_values, evidence
+
+KINDS = {"vae": "vae", "gmvae": "gmvae", "true_labels": "true_labels", "m2": "m2", "consensus": "consensus"}
+RULE = {"seed": "agreement_of_seeds", "model": "agreement_of_models"}
+
+
+def study(ari, agreement, *, loss=None):
+    """Scores from (dataset, model) -> values by seed."""
+    rows = []
+    for (dataset, model), values in ari.items():
+        saw = model in ("true_labels", "m2")
+        for seed, value in enumerate(values):
+            rows.append((dataset, model, seed, "test", "kmeans", "ari", value, "ok", "", saw, True))
+            for metric in ("agreement_of_seeds", "agreement_of_models"):
+                rows.append((dataset, model, seed, "train", "kmeans", metric, agreement[dataset, model][seed], "ok", "", saw, True))
+            if loss:
+                rows.append((dataset, model, seed, "test", "none", "loss", loss[dataset, model][seed], "ok", "", saw, False))
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS).astype({"seed": "Int64"})
+
+
+@pytest.fixture
+def scores():
+    ari = {("d", "vae"): [0.2, 0.6, 0.4], ("d", "gmvae"): [0.9, 0.7, 0.5], ("d", "true_labels"): [1.0, 1.0, 1.0], ("d", "m2"): [0.99, 0.99, 0.99]}
+    agreement = {("d", "vae"): [0.1, 0.3, 0.2], ("d", "gmvae"): [0.5, 0.6, 0.4], ("d", "true_labels"): [1.0, 1.0, 1.0], ("d", "m2"): [1.0, 1.0, 1.0]}
+    loss = {key: [3.0, 2.0, 1.0] for key in ari}
+    return study(ari, agreement, loss=loss)
+
+
+def test_the_highest_agreement_and_the_lowest_loss_are_picked(scores):
+    chosen = {name: choose_replica(scores, KINDS, name, dataset="d", model="vae", ok_seeds=[0, 1, 2]) for name in ("agreement_of_seeds", "held_out_loss")}
+    assert chosen == {"agreement_of_seeds": (1, "agreement_of_seeds"), "held_out_loss": (2, "held_out_loss")}
+
+
+def test_without_a_value_the_first_good_seed_is_picked_and_said_so(scores):
+    seed, by = choose_replica(scores, KINDS, "iw_bound", dataset="d", model="vae", ok_seeds=[2, 1])
+    assert seed == 1
+    assert "iw_bound has no value" in by
+
+
+def test_who_saw_labels_and_controls_are_never_candidates(scores):
+    assert set(criterion_values(scores, KINDS)["model"]) == {"vae", "gmvae"}
+    made = choices(scores, KINDS, **RULE)
+    assert set(made.loc[made["level"] == "model", "picked"]) == {"gmvae"}
+
+
+def test_the_gain_is_over_a_random_choice_and_the_share_of_what_was_to_be_gained(scores):
+    made = choices(scores, KINDS, **RULE).set_index(["level", "model", "criterion"])
+    of_vae = made.loc[("seed", "vae", "agreement_of_seeds")]
+    assert of_vae[["ari", "mean_ari", "best_ari"]].tolist() == pytest.approx([0.6, 0.4, 0.6])
+    assert of_vae[["gain", "share"]].tolist() == pytest.approx([0.2, 1.0])
+    by_loss = made.loc[("seed", "gmvae", "held_out_loss")]
+    assert by_loss[["gain", "share"]].tolist() == pytest.approx([-0.2, -1.0])
+    between = made.loc[("model", "", "agreement_of_models")]
+    assert between[["ari", "mean_ari", "gain"]].tolist() == pytest.approx([0.7, 0.55, 0.15])
+    assert made["in_force"].sum() == 3
+
+
+def test_no_bound_is_compared_between_models(scores):
+    made = choices(scores, KINDS, **RULE)
+    between = made.loc[made["level"] == "model", "criterion"]
+    assert "held_out_loss" not in set(between)
+    assert not any(CRITERIA[name].between_models for name in ("held_out_loss", "elbo", "iw_bound"))
+
+
+def test_shuffled_scores_against_labels_change_no_choice(scores):
+    told = choices(scores, KINDS, **RULE)
+    at = scores["metric"] == "ari"
+    shuffled = scores.copy()
+    shuffled.loc[at, "value"] = np.random.default_rng(0).permutation(scores.loc[at, "value"])
+    columns = ["dataset", "level", "model", "criterion", "picked", "value"]
+    pd.testing.assert_frame_equal(choices(shuffled, KINDS, **RULE)[columns], told[columns])
+    without = choices(scores[~at], KINDS, **RULE)
+    pd.testing.assert_frame_equal(without[columns], told[columns])
+    assert without["gain"].isna().all()
+
+
+def test_the_evidence_weighs_data_sets_alike():
+    rng = np.random.default_rng(2)
+    ari = {(f"d{i}", model): list(rng.random(4)) for i in range(3) for model in ("vae", "gmvae")}
+    perfect = choices(study(ari, ari), KINDS, **RULE)
+    table = evidence(perfect, n_bootstrap=200).set_index(["level", "criterion"])
+    row = table.loc[("seed", "agreement_of_seeds")]
+    assert row["share"] == pytest.approx(1.0)
+    assert (row["n_datasets"], row["n_choices"], bool(row["in_force"])) == (3, 6, True)
+    expected = np.mean([np.mean([max(ari[f"d{i}", m]) - np.mean(ari[f"d{i}", m]) for m in ("vae", "gmvae")]) for i in range(3)])
+    assert row["gain"] == pytest.approx(expected)
+    assert row["low"] <= row["gain"] <= row["high"]
+
+
+def test_a_single_candidate_is_no_evidence():
+    alone = {("d", "vae"): [0.5]}
+    assert evidence(choices(study(alone, alone), KINDS, **RULE)).empty

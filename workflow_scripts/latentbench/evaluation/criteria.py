@@ -1,0 +1,121 @@
+"""What can be said of a variant's clusters without labels: the criteria, as tidy scores. One of them picks the replica to show (``selection.py``).
+
+Every replica that was planned appears; one that did not end ok gives its status for every criterion.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool
+
+from latentbench.applicability import CONSENSUS
+from latentbench.evaluation.cluster_tables import Found, clusters_frame
+from latentbench.evaluation.health import HEALTH
+from latentbench.evaluation.metrics import adjusted_rand_index, contingency_table, silhouette
+from latentbench.evaluation.score_rows import SPLITS, Row, scores_frame
+from latentbench.evaluation.unavailable import Unavailable
+from latentbench.evaluation.variant_clusters import TrainedVariant, cluster_replicas, consensus_of
+from latentbench.logs import logger
+from latentbench.outcomes import Outcome
+
+Mask = Bool[np.ndarray, " obs"]
+
+
+def cluster_variant(
+    trained: TrainedVariant,
+    *,
+    n_clusters: int | None,
+    clusterings: Sequence[str] = ("kmeans", "leiden"),
+    n_neighbors: int = 15,
+    oracle: bool = True,
+    silhouette_max_obs: int = 5_000,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the clusters (a ``cluster_tables`` frame) and the criteria (columns ``SCORE_COLUMNS``) of one variant on one data set.
+
+    ``n_clusters`` is the declared number. ``own`` is added for a variant that clusters by itself, and so is the headline clustering if it is not among
+    ``clusterings``. ``oracle`` adds Leiden at each of a row of resolutions, from which the scores will pick by label. The headline clusterings of all seeds
+    have a consensus, which has no seed.
+    """
+    headline = trained.headline(n_clusters)
+    names = list(dict.fromkeys([*(["own"] if trained.clusters_by_itself else []), headline, *clusterings]))
+    found = cluster_replicas(trained, names, n_clusters=n_clusters, n_neighbors=n_neighbors, sweep=oracle)
+    members = {seed: found[seed, headline] for seed in trained.seeds}
+    found[None, CONSENSUS] = consensus_of(list(members.values()), is_train=trained.is_train, n_clusters=n_clusters)
+    rows = [
+        *_shape_rows(trained, found, names, silhouette_max_obs),
+        *_health_rows(trained),
+        *agreement_rows(members, found[None, CONSENSUS], headline, trained.is_train),
+    ]
+    logger.info("%s, %s: %d seeds, clusterings %s", trained.dataset, trained.model, len(members), ", ".join(names))
+    criteria = scores_frame(rows, dataset=trained.dataset, model=trained.model, saw_labels=trained.saw_labels, headline=headline)
+    return clusters_frame(found, trained.cells, trained.is_train), criteria
+
+
+def cells_of(split: str, is_train: Mask) -> Mask:
+    """Return the cells of ``"train"`` or ``"test"``."""
+    return is_train if split == "train" else ~is_train
+
+
+def on_each_split(is_train: Mask, problem: Unavailable | None, measure: Callable[[Mask], float | Unavailable]) -> Iterator[tuple[str, float | Unavailable]]:
+    """Yield both splits with the measure of their cells; in its place the problem, where there is one, or that there is no cell."""
+    for split in SPLITS:
+        cells = cells_of(split, is_train)
+        gap = problem or (None if cells.any() else Unavailable(Outcome.NOT_APPLICABLE, "no cell in this split"))
+        yield split, gap or measure(cells)
+
+
+def count_rows(seed: int | None, name: str, clusters: np.ndarray | Unavailable, is_train: Mask) -> Iterator[Row]:
+    """Yield how many clusters hold a cell of each split."""
+    problem = clusters if isinstance(clusters, Unavailable) else None
+    for split, count in on_each_split(is_train, problem, lambda cells: float(len(np.unique(clusters[cells])))):
+        yield Row(seed, split, name, "n_clusters_found", count)
+
+
+def _shape_rows(trained: TrainedVariant, found: Found, names: Sequence[str], max_obs: int) -> Iterator[Row]:
+    """Yield how many clusters there are and how far they lie apart in their own embedding."""
+    yield from count_rows(None, CONSENSUS, found[None, CONSENSUS], trained.is_train)
+    for seed, problem in trained.problems.items():
+        codes = None if problem else trained.codes(seed)
+        for name in names:
+            clusters = found[seed, name]
+            yield from count_rows(seed, name, clusters, trained.is_train)
+            yield from _width_rows(seed, name, codes, clusters, trained.is_train, max_obs)
+
+
+def _width_rows(seed: int, name: str, codes: np.ndarray | None, clusters: np.ndarray | Unavailable, is_train: Mask, max_obs: int) -> Iterator[Row]:
+    def width(cells: Mask) -> float | Unavailable:
+        if len(np.unique(clusters[cells])) < 2:
+            return Unavailable(Outcome.NOT_APPLICABLE, "all cells are in one cluster")
+        return silhouette(codes[cells], clusters[cells], max_obs=max_obs)
+
+    problem = clusters if isinstance(clusters, Unavailable) else None
+    for split, value in on_each_split(is_train, problem, width):
+        yield Row(seed, split, name, "silhouette_of_clusters", value)
+
+
+def _health_rows(trained: TrainedVariant) -> Iterator[Row]:
+    """Yield how the components of a variant that clusters by itself are used."""
+    for seed, problem in trained.problems.items() if trained.clusters_by_itself else ():
+        probs = None if problem else trained.cluster_probs(seed)
+        for name, measure in HEALTH.items():
+            for split, value in on_each_split(trained.is_train, problem, lambda cells, measure=measure, probs=probs: measure(probs[cells])):
+                yield Row(seed, split, "own", name, value)
+
+
+def agreement_rows(members: dict[int, np.ndarray | Unavailable], shared: np.ndarray | Unavailable, headline: str, is_train: Mask) -> Iterator[Row]:
+    """Yield how well the headline clusters of each seed agree (ARI) with those of the others, on average, and with their consensus."""
+    for seed, clusters in members.items():
+        missing = clusters if isinstance(clusters, Unavailable) else None
+        others = [each for other, each in members.items() if other != seed and not isinstance(each, Unavailable)]
+        alone = None if others else Unavailable(Outcome.NOT_APPLICABLE, "no other seed to agree with")
+        for split, mean in on_each_split(is_train, missing or alone, lambda cells, mine=clusters, others=others: mean_agreement(mine, others, cells)):
+            yield Row(seed, split, headline, "agreement_of_seeds", mean)
+        problem = missing or (shared if isinstance(shared, Unavailable) else None)
+        for split, mean in on_each_split(is_train, problem, lambda cells, mine=clusters: mean_agreement(mine, [shared], cells)):
+            yield Row(seed, split, headline, "agreement_with_consensus", mean)
+
+
+def mean_agreement(clusters: np.ndarray, others: Sequence[np.ndarray], cells: Mask) -> float:
+    """Return the mean ARI of a clustering with others, over some cells."""
+    return float(np.mean([adjusted_rand_index(contingency_table(clusters[cells], other[cells])) for other in others]))

@@ -1,0 +1,43 @@
+"""Tidy scores: one row a (data set, model, seed, split, clustering, metric), a value or the typed reason why there is none."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from latentbench.evaluation.unavailable import Unavailable
+from latentbench.outcomes import Outcome
+
+SCORE_COLUMNS = ["dataset", "model", "seed", "split", "clustering", "metric", "value", "status", "reason", "saw_labels", "headline"]
+IDENTITY = SCORE_COLUMNS[:6]
+SPLITS = ("train", "test")
+NO_CLUSTERING = "none"
+COLUMN_TYPES = {"seed": "Int64", "value": "float64", "saw_labels": bool, "headline": bool}
+
+
+class Row(NamedTuple):
+    """One score; ``seed`` is None for a clustering of all seeds together, ``clustering`` is ``NO_CLUSTERING`` for what needs none."""
+
+    seed: int | None
+    split: str
+    clustering: str
+    metric: str
+    value: float | Unavailable
+
+
+def scores_frame(rows: Iterable[Row], *, dataset: str, model: str, saw_labels: bool, headline: str) -> pd.DataFrame:
+    """Return the rows of one variant as a frame of ``SCORE_COLUMNS``, in the order of ``IDENTITY``; ``headline`` names its headline clustering."""
+    rows = list(rows)
+    gaps = [row.value if isinstance(row.value, Unavailable) else None for row in rows]
+    frame = pd.DataFrame({name: [getattr(row, name) for row in rows] for name in ("seed", "split", "clustering", "metric")})
+    frame = frame.assign(
+        value=[np.nan if gap else row.value for row, gap in zip(rows, gaps, strict=True)],
+        status=[str(gap.outcome) if gap else str(Outcome.OK) for gap in gaps],
+        reason=[gap.reason if gap else "" for gap in gaps],
+        dataset=dataset,
+        model=model,
+        saw_labels=saw_labels,
+        headline=frame["clustering"] == headline,
+    )
+    return frame[SCORE_COLUMNS].astype(COLUMN_TYPES).sort_values(IDENTITY, kind="stable", ignore_index=True)
