@@ -6,27 +6,29 @@ from latentbench.artefacts import write_text
 from latentbench.logs import log_to
 from latentbench.prediction.tables import read_predictions
 from latentbench.reporting.page import read_dataset, read_predicted, render_page
-from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
+from latentbench.reporting.page_inputs import figures_by_name, read_logs, read_prepared, read_versions
 from latentbench.reporting.tables import STUDY_TABLES, read_tables
 
 
-def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cost_figure, plate_paths, predicted_paths, page_path, *, config) -> None:
-    """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``predicted_paths``: table and figure, or neither."""
+def main(table_paths, dataset_paths, inputs, page_path, *, config) -> None:
+    """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``inputs``: the other files by name, ``predicted`` the
+    table and the figure of the predictions, or neither."""
     datasets = [
         read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
         for dataset, (prepared, maps, figures) in dataset_paths.items()
     ]
-    answer = pd.read_csv(answer_path, sep="\t")
-    predictions = read_predicted(read_predictions(predicted_paths[0]), predicted_paths[1]) if predicted_paths else None
+    predicted = inputs["predicted"]
     page = render_page(
         read_tables(table_paths),
-        answer,
+        pd.read_csv(inputs["answer"], sep="\t"),
         datasets=datasets,
-        cost_figure=cost_figure,
-        plates=figures_by_name(plate_paths),
-        theory=pd.read_csv(theory_path, sep="\t"),
-        predictions=predictions,
-        versions=read_versions(status_paths),
+        cost_figure=inputs["cost"],
+        plates=figures_by_name(inputs["plates"]),
+        theory=pd.read_csv(inputs["theory"], sep="\t"),
+        evidence=pd.read_csv(inputs["criteria"], sep="\t"),
+        logs=read_logs(inputs["statuses"]),
+        predictions=read_predicted(read_predictions(predicted[0]), predicted[1]) if predicted else None,
+        versions=read_versions(inputs["statuses"]),
         config=config,
         title=config["report"]["title"],
     )
@@ -35,19 +37,12 @@ def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cos
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    tables = {name: snakemake.input[name] for name in STUDY_TABLES}
     names = snakemake.params.datasets
     figures = [[path for path in snakemake.input.dataset_figures if f"/figures/{name}/" in path] for name in names]
-    of_datasets = dict(zip(names, zip(snakemake.input.prepared, snakemake.input.maps, figures, strict=True), strict=True))
     main(
-        tables,
-        snakemake.input.answer,
-        snakemake.input.theory,
-        snakemake.input.statuses,
-        of_datasets,
-        snakemake.input.cost,
-        snakemake.input.plates,
-        [*snakemake.input.predicted],
+        {name: snakemake.input[name] for name in STUDY_TABLES},
+        dict(zip(names, zip(snakemake.input.prepared, snakemake.input.maps, figures, strict=True), strict=True)),
+        snakemake.input,
         snakemake.output.page,
         config=snakemake.params.config,
     )

@@ -1,6 +1,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from math import isfinite
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,12 @@ VOID = {"meta", "br", "link", "img", "input", "hr"}
 SCHEMA = Path(__file__).parents[2] / "config" / "schemas" / "report.schema.json"
 
 THEORY = as_table([("bounds", [equal("(3.4)", "the bound & the divergence", 1.0, 1.0), unequal("(3.4), as drafted", "another sign", 1.0, -2.5)])])
+
+EVIDENCE = pd.DataFrame(
+    [("seed", "agreement_of_models", 3, 21, 0.02, 0.01, 0.03, 0.4, True), ("model", "silhouette_of_clusters", 3, 3, -0.1, -0.2, 0.05, -0.5, False)],
+    columns=["level", "criterion", "n_datasets", "n_choices", "gain", "low", "high", "share", "in_force"],
+)
+LOGS = {("digits", "gmvae"): "12:00:01 INFO epoch 11\n12:00:02 WARNING <kl_z> is not finite"}
 
 
 class Structure(HTMLParser):
@@ -55,7 +62,15 @@ def make_page(study_folder, svg):
             maps = pd.read_parquet(study_folder / f"maps/{dataset}.parquet")
             datasets.append(read_dataset(dataset, prepared, dict.fromkeys(FIGURE_TITLES, svg), maps))
         config = {"datasets": tables.datasets, "preprocessing": {"split": {"test_fraction": 0.2}}}
-        given = {"cost_figure": svg, "plates": {"vae": svg}, "theory": THEORY, "versions": {"torch": "2.13.0"}, "config": config}
+        given = {
+            "cost_figure": svg,
+            "plates": {"vae": svg},
+            "theory": THEORY,
+            "evidence": EVIDENCE,
+            "logs": LOGS,
+            "versions": {"torch": "2.13.0"},
+            "config": config,
+        }
         return render_page(tables, answer, datasets=datasets, **given, predictions=predictions, title="A study")
 
     return make
@@ -139,7 +154,7 @@ def test_the_same_study_gives_the_same_page(make_page, tables, answer, page):
 def test_sorting_values_are_numbers_or_empty(page):
     values = [attrs["data-value"] for tag, attrs in Structure(page).attributes if tag == "td" and "number" in attrs.get("class", "") and "data-value" in attrs]
     assert values
-    assert all(value == "" or float(value) >= -1 for value in values)
+    assert all(value == "" or isfinite(float(value)) for value in values)
 
 
 def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted(make_page, page, tables, answer, svg):
@@ -163,3 +178,26 @@ def test_figures_are_found_by_name():
 
 def test_the_schema_asks_for_a_title_and_options_of_maps():
     assert set(json.loads(SCHEMA.read_text())["properties"]) == {"title", "maps"}
+
+
+def test_the_first_line_is_what_was_chosen_without_labels_and_what_that_was_worth(page, tables):
+    made = tables.choices[tables.choices["in_force"].astype(bool) & (tables.choices["level"] == "model")]
+    first = page[page.index('id="answer-title"') :]
+    first = first[first.index("<p>") : first.index("</p>")]
+    assert "by the best agreement with the other models" in first
+    for row in made.itertuples():
+        assert f"{row.picked} for {row.dataset}" in first
+    assert f"mean ARI of {made['ari'].mean():.3f}" in first
+
+
+def test_every_criterion_shows_its_gain_and_the_rule_in_force_is_marked(page):
+    section = page[page.index('id="choices"') : page.index('id="failures"')]
+    assert "best agreement with the other models" in section
+    assert "0.020" in section
+    assert "−0.100" in section
+    assert section.count("<td>yes</td>") == 1
+
+
+def test_a_failed_training_shows_the_last_lines_of_its_log(page):
+    section = page[page.index('id="failures"') : page.index('id="cost"')]
+    assert "&lt;kl_z&gt; is not finite" in section

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from latentbench.reporting.figures import scores_figure
+from latentbench.reporting.health_figures import calibration_figure, latents_figure
 from latentbench.reporting.map_figures import confusion_figure, maps_figure, usage_figure
 from latentbench.reporting.maps import UNMAPPED_KINDS
 from latentbench.reporting.style import model_colours, model_order
@@ -51,4 +52,12 @@ def _usage(material: Material) -> Figure:
     return usage_figure(material.found, {model: colour for model, colour in model_colours(kinds).items() if kinds[model] not in UNMAPPED_KINDS})
 
 
-DATASET_FIGURES: dict[str, Callable[[Material], Figure]] = {"scores": _scores, "maps": _maps, "losses": _losses, "usage": _usage, "confusion": _confusion}
+DATASET_FIGURES: dict[str, Callable[[Material], Figure]] = {
+    "scores": _scores,
+    "maps": _maps,
+    "losses": _losses,
+    "usage": _usage,
+    "confusion": _confusion,
+    "calibration": lambda material: calibration_figure(material.tables),
+    "latents": lambda material: latents_figure(material.tables),
+}

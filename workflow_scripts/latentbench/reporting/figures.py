@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from latentbench.reporting.style import INK, MUTED, model_colours, model_order
-from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, headline
+from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, headline, trained_models
 
 WIDTH = 7.0
 """Inches: the text block of an A4 page."""
@@ -82,8 +82,8 @@ def scores_figure(tables: StudyTables, datasets: Sequence[str]) -> Figure:
 
 def cost_figure(tables: StudyTables, datasets: Sequence[str]) -> Figure:
     """Draw seconds and peak memory of every replica: a row of panels for every data set."""
-    colours = model_colours(tables.kinds)
-    shown = {dataset: _models_on(tables, dataset, colours) for dataset in datasets}
+    colours, trained = model_colours(tables.kinds), trained_models(tables)
+    shown = {dataset: {model: colour for model, colour in _models_on(tables, dataset, colours).items() if model in trained} for dataset in datasets}
     figure, axes = plt.subplots(
         *(len(datasets), 2),
         figsize=(WIDTH, sum(0.6 + 0.17 * len(models) for models in shown.values()) + 0.1),

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from latentbench.reporting.answer import answer_view
+from latentbench.reporting.choice_views import chosen_sentence, evidence_rows
 from latentbench.reporting.methods import described_models, methods_text
 from latentbench.reporting.page_views import cost_rows, dataset_row, failure_rows, score_rows, theory_rows
 from latentbench.reporting.prediction_figures import METRIC_NAMES, prediction_gaps, prediction_rows
@@ -18,8 +19,8 @@ from latentbench.reporting.tables import StudyTables
 
 HERE = Path(__file__).parent
 SECTIONS = (
-    *(("answer", "Answer"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("predictions", "Predictions"), ("failures", "Failures")),
-    *(("cost", "Time and memory"), ("data", "Data"), ("theory", "Theory"), ("methods", "Methods"), ("files", "Files")),
+    *(("answer", "Answer"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("choices", "Choices"), ("predictions", "Predictions")),
+    *(("failures", "Failures"), ("cost", "Time and memory"), ("data", "Data"), ("theory", "Theory"), ("methods", "Methods"), ("files", "Files")),
 )
 FIGURE_TITLES = {
     "scores": "Scores on {}: ARI, NMI and ACC of every model, a dot for every seed",
@@ -27,6 +28,8 @@ FIGURE_TITLES = {
     "losses": "Loss terms over epochs on {}, for every model and seed",
     "usage": "Shares of the cells in each cluster on {}, for every model and seed",
     "confusion": "Confusion matrix of labels and clusters on {}",
+    "calibration": "Accuracy against confidence of the cluster probabilities on {}, for every model that gives them",
+    "latents": "Divergence of each latent dimension from its prior on {}, for every model that has one",
 }
 LAYOUTS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "the first two principal components"}
 
@@ -39,7 +42,9 @@ def render_page(
     cost_figure: str | Path,
     plates: Mapping[str, str | Path],
     theory: pd.DataFrame,
+    evidence: pd.DataFrame,
     versions: Mapping[str, str],
+    logs: Mapping[tuple[str, str], str],
     config: Mapping[str, Any],
     predictions: Mapping[str, Any] | None = None,
     title: str = "latentbench",
@@ -47,8 +52,8 @@ def render_page(
     """Return the page.
 
     ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of its plate diagram; ``theory``: the table
-    of checks; ``versions``: package -> version; ``config``: the study's, as it ran; ``predictions``: what ``read_predicted`` returns, None where nothing is
-    predicted.
+    of checks; ``evidence``: the table of criteria; ``versions``: package -> version; ``logs``: (data set, model) -> the last lines of a training that
+    failed; ``config``: the study's, as it ran; ``predictions``: what ``read_predicted`` returns, None where nothing is predicted.
     """
     # Autoescape: names of cell types and data sets come from users' files.
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -60,9 +65,11 @@ def render_page(
         predictions=predictions,
         counts={"models": tables.scores["model"].nunique(), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
         answer=answer_view(answer, tables, [data["row"]["name"] for data in datasets]),
+        chosen=chosen_sentence(tables.choices),
+        evidence=evidence_rows(evidence),
         datasets=[{**data, "scores": score_rows(tables.of_dataset(data["row"]["name"]))} for data in datasets],
         layout=" and ".join(sorted({data["layout"] for data in datasets})),
-        failures=failure_rows(tables),
+        failures=failure_rows(tables, logs),
         cost=cost_rows(tables),
         cost_figure=inline_svg(cost_figure, prefix="cost", title="Training time and peak memory of every replica, by data set and model"),
         plates=[

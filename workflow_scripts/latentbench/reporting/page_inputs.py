@@ -28,6 +28,12 @@ def read_versions(status_paths: Iterable[str | Path]) -> dict[str, str]:
     return {name: " and ".join(sorted(versions)) for name, versions in found.items()}
 
 
+def read_logs(status_paths: Iterable[str | Path]) -> dict[tuple[str, str], str]:
+    """Return, by data set and model, the last lines of the log of every training of which a replica did not end ok."""
+    statuses = [json.loads(Path(path).read_text(encoding="utf-8")) for path in status_paths]
+    return {(status["dataset"], status["model"]): "\n".join(status["log"]) for status in statuses if status.get("log")}
+
+
 def figures_by_name(paths: Iterable[str | Path]) -> dict[str, Path]:
     """Return figure files by their name without suffix."""
     return {Path(path).stem: Path(path) for path in paths}

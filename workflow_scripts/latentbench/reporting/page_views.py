@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from latentbench.applicability import CONTROL_KINDS
+from latentbench.applicability import CONSENSUS, CONTROL_KINDS
+from latentbench.evaluation.scores import ORACLE
 from latentbench.reporting.style import model_colours, model_order
-from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, best_model, failures, headline
+from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, best_model, failures, headline, trained_models
 
 Row = dict[str, Any]
 
@@ -28,6 +29,8 @@ def score_rows(tables: StudyTables) -> list[Row]:
                 "colour": colours[model],
                 "clustering": ari["clustering"],
                 "metrics": [estimate(of_model.loc[metric]) if metric in of_model.index else estimate(None) for metric in HEADLINE_METRICS],
+                "consensus": _mean_ari(tables, model, CONSENSUS),
+                "oracle": _mean_ari(tables, model, ORACLE),
                 "n_clusters": number(of_model["mean"].get("n_clusters_found"), 1),
                 "seeds": f"{int(ari['n_ok'])} of {int(ari['n_ok'] + ari['n_failed'])}",
                 "saw_labels": bool(ari["saw_labels"]),
@@ -38,9 +41,17 @@ def score_rows(tables: StudyTables) -> list[Row]:
     return rows
 
 
+def _mean_ari(tables: StudyTables, model: str, clustering: str) -> dict[str, str]:
+    """Return the mean ARI on test cells of a clustering that is no headline."""
+    rows = tables.summary
+    rows = rows[(rows["model"] == model) & (rows["clustering"] == clustering) & (rows["split"] == "test") & (rows["metric"] == "ari")]
+    return number(None if rows.empty else rows["mean"].iloc[0], 3)
+
+
 def cost_rows(tables: StudyTables) -> list[Row]:
     """Return a row for every data set and model: median seconds of a replica, highest peak memory, epochs."""
-    grouped = tables.status[tables.status["model"].isin(tables.kinds) & tables.status["seed"].notna()].groupby(["dataset", "model"])
+    trained = trained_models(tables)
+    grouped = tables.status[tables.status["model"].isin(trained) & tables.status["seed"].notna()].groupby(["dataset", "model"])
     cost = grouped.agg(seconds=("seconds", "median"), memory=("peak_memory_mb", "max"), epochs=("epochs", "max"), n_seeds=("seed", "nunique"))
     place = {model: i for i, model in enumerate(model_order(tables.kinds))}
     colours = model_colours(tables.kinds)
@@ -57,10 +68,14 @@ def cost_rows(tables: StudyTables) -> list[Row]:
     ]
 
 
-def failure_rows(tables: StudyTables) -> list[Row]:
-    """Return a row for everything that has no number, with its reason."""
+def failure_rows(tables: StudyTables, logs: Mapping[tuple[str, str], str]) -> list[Row]:
+    """Return a row for everything that has no number, with its reason and, for a training, the last lines of its log."""
     return [
-        {"dataset": row.dataset, "model": row.model, "seeds": row.seeds, "what": row.what, "status": str(row.status).replace("_", " "), "reason": row.reason}
+        {
+            **{"dataset": row.dataset, "model": row.model, "seeds": row.seeds, "what": row.what},
+            **{"status": str(row.status).replace("_", " "), "reason": row.reason},
+            "log": logs.get((row.dataset, row.model), "") if row.what == "training" else "",
+        }
         for row in failures(tables).itertuples()
     ]
 

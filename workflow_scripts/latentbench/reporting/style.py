@@ -9,6 +9,7 @@ from matplotlib import style
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from latentbench.applicability import CONSENSUS
 from latentbench.artefacts import atomic_path
 
 STYLE_SHEET = Path(__file__).with_name("latentbench.mplstyle")
@@ -23,6 +24,7 @@ MODEL_COLOURS: dict[str, str] = {
     "vae_nb": "#a66a1e",
     "gmvae": "#009e73",
     "gmvae_dirichlet": "#cc79a7",
+    CONSENSUS: "#7346c8",
 }
 """The built-in variants, in the order in which every figure and table shows them (Okabe and Ito 2008, doi:10.1038/nmeth.1618)."""
 

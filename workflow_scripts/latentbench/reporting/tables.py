@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from latentbench.applicability import CONTROL_KINDS
+from latentbench.applicability import CONSENSUS, CONTROL_KINDS
 from latentbench.outcomes import Outcome
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -110,6 +110,11 @@ def chosen_seed(tables: StudyTables, model: str) -> int:
         return int(made["picked"].iloc[0])
     ended_ok = tables.status[(tables.status["model"] == model) & (tables.status["status"] == Outcome.OK)]
     return int(ended_ok["seed"].min())
+
+
+def trained_models(tables: StudyTables) -> dict[str, str]:
+    """Return the kinds of the variants: all methods but the consensus, which is made of the others."""
+    return {model: kind for model, kind in tables.kinds.items() if kind != CONSENSUS}
 
 
 def failures(tables: StudyTables) -> pd.DataFrame:
