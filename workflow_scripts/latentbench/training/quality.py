@@ -21,6 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentbench.likelihoods import GaussianLikelihood
+from latentbench.logs import logger
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractBoundedModel, AbstractGaussianLatentModel, AbstractModel, Minibatch
 from latentbench.models.references import Reference
@@ -83,6 +84,7 @@ def network_quality(
         values = _likelihood_values(stack, data, seeds, cells) | _bound_values(stack, data, seeds, some, n_samples=importance_samples)
         return values | _latent_values([each[cells.numpy()] for each in codes], has_scale=isinstance(stack, AbstractBoundedModel))
 
+    logger.info("quality: bounds of %d draws, on at most %d cells of a split", importance_samples, max_obs)
     return _tidy(data, reports, measure)
 
 
