@@ -12,6 +12,7 @@ rule train:
         history="results/models/{dataset}/{model}/history.parquet",
         embedding="results/models/{dataset}/{model}/embedding.h5ad",
         status="results/models/{dataset}/{model}/status.json",
+        quality="results/models/{dataset}/{model}/quality.tsv",
     log:
         "results/logs/train/{dataset}/{model}.log",
     benchmark:
@@ -24,6 +25,7 @@ rule train:
     params:
         variant=model_variant,
         seeds=study.seeds,
+        held_out=config["evaluation"].get("held_out", {}),
     message:
         "train {wildcards.model} on {wildcards.dataset}"
     script:

@@ -16,10 +16,10 @@ from latentbench.training.devices import choose_device
 from latentbench.training.results import train_variant, write_results
 
 
-def main(prepared, weights, history, embedding, status, *, dataset, model, variant, seeds, n_gpus, n_workers, checkpoints, source, guide):
+def main(prepared, weights, history, embedding, status, quality, *, dataset, model, variant, seeds, held_out, n_gpus, n_workers, checkpoints, source, guide):
     device = choose_device(n_gpus)
-    given = {"seeds": seeds, "n_workers": n_workers, "device": device, "checkpoints": checkpoints, "source": source, "guide": guide}
-    trained, data = train_variant(prepared, **variant, **given)
+    given = {"seeds": seeds, "held_out": held_out, "n_workers": n_workers, "device": device}
+    trained, data = train_variant(prepared, **variant, **given, checkpoints=checkpoints, source=source, guide=guide)
     write_results(
         trained,
         data,
@@ -31,6 +31,7 @@ def main(prepared, weights, history, embedding, status, *, dataset, model, varia
         history=history,
         embedding=embedding,
         status=status,
+        quality=quality,
     )
     checkpoints.clear()
 
@@ -56,6 +57,7 @@ if __name__ == "__main__":
                 model=snakemake.wildcards.model,
                 variant=snakemake.params.variant,
                 seeds=snakemake.params.seeds,
+                held_out=snakemake.params.held_out,
                 n_gpus=snakemake.resources.get("gpu", 0),
                 n_workers=snakemake.threads,
                 checkpoints=checkpoint_folder(

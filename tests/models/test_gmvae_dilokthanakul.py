@@ -78,6 +78,21 @@ def test_what_is_evaluated_is_the_bound_itself_whatever_lambda(built):
     torch.testing.assert_close(terms_of(with_floor, minibatch), terms_of(without, minibatch))
 
 
+def test_a_weight_is_made_of_torchs_own_densities(built):
+    model, _, minibatch, _ = built("gmvae_dilokthanakul", "gaussian")
+    model.eval()
+    with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
+        log_w = model.log_weight(minibatch)
+    with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
+        qz, qw = model.posteriors(minibatch)
+        z, w = qz.rsample(), qw.rsample()
+        log_pz = torch.logsumexp(as_torch(model.pz(w)).log_prob(z[:, None]).sum(-1), 1) - math.log(4)
+        log_px = TorchNormal(model.decoder(z), 1.0).log_prob(minibatch.x).sum(-1)
+        log_pw = TorchNormal(0.0, 1.0).log_prob(w).sum(-1)
+        expected = log_px + log_pz + log_pw - as_torch(qz).log_prob(z).sum(-1) - as_torch(qw).log_prob(w).sum(-1)
+    torch.testing.assert_close(log_w, expected, rtol=1e-4, atol=1e-3)
+
+
 @pytest.mark.parametrize("spread", [0, 1, 20])
 def test_the_loss_is_at_most_the_sampled_bound_and_that_the_importance_weighted_one(spread, built):
     """With p(y | z, w) exact, y is summed out of p(x, z, w, y); the weights' mean apart from the divergence lowers the bound unless the components are one."""
@@ -87,13 +102,8 @@ def test_the_loss_is_at_most_the_sampled_bound_and_that_the_importance_weighted_
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "bound")):
         for parameter in model.components[-1].parameters():
             parameter *= spread
-        qz, qw = model.posteriors(minibatch)
         for _ in range(400):
-            z, w = qz.rsample(), qw.rsample()
-            log_pz = torch.logsumexp(as_torch(model.pz(w)).log_prob(z[:, None]).sum(-1), 1) - math.log(4)
-            log_px = TorchNormal(model.decoder(z), 1.0).log_prob(minibatch.x).sum(-1)
-            log_pw = TorchNormal(0.0, 1.0).log_prob(w).sum(-1)
-            log_w.append(log_px + log_pz + log_pw - as_torch(qz).log_prob(z).sum(-1) - as_torch(qw).log_prob(w).sum(-1))
+            log_w.append(model.log_weight(minibatch))
             elbo.append(-sum(model.loss_terms(minibatch).values()))
     elbo, log_w = torch.stack(elbo).mean((0, 2)), torch.stack(log_w)
     sampled_bound = log_w.mean((0, 2))

@@ -79,13 +79,23 @@ def test_the_bound_is_below_the_importance_weighted_estimate_of_log_px(model_wit
     log_w, losses = [], []
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "test")):
         for _ in range(200):
-            qz = model.qz(minibatch)
-            z = qz.rsample()
-            log_pz = torch.stack([as_torch(model, replica).log_prob(z[replica]) for replica in range(2)])
-            log_w.append(model.px(z, minibatch).log_prob(minibatch.x) + log_pz - qz.log_prob(z))
+            log_w.append(model.log_weight(minibatch))
             losses.append(sum(model.loss_terms(minibatch).values()))
     bound = torch.logsumexp(torch.stack(log_w), 0) - math.log(len(log_w))
     assert -torch.stack(losses).mean() < bound.mean()
+
+
+def test_a_weight_has_the_density_of_the_mixture_as_torch_has_it(model_with_components):
+    model, _, minibatch = model_with_components
+    with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
+        log_w = model.log_weight(minibatch)
+    with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
+        qz = model.qz(minibatch)
+        z = qz.rsample()
+        log_pz = torch.stack([as_torch(model, replica).log_prob(z[replica]) for replica in range(2)])
+        log_qz = TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)).log_prob(z).sum(-1)
+        expected = TorchNormal(model.decoder(z), 1.0).log_prob(minibatch.x).sum(-1) + log_pz - log_qz
+    torch.testing.assert_close(log_w, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_an_observed_class_leaves_only_its_own_component(built):

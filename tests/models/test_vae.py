@@ -21,15 +21,26 @@ def test_the_elbo_is_at_most_the_importance_weighted_bound(likelihood, built):
     log_w = []
     with torch.no_grad(), drawing_from(RandomStreams([0], "test")):
         for _ in range(256):
-            qz = model.posterior(minibatch)
-            z = qz.rsample()
-            log_w.append(model.px(z, minibatch).log_prob(minibatch.x) + Normal(torch.zeros_like(z), torch.zeros_like(z)).log_prob(z) - qz.log_prob(z))
+            log_w.append(model.log_weight(minibatch))
         elbo = torch.stack(log_w).mean()
         bound = (torch.logsumexp(torch.stack(log_w), 0) - math.log(len(log_w))).mean()
         exact_kl = -sum(term.mean() for term in model.loss_terms(minibatch).values())
     assert elbo < bound
     # the closed-form KL of the model and the sampled one agree
     assert abs(elbo - exact_kl) < 0.05 * abs(elbo)
+
+
+def test_a_weight_is_made_of_torchs_own_densities(built):
+    model, _, minibatch, _ = built("vae", "gaussian")
+    model.eval()
+    with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
+        log_w = model.log_weight(minibatch)
+    with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
+        qz = model.posterior(minibatch)
+        z = qz.rsample()
+        log_px = TorchNormal(model.decoder(z), 1.0).log_prob(minibatch.x).sum(-1)
+        expected = log_px + (TorchNormal(0.0, 1.0).log_prob(z) - TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)).log_prob(z)).sum(-1)
+    torch.testing.assert_close(log_w, expected)
 
 
 def test_the_kl_term_is_torchs_own_divergence_from_the_standard_normal(built):

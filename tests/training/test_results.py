@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from latentbench.training.quality import COLUMNS
 from latentbench.training.results import read_codes, train_variant, write_results
 
 OPTIONS = {"task": {}, "training": {"epochs": 2, "batch_size": 16}, "seeds": [3, 7], "n_workers": 1, "device": "cpu"}
@@ -27,13 +28,16 @@ def prepared(tmp_path):
 
 
 def results_of(prepared, folder, **variant):
-    paths = {name: folder / file for name, file in {"weights": "w.safetensors", "history": "h.parquet", "embedding": "e.h5ad", "status": "s.json"}.items()}
+    paths = {
+        name: folder / file
+        for name, file in {"weights": "w.safetensors", "history": "h.parquet", "embedding": "e.h5ad", "status": "s.json", "quality": "q.tsv"}.items()
+    }
     trained, data = train_variant(prepared, **{**OPTIONS, **variant})
     write_results(trained, data, dataset="mine", model="variant", kind=variant["kind"], device="cpu", **paths)
     return paths
 
 
-def test_a_network_writes_the_four_files_of_the_contract(prepared, tmp_path):
+def test_a_network_writes_the_five_files_of_the_contract(prepared, tmp_path):
     paths = results_of(prepared, tmp_path, kind="gmvae", likelihood="nb", hyperparameters={"n_clusters": 2, "n_latent": 3, "n_hidden": 8})
     embedding = ad.read_h5ad(paths["embedding"])
     assert embedding.obsm["X_seed3"].shape == (60, 3)
@@ -46,14 +50,19 @@ def test_a_network_writes_the_four_files_of_the_contract(prepared, tmp_path):
     assert set(pd.read_parquet(paths["history"]).replica) == {3, 7}
     status = json.loads(paths["status"].read_text())
     assert [replica["status"] for replica in status["replicas"]] == ["ok", "ok"]
+    quality = pd.read_csv(paths["quality"], sep="\t", keep_default_na=False)
+    assert list(quality) == list(COLUMNS)
+    assert set(quality.seed) == {3, 7}
+    assert quality[quality.measure == "elbo"].status.tolist() == ["ok"] * 4
     assert status["versions"]["torch"].startswith("2.13")
     assert not status["saw_labels"]
 
 
-def test_a_reference_writes_the_same_four_files(prepared, tmp_path):
+def test_a_reference_writes_the_same_five_files(prepared, tmp_path):
     paths = results_of(prepared, tmp_path, kind="true_labels", likelihood=None, hyperparameters={})
     assert json.loads(paths["status"].read_text())["saw_labels"]
     assert pd.read_parquet(paths["history"]).empty
+    assert set(pd.read_csv(paths["quality"], sep="\t").query("measure == 'elbo'").status) == {"not_applicable"}
     assert set(ad.read_h5ad(paths["embedding"]).obsm) == {"X_seed3", "X_seed7", "cluster_probs_seed3", "cluster_probs_seed7"}
 
 
@@ -67,6 +76,7 @@ def test_a_supervised_variant_says_that_it_saw_labels(prepared, tmp_path):
 def test_the_same_training_gives_the_same_weights_history_and_codes(prepared, tmp_path):
     variant = {"kind": "vae", "likelihood": "nb", "hyperparameters": {"dropout": 0.2}}
     first, second = (results_of(prepared, tmp_path / name, **variant) for name in ("a", "b"))
+    assert first["quality"].read_bytes() == second["quality"].read_bytes()
     assert first["weights"].read_bytes() == second["weights"].read_bytes()
     assert first["history"].read_bytes() == second["history"].read_bytes()
     np.testing.assert_array_equal(ad.read_h5ad(first["embedding"]).obsm["X_seed3"], ad.read_h5ad(second["embedding"]).obsm["X_seed3"])
@@ -85,6 +95,9 @@ def test_an_embedding_with_a_missing_value_is_a_failed_replica_with_the_cell_nam
     replicas = json.loads(paths["status"].read_text())["replicas"]
     assert [(replica["status"], replica["reason"]) for replica in replicas] == [("failed", "the embedding holds a non-finite value (first: cell cell3)")] * 2
     assert not ad.read_h5ad(paths["embedding"]).obsm
+    quality = pd.read_csv(paths["quality"], sep="\t")
+    assert set(quality.status) == {"failed"}
+    assert quality.value.isna().all()
 
 
 def test_a_guided_variant_looks_at_the_codes_of_the_same_seed(prepared, tmp_path):

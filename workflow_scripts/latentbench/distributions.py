@@ -63,9 +63,29 @@ class Normal:
 
 def kl_divergence(q: Normal, p: Normal) -> Float[Tensor, "*any"]:
     """Return KL(q || p) of diagonal Gaussians, summed over the last axis; shapes broadcast."""
+    return 0.5 * _twice_kl_of_each_dimension(q, p).sum(-1)
+
+
+def kl_of_each_dimension(q: Normal, p: Normal) -> Float[Tensor, "*any dims"]:
+    """Return KL(q || p) of every dimension by itself; shapes broadcast."""
+    return 0.5 * _twice_kl_of_each_dimension(q, p)
+
+
+def _twice_kl_of_each_dimension(q: Normal, p: Normal) -> Float[Tensor, "*any dims"]:
     log_ratio = q.log_variance - p.log_variance
     scaled = (q.mean - p.mean).square() * torch.exp(-p.log_variance)
-    return 0.5 * (torch.exp(log_ratio) + scaled - 1 - log_ratio).sum(-1)
+    return torch.exp(log_ratio) + scaled - 1 - log_ratio
+
+
+def log_density(z: Float[Tensor, "*#any dims"], p: Normal) -> Float[Tensor, "*any"]:
+    """Return log p(z) of a latent; shapes broadcast. ``Normal.log_prob`` is for data."""
+    squares = (z - p.mean).square() * torch.exp(-p.log_variance)
+    return -0.5 * (squares + p.log_variance + math.log(2 * math.pi)).sum(-1)
+
+
+def log_standard_normal(z: Float[Tensor, "*any dims"]) -> Float[Tensor, "*any"]:
+    """Return log N(z; 0, I)."""
+    return -0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """How a training, a clustering or a score can end: every cell of every table carries one of these."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -13,3 +14,15 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"
     DEGENERATE = "degenerate"
     NOT_APPLICABLE = "not_applicable"
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """Why there is no value, in the place of the value; ``outcome`` is never ``OK``."""
+
+    outcome: Outcome
+    reason: str
+
+    def __post_init__(self) -> None:
+        assert self.outcome != Outcome.OK
+        assert self.reason

@@ -1,17 +1,5 @@
-"""A clustering or a score that could not be had: a typed outcome with its reason, in the place of the value."""
+"""``Unavailable`` where the evaluation looks for it; it lives in outcomes.py, since a training has values that cannot be had as well."""
 
-from dataclasses import dataclass
+from latentbench.outcomes import Unavailable
 
-from latentbench.outcomes import Outcome
-
-
-@dataclass(frozen=True)
-class Unavailable:
-    """Why there is no value; ``outcome`` is never ``OK``."""
-
-    outcome: Outcome
-    reason: str
-
-    def __post_init__(self) -> None:
-        assert self.outcome != Outcome.OK
-        assert self.reason
+__all__ = ["Unavailable"]

@@ -51,3 +51,7 @@ class Autoencoder(AbstractModel):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return z = e(x)."""
         return self.encoder(minibatch.inputs)
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at e(x)."""
+        return self.px(self.embed(minibatch), minibatch).mean

@@ -20,3 +20,9 @@ def log_density_by_component(z: Float[Tensor, "replicas obs latent"], components
     """
     deviations = (z[:, None] - components.mean).square() * torch.exp(-components.log_variance)
     return -0.5 * (deviations + components.log_variance + math.log(2 * math.pi)).sum(-1).transpose(1, 2)
+
+
+def log_density_of_mixture(z: Float[Tensor, "replicas obs latent"], components: Normal) -> Float[Tensor, "replicas obs"]:
+    """Return log 1/K sum_k N(z; mean_k, variance_k) of K components that weigh the same."""
+    each = log_density_by_component(z, components)
+    return torch.logsumexp(each, dim=-1) - math.log(each.shape[-1])

@@ -17,13 +17,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, kl_divergence
+from latentbench.distributions import Distribution, Normal, kl_divergence, kl_of_each_dimension, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
-from latentbench.models.interface import AbstractConditionalModel, Minibatch
+from latentbench.models.interface import AbstractConditionalModel, AbstractGaussianLatentModel, Minibatch
 
 
-class ConditionalVAE(AbstractConditionalModel):
+class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
     """CVAE with any likelihood; ``prior`` is ``"learned"`` (1) or ``"fixed"`` (2)."""
 
     generative = "p(z|c) p(x|z,c)"
@@ -69,9 +69,26 @@ class ConditionalVAE(AbstractConditionalModel):
         kl_z = kl_divergence(qz, self.pz(minibatch.covariates)) if self.prior else qz.kl_from_standard()
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": kl_z}
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z (, c)) + log p(z | c) or p(z) - log q(z | x, c) at a sample of z."""
+        qz = self.qz(minibatch)
+        z = qz.rsample()
+        log_px = self.px(z, minibatch.covariates, minibatch.library_size).log_prob(minibatch.x)
+        log_pz = log_density(z, self.pz(minibatch.covariates)) if self.prior else log_standard_normal(z)
+        return log_px + log_pz - log_density(z, qz)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return KL(q(z_j | x, c) || p(z_j | c) or p(z_j)) of every j."""
+        qz = self.qz(minibatch)
+        return kl_of_each_dimension(qz, self.pz(minibatch.covariates)) if self.prior else qz.kl_of_each_dimension_from_standard()
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the mean of q(z | x, c)."""
         return self.qz(minibatch).mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at the code's mean under the cell's own covariates."""
+        return self.px(self.embed(minibatch), minibatch.covariates, minibatch.library_size).mean
 
     def predict(self, minibatch: Minibatch, covariates: Covariates) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at the code's mean under other covariates."""

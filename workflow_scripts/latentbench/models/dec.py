@@ -61,6 +61,10 @@ class DeepEmbeddedClustering(AbstractClusteringModel):
         """Return z = e(x)."""
         return self.encoder(minibatch.inputs)
 
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at e(x)."""
+        return self.px(self.embed(minibatch), minibatch).mean
+
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return Q."""
         return self.clusters.probs(self.embed(minibatch))

@@ -19,4 +19,4 @@ def gmm_pca(data: TrainingData, *, seed: int, n_clusters: int, n_latent: int = 2
     codes = data.pca[:, :n_latent]
     mixture = fit_mixture(codes[data.train.cpu().numpy()], n_clusters, seed=seed_of(seed, "mixture"), n_init=n_init, covariance=covariance)
     weights = {"weights": mixture.weights_[None], "means": mixture.means_[None], "covariances": mixture.covariances_[None]}
-    return Reference(codes, mixture.predict_proba(codes.astype(np.float64)).astype(np.float32), weights=weights)
+    return Reference(codes, mixture.predict_proba(codes.astype(np.float64)).astype(np.float32), weights=weights, of_components=True)

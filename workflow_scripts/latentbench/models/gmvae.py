@@ -21,13 +21,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latentbench.distributions import Distribution, Normal, kl_divergence
+from latentbench.distributions import Distribution, Normal, kl_divergence, kl_of_each_dimension, log_density
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, Linear
-from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
+from latentbench.models.interface import AbstractClusteringModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch
 
 
-class GaussianMixtureVAE(AbstractClusteringModel):
+class GaussianMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
     """GMVAE with enumerated components and any likelihood."""
 
     generative = "p(y) p(z|y) p(x|z)"
@@ -55,6 +55,11 @@ class GaussianMixtureVAE(AbstractClusteringModel):
         joint = torch.relu(self.qz_from_x(features)[:, None] + self.qz_from_y)
         return qy, Normal(*self.qz_head(joint).chunk(2, dim=-1))
 
+    @property
+    def pz(self) -> Normal:
+        """p(z | y) for every y: (replicas, clusters, 1, latent)."""
+        return Normal(self.component_mean, self.component_log_variance)
+
     def px(self, z: Float[Tensor, "replicas clusters obs latent"], minibatch: Minibatch) -> Distribution:
         """Return p(x | z) for the z of every component."""
         return self.likelihood(self.decoder(z), minibatch.library_size[:, None])
@@ -62,19 +67,34 @@ class GaussianMixtureVAE(AbstractClusteringModel):
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
         """Return the terms of equation (3)."""
         qy, qz = self.posteriors(minibatch)
-        pz = Normal(self.component_mean, self.component_log_variance)
         reconstruction = -self.px(qz.rsample(), minibatch).log_prob(minibatch.x.unsqueeze(1))
         return {
             "reconstruction": qy.expectation(reconstruction),
-            "kl_z": qy.expectation(kl_divergence(qz, pz)),
+            "kl_z": qy.expectation(kl_divergence(qz, self.pz)),
             "kl_y": qy.negative_entropy + math.log(qy.logits.shape[-1]),
             "classification": qy.classification,
         }
+
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log sum_y p(y) p(x | z_y) p(z_y | y) / q(z_y | x, y) at a sample z_y of every y."""
+        qy, qz = self.posteriors(minibatch)
+        z = qz.rsample()
+        log_px = self.px(z, minibatch).log_prob(minibatch.x.unsqueeze(1))
+        return torch.logsumexp(log_px + log_density(z, self.pz) - log_density(z, qz), dim=1) - math.log(qy.logits.shape[-1])
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return sum_y q(y | x) KL(q(z_j | x, y) || p(z_j | y)) of every j."""
+        qy, qz = self.posteriors(minibatch)
+        return qy.expectation(kl_of_each_dimension(qz, self.pz))
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return E[z] = sum_y q(y | x) m(x, y)."""
         qy, qz = self.posteriors(minibatch)
         return qy.expectation(qz.mean)
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at E[z]."""
+        return self.px(self.embed(minibatch)[:, None], minibatch).mean.squeeze(1)
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | x)."""

@@ -20,15 +20,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, kl_divergence
+from latentbench.distributions import Distribution, Normal, kl_divergence, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
+from latentbench.models.components import log_density_of_mixture
 from latentbench.models.dirichlet import dirichlet_terms
-from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, ClassPosterior, Minibatch
-from latentbench.models.two_latents import clipped_normal, components_of, kl_from_components, posteriors_of_z_and_w
+from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch
+from latentbench.models.two_latents import (
+    clipped_normal,
+    components_of,
+    kl_from_components,
+    kl_of_each_dimension_from_components,
+    posteriors_of_z_and_w,
+)
 
 
-class ConditionalMixtureVAE(AbstractClusteringModel, AbstractConditionalModel):
+class ConditionalMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel, AbstractConditionalModel):
     """Conditional Dirichlet mixture VAE; ``w_prior`` is ``"standard"`` or ``"learned"``, ``dirichlet`` as in ``gmvae_dirichlet``."""
 
     generative = "p(w|c) p(d|alpha) p(y|d) p(z|w,y,c) p(x|z,c)"
@@ -75,9 +82,13 @@ class ConditionalMixtureVAE(AbstractClusteringModel, AbstractConditionalModel):
         """Return p(x | z, c)."""
         return self.likelihood(self.decoder(z, covariates), library_size)
 
+    def pw(self, covariates: Covariates) -> Normal:
+        """Return the learned p(w | c)."""
+        return clipped_normal(*self.prior(covariates).chunk(2, dim=-1))
+
     def kl_w(self, qw: Normal, covariates: Covariates) -> Float[Tensor, "replicas obs"]:
         """Return KL(q(w | x, c) || p(w | c))."""
-        return kl_divergence(qw, clipped_normal(*self.prior(covariates).chunk(2, dim=-1))) if self.prior else qw.kl_from_standard()
+        return kl_divergence(qw, self.pw(covariates)) if self.prior else qw.kl_from_standard()
 
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
         """Return the terms of equation (3)."""
@@ -93,9 +104,29 @@ class ConditionalMixtureVAE(AbstractClusteringModel, AbstractConditionalModel):
             "classification": qy.classification,
         }
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z, c) + log 1/K sum_y p(z | w, y, c) + log p(w | c) - log q(z | x, c) - log q(w | x, c) at a sample of z and of w."""
+        c = minibatch.covariates
+        qz, qw = self.posteriors(minibatch)
+        z, w = qz.rsample(), qw.rsample()
+        log_pw = log_density(w, self.pw(c)) if self.prior else log_standard_normal(w)
+        log_p = self.px(z, c, minibatch.library_size).log_prob(minibatch.x) + log_density_of_mixture(z, self.pz(w, c)) + log_pw
+        return log_p - log_density(z, qz) - log_density(w, qw)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return sum_y q(y | z, c) KL(q(z_j | x, c) || p(z_j | w, y, c)) of every j, from one sample of z and of w."""
+        c = minibatch.covariates
+        qz, qw = self.posteriors(minibatch)
+        z, w = qz.rsample(), qw.rsample()
+        return kl_of_each_dimension_from_components(ClassPosterior(self.qy(z, c), minibatch.y), qz, self.pz(w, c))
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the mean of q(z | x, c)."""
         return self.posteriors(minibatch)[0].mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at the mean of q(z | x, c)."""
+        return self.px(self.embed(minibatch), minibatch.covariates, minibatch.library_size).mean
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | z, c) at the mean of q(z | x, c)."""

@@ -20,16 +20,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal
+from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
-from latentbench.models.components import log_density_by_component
+from latentbench.models.components import log_density_by_component, log_density_of_mixture
 from latentbench.models.free_bits import at_least_on_average
-from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
-from latentbench.models.two_latents import components_of, kl_from_components, posteriors_of_z_and_w
+from latentbench.models.interface import AbstractClusteringModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch
+from latentbench.models.two_latents import components_of, kl_from_components, kl_of_each_dimension_from_components, posteriors_of_z_and_w
 
 
-class BayesMixtureVAE(AbstractClusteringModel):
+class BayesMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
     """Mixture VAE whose cluster probabilities are Bayes' rule on its components, with any likelihood."""
 
     generative = "p(w) p(y) p(z|w,y) p(x|z)"
@@ -82,9 +82,27 @@ class BayesMixtureVAE(AbstractClusteringModel):
             "classification": py.classification,
         }
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z) + log sum_y p(y) p(z | w, y) + log p(w) - log q(z | x) - log q(w | x) at a sample of z and of w."""
+        qz, qw = self.posteriors(minibatch)
+        z, w = qz.rsample(), qw.rsample()
+        log_p = self.px(z, minibatch).log_prob(minibatch.x) + log_density_of_mixture(z, self.pz(w)) + log_standard_normal(w)
+        return log_p - log_density(z, qz) - log_density(w, qw)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return sum_y p(y | z, w) KL(q(z_j | x) || p(z_j | w, y)) of every j, from one sample of z and of w."""
+        qz, qw = self.posteriors(minibatch)
+        z = qz.rsample()
+        pz = self.pz(qw.rsample())
+        return kl_of_each_dimension_from_components(ClassPosterior(log_density_by_component(z, pz), minibatch.y), qz, pz)
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the mean of q(z | x)."""
         return self.posteriors(minibatch)[0].mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at the mean of q(z | x)."""
+        return self.px(self.embed(minibatch), minibatch).mean
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return p(y | z, w) at the means of q(z | x) and q(w | x)."""

@@ -22,15 +22,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal
+from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
+from latentbench.models.components import log_density_of_mixture
 from latentbench.models.dirichlet import dirichlet_terms
-from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
-from latentbench.models.two_latents import components_of, kl_from_components, posteriors_of_z_and_w
+from latentbench.models.interface import AbstractClusteringModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch
+from latentbench.models.two_latents import components_of, kl_from_components, kl_of_each_dimension_from_components, posteriors_of_z_and_w
 
 
-class DirichletMixtureVAE(AbstractClusteringModel):
+class DirichletMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
     """Dirichlet mixture VAE with any likelihood; ``dirichlet`` is ``"collapsed"`` (4) or ``"explicit"`` (3).
 
     ``qy`` says what y is inferred from: ``"z"``, or ``"zx"``, where the factor q(y | z) of ``inference`` is q(y | z, x).
@@ -94,9 +95,26 @@ class DirichletMixtureVAE(AbstractClusteringModel):
             "classification": qy.classification,
         }
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z) + log 1/K sum_y p(z | w, y) + log p(w) - log q(z | x) - log q(w | x) at a sample of z and of w; d is integrated out."""
+        qz, qw = self.posteriors(minibatch)
+        z, w = qz.rsample(), qw.rsample()
+        log_p = self.px(z, minibatch).log_prob(minibatch.x) + log_density_of_mixture(z, self.pz(w)) + log_standard_normal(w)
+        return log_p - log_density(z, qz) - log_density(w, qw)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return sum_y q(y | z) KL(q(z_j | x) || p(z_j | w, y)) of every j, from one sample of z and of w."""
+        qz, qw = self.posteriors(minibatch)
+        z, w = qz.rsample(), qw.rsample()
+        return kl_of_each_dimension_from_components(ClassPosterior(self.class_logits(z, minibatch), minibatch.y), qz, self.pz(w))
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the mean of q(z | x)."""
         return self.posteriors(minibatch)[0].mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at the mean of q(z | x)."""
+        return self.px(self.embed(minibatch), minibatch).mean
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | z) or q(y | z, x) at the mean of q(z | x)."""

@@ -73,8 +73,31 @@ class AbstractModel(nn.Module, ABC):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the code of every cell: the mean of its posterior."""
 
+    @abstractmethod
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return what is expected of x at the code of every cell."""
+
     def begin_phase(self, name: str, cells: TrainingCells) -> None:
         """Prepare for a phase of the training, named in the config (start a mixture from the training cells' codes, say), changing tensors in place."""
+
+
+class AbstractBoundedModel(AbstractModel):
+    """A model with a prior over its codes: in eval mode the sum of its loss terms bounds -log p(x | covariates) from above."""
+
+    @abstractmethod
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log w of every cell, w = p(x, latents | covariates) / q(latents | x) at one draw of its latents; classes are summed out, observed or not.
+
+        w is an unbiased estimate of p(x | covariates), so that log of a mean of k of them is on average a bound that rises with k (Burda 2016, theorem 1).
+        """
+
+
+class AbstractGaussianLatentModel(AbstractBoundedModel):
+    """A bounded model whose term ``kl_z`` is a divergence between diagonal Gaussians in closed form, and so a sum over the dimensions of z."""
+
+    @abstractmethod
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return what each dimension adds to ``kl_z``."""
 
 
 class AbstractClusteringModel(AbstractModel):

@@ -17,4 +17,5 @@ def kmeans_pca(data: TrainingData, *, seed: int, n_clusters: int, n_latent: int 
     """
     codes = data.pca[:, :n_latent]
     fitted = KMeans(n_clusters, n_init=n_init, random_state=seed_of(seed, "kmeans") % 2**32).fit(codes[data.train.cpu().numpy()])
-    return Reference(codes, onehot(fitted.predict(codes).astype("int64"), n_clusters), weights={"centres": fitted.cluster_centers_[None]})
+    probs = onehot(fitted.predict(codes).astype("int64"), n_clusters)
+    return Reference(codes, probs, weights={"centres": fitted.cluster_centers_[None]}, of_components=True)

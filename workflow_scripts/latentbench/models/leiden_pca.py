@@ -25,4 +25,4 @@ def leiden_pca(data: TrainingData, *, seed: int, n_latent: int = 20, n_neighbors
     labels = np.empty(data.n_obs, dtype=np.int64)
     labels[is_train] = leiden_at(graph.train, resolution, seed_of(seed, "leiden"))
     labels[~is_train] = graph.vote(labels[is_train])
-    return Reference(codes, onehot(labels))
+    return Reference(codes, onehot(labels), of_components=True)

@@ -45,3 +45,7 @@ class LinearAutoencoder(AbstractModel):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return z of equation (1)."""
         return self.encoder(minibatch.inputs)
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at z."""
+        return self.px(self.embed(minibatch), minibatch).mean

@@ -22,13 +22,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal
+from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, beside_its_class
-from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch
+from latentbench.models.interface import AbstractClusteringModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch
 
 
-class SemiSupervisedVAE(AbstractClusteringModel):
+class SemiSupervisedVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
     """M2 with any likelihood."""
 
     generative = "p(y) p(z) p(x|y,z)"
@@ -66,10 +66,27 @@ class SemiSupervisedVAE(AbstractClusteringModel):
             "classification": qy.classification,
         }
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log sum_y p(y) p(x | y, z_y) p(z_y) / q(z_y | x, y) at a sample z_y of every y."""
+        _, qz = self.posteriors(minibatch)
+        z = qz.rsample()
+        log_px = self.px(z, minibatch).log_prob(minibatch.x.unsqueeze(1))
+        return torch.logsumexp(log_px + log_standard_normal(z) - log_density(z, qz), dim=1) - math.log(self.n_clusters)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return sum_y q(y | x) KL(q(z_j | x, y) || p(z_j)) of every j."""
+        qy, qz = self.posteriors(minibatch)
+        return qy.expectation(qz.kl_of_each_dimension_from_standard())
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return E[z] = sum_y q(y | x) m(x, y): the style, from which the class is meant to be absent."""
         qy, qz = self.posteriors(minibatch)
         return qy.expectation(qz.mean)
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return sum_y q(y | x) E[x | y, m(x, y)]."""
+        qy, qz = self.posteriors(minibatch)
+        return qy.expectation(self.px(qz.mean, minibatch).mean)
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | x)."""

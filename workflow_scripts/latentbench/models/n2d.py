@@ -60,6 +60,10 @@ class NotTooDeepClustering(AbstractCodeClusteringModel):
         """Return z = e(x)."""
         return self.encoder(minibatch.inputs)
 
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at e(x)."""
+        return self.px(self.embed(minibatch), minibatch).mean
+
     def cluster_codes(
         self, codes: Float[np.ndarray, "obs latent"], *, train: Int[np.ndarray, " train"], seed: int
     ) -> tuple[Float[np.ndarray, "obs manifold"], Float[np.ndarray, "obs clusters"]]:

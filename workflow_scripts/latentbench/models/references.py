@@ -16,11 +16,15 @@ from latentbench.random_streams import seed_of
 
 @dataclass(frozen=True)
 class Reference:
-    """An embedding, the cluster probabilities of a reference that clusters by itself, and what was drawn or fitted."""
+    """An embedding, the cluster probabilities of a reference that clusters by itself, and what was drawn or fitted.
+
+    ``of_components`` says that the embedding holds the first principal components, from which cells can be read back by a linear map.
+    """
 
     embedding: Float[np.ndarray, "obs latent"]
     cluster_probs: Float[np.ndarray, "obs clusters"] | None = None
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    of_components: bool = False
 
 
 def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
@@ -29,7 +33,7 @@ def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
     Use: as the baseline that every model must beat; its k-means and Leiden clusterings are the usual ones.
     Cost: nothing: the components come with the prepared data.
     """
-    return Reference(data.pca[:, :n_latent])
+    return Reference(data.pca[:, :n_latent], of_components=True)
 
 
 def random_projection(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:

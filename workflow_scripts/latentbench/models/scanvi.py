@@ -23,13 +23,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal
+from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, beside_its_class, floored
-from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, ClassPosterior, Minibatch
+from latentbench.models.interface import AbstractBoundedModel, AbstractClusteringModel, AbstractConditionalModel, ClassPosterior, Minibatch
 
 
-class ScANVI(AbstractClusteringModel, AbstractConditionalModel):
+class ScANVI(AbstractBoundedModel, AbstractClusteringModel, AbstractConditionalModel):
     """scANVI with any likelihood; ``n_clusters`` is the number of classes."""
 
     generative = "p(y) p(u) p(z|u,y) p(x|z,s)"
@@ -90,9 +90,23 @@ class ScANVI(AbstractClusteringModel, AbstractConditionalModel):
             "classification": qy.classification,
         }
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z, s) - log q(z | x) + log sum_y p(y) p(z | u_y, y) p(u_y) / q(u_y | z, y) at a sample of z and u_y of every y."""
+        qz = self.posterior(minibatch)
+        z = qz.rsample()
+        qu = self.posterior_of_u(z)
+        u = qu.rsample()
+        log_px = self.px(z, minibatch.covariates, minibatch.library_size).log_prob(minibatch.x)
+        log_pz = torch.logsumexp(log_density(z[:, None], self.pz(u)) + log_standard_normal(u) - log_density(u, qu), dim=1) - math.log(self.n_clusters)
+        return log_px + log_pz - log_density(z, qz)
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""
         return self.posterior(minibatch).mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at m(x)."""
+        return self.predict(minibatch, minibatch.covariates)
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | z) at m(x)."""

@@ -17,13 +17,13 @@ Cost: two wide hidden layers on either side, several times the time of ``vae``.
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal
+from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
-from latentbench.models.interface import AbstractShiftModel, Minibatch
+from latentbench.models.interface import AbstractGaussianLatentModel, AbstractShiftModel, Minibatch
 
 
-class ScGen(AbstractShiftModel):
+class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
     """scGen's VAE with any likelihood; the paper's is ``gaussian``."""
 
     generative = "p(z) p(x|z)"
@@ -61,9 +61,23 @@ class ScGen(AbstractShiftModel):
         px = self.px(qz.rsample(), minibatch)
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": qz.kl_from_standard()}
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z) + log p(z) - log q(z | x) at a sample of z."""
+        qz = self.posterior(minibatch)
+        z = qz.rsample()
+        return self.px(z, minibatch).log_prob(minibatch.x) + log_standard_normal(z) - log_density(z, qz)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return KL(q(z_j | x) || p(z_j)) of every j."""
+        return self.posterior(minibatch).kl_of_each_dimension_from_standard()
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""
         return self.posterior(minibatch).mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at m(x)."""
+        return self.px(self.embed(minibatch), minibatch).mean
 
     def predict_shifted(self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]) -> Float[Tensor, "replicas obs vars"]:
         """Return equation (4)."""

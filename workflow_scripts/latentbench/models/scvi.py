@@ -19,13 +19,13 @@ Cost: that of ``vae``; the paper's training is 400 epochs.
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal
+from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, floored
-from latentbench.models.interface import AbstractConditionalModel, Minibatch
+from latentbench.models.interface import AbstractConditionalModel, AbstractGaussianLatentModel, Minibatch
 
 
-class ScVI(AbstractConditionalModel):
+class ScVI(AbstractGaussianLatentModel, AbstractConditionalModel):
     """scVI with any likelihood; with ``encode_covariates`` the encoder is told the covariates too."""
 
     generative = "p(z) p(x|z,s)"
@@ -65,9 +65,24 @@ class ScVI(AbstractConditionalModel):
         px = self.px(qz.rsample(), minibatch.covariates, minibatch.library_size)
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": qz.kl_from_standard()}
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z, s) + log p(z) - log q(z | x) at a sample of z."""
+        qz = self.posterior(minibatch)
+        z = qz.rsample()
+        px = self.px(z, minibatch.covariates, minibatch.library_size)
+        return px.log_prob(minibatch.x) + log_standard_normal(z) - log_density(z, qz)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return KL(q(z_j | x) || p(z_j)) of every j."""
+        return self.posterior(minibatch).kl_of_each_dimension_from_standard()
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""
         return self.posterior(minibatch).mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at m(x)."""
+        return self.predict(minibatch, minibatch.covariates)
 
     def predict(self, minibatch: Minibatch, covariates: Covariates) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x) under other covariates."""

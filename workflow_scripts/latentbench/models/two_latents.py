@@ -6,7 +6,7 @@ Means are soft-clipped to [-5, 5] and log variances to [-9, 1], so that neither 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Normal, kl_divergence
+from latentbench.distributions import Normal, kl_divergence, kl_of_each_dimension
 from latentbench.models.blocks import soft_clip
 from latentbench.models.interface import ClassPosterior
 
@@ -25,8 +25,17 @@ def components_of(outputs: Float[Tensor, "replicas obs outputs"], n_clusters: in
 
 def kl_from_components(qy: ClassPosterior, qz: Normal, pz: Normal) -> Float[Tensor, "replicas obs"]:
     """Return sum_y w_y KL(q(z | .) || p(z | w, y)), the divergences in closed form."""
-    each_component = Normal(qz.mean[:, None], qz.log_variance[:, None])
-    return qy.expectation(kl_divergence(each_component, pz))
+    return qy.expectation(kl_divergence(beside_components(qz), pz))
+
+
+def kl_of_each_dimension_from_components(qy: ClassPosterior, qz: Normal, pz: Normal) -> Float[Tensor, "replicas obs latent"]:
+    """Return what every dimension adds to ``kl_from_components``."""
+    return qy.expectation(kl_of_each_dimension(beside_components(qz), pz))
+
+
+def beside_components(qz: Normal) -> Normal:
+    """Return q(z | .) with an axis for the components."""
+    return Normal(qz.mean[:, None], qz.log_variance[:, None])
 
 
 def clipped_normal(mean: Float[Tensor, "*any latent"], log_variance: Float[Tensor, "*any latent"]) -> Normal:

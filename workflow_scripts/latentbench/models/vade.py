@@ -23,16 +23,16 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from latentbench.distributions import Distribution, Normal
+from latentbench.distributions import Distribution, Normal, log_density
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.components import log_density_by_component
-from latentbench.models.interface import AbstractClusteringModel, ClassPosterior, Minibatch, TrainingCells
-from latentbench.models.two_latents import kl_from_components
+from latentbench.models.interface import AbstractClusteringModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch, TrainingCells
+from latentbench.models.two_latents import kl_from_components, kl_of_each_dimension_from_components
 from latentbench.random_streams import seed_of
 
 
-class VariationalDeepEmbedding(AbstractClusteringModel):
+class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringModel):
     """VaDE with any likelihood; ``n_hidden`` are the widths of the encoder's hidden layers, the decoder's in reverse."""
 
     generative = "p(y) p(z|y) p(x|z)"
@@ -91,9 +91,25 @@ class VariationalDeepEmbedding(AbstractClusteringModel):
             "classification": gamma.classification,
         }
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z) + log sum_y p(y) p(z | y) - log q(z | x) at a sample of z."""
+        qz = self.qz(minibatch)
+        z = qz.rsample()
+        log_pz = torch.logsumexp(self.gamma(z, minibatch.y).logits, dim=-1)
+        return self.px(z, minibatch).log_prob(minibatch.x) + log_pz - log_density(z, qz)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return sum_y gamma_y KL(q(z_j | x) || p(z_j | y)) of every j, gamma from one sample of z."""
+        qz = self.qz(minibatch)
+        return kl_of_each_dimension_from_components(self.gamma(qz.rsample(), minibatch.y), qz, self.components)
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""
         return self.qz(minibatch).mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at m(x)."""
+        return self.px(self.embed(minibatch), minibatch).mean
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return gamma at m(x)."""

@@ -16,14 +16,14 @@ Cost: one pass of encoder and decoder a step.
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal
+from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.free_bits import at_least_on_average
-from latentbench.models.interface import AbstractModel, Minibatch
+from latentbench.models.interface import AbstractGaussianLatentModel, Minibatch
 
 
-class VariationalAutoencoder(AbstractModel):
+class VariationalAutoencoder(AbstractGaussianLatentModel):
     """VAE with a standard normal prior and any likelihood."""
 
     generative = "p(z) p(x|z)"
@@ -67,6 +67,20 @@ class VariationalAutoencoder(AbstractModel):
             return at_least_on_average(qz.kl_of_each_dimension_from_standard(), self.free_bits).sum(-1)
         return qz.kl_from_standard()
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z) + log p(z) - log q(z | x) at a sample of z."""
+        qz = self.posterior(minibatch)
+        z = qz.rsample()
+        return self.px(z, minibatch).log_prob(minibatch.x) + log_standard_normal(z) - log_density(z, qz)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return KL(q(z_j | x) || p(z_j)) of every j."""
+        return self.posterior(minibatch).kl_of_each_dimension_from_standard()
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""
         return self.posterior(minibatch).mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at m(x)."""
+        return self.px(self.embed(minibatch), minibatch).mean

@@ -24,11 +24,11 @@ from latentbench.distributions import Distribution, Normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import log_density_by_component
-from latentbench.models.interface import AbstractClusteringModel, Minibatch, TrainingCells
+from latentbench.models.interface import AbstractBoundedModel, AbstractClusteringModel, Minibatch, TrainingCells
 from latentbench.models.soft_clusters import kmeans_centres
 
 
-class VampPriorVAE(AbstractClusteringModel):
+class VampPriorVAE(AbstractBoundedModel, AbstractClusteringModel):
     """VAE with a VampPrior and any likelihood."""
 
     generative = "p(y) p(z|y,u) p(x|z)"
@@ -63,9 +63,17 @@ class VampPriorVAE(AbstractClusteringModel):
         log_pz = torch.logsumexp(self.log_q_of_pseudo_inputs(z), dim=-1) - math.log(self.pseudo_inputs.shape[1])
         return {"reconstruction": -self.px(z, minibatch).log_prob(minibatch.x), "kl_z": log_qz - log_pz}
 
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z) + log p(z) - log q(z | x) at a sample of z, which equation (3) is made of already."""
+        return -sum(self.loss_terms(minibatch).values())
+
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""
         return self.qz(minibatch).mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at m(x)."""
+        return self.px(self.embed(minibatch), minibatch).mean
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return the responsibilities (4) at m(x)."""

@@ -1,6 +1,6 @@
-"""Passes over cells outside the gradient steps: the mean of every loss term, and which cells early stopping holds back."""
+"""Passes over cells outside the gradient steps: means over cells, of the loss terms above all, and which cells early stopping holds back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -8,23 +8,39 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentbench.models.data import TrainingData
-from latentbench.models.interface import AbstractModel
+from latentbench.models.interface import AbstractModel, Minibatch
 from latentbench.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.training.phases import EarlyStopping
 
 
-@torch.no_grad()
 def evaluate_terms(
     model: AbstractModel, data: TrainingData, seeds: Sequence[int], cells: Int[Tensor, "replicas cells"], *, chunk: int = 1024
 ) -> dict[str, Float[Tensor, " replicas"]]:
-    """Return the per-cell mean of every loss term over ``cells``, in eval mode, no class observed, the noise the same at every call."""
+    """Return the per-cell mean of every loss term over ``cells``; of a model that bounds log p(x), minus their sum is the ELBO."""
+    return mean_over_cells(model.loss_terms, model, data, seeds, cells, chunk=chunk)
+
+
+@torch.no_grad()
+def mean_over_cells(
+    compute: Callable[[Minibatch], dict[str, Float[Tensor, "replicas obs ..."]]],
+    model: AbstractModel,
+    data: TrainingData,
+    seeds: Sequence[int],
+    cells: Int[Tensor, "replicas cells"],
+    *,
+    chunk: int = 1024,
+    sampled: bool = True,
+) -> dict[str, Float[Tensor, "replicas ..."]]:
+    """Return the means over ``cells`` of what is computed of each, in eval mode, no class observed, the noise the same at every call.
+
+    ``sampled`` False takes the values of the cells as they are where the likelihood binarises.
+    """
     model.eval()
     totals: dict[str, Tensor] = {}
     with drawing_from(RandomStreams(seeds, "evaluation", data.device)):
         for part in cells.split(chunk, dim=1):
-            terms = model.loss_terms(data.minibatch(part, model.likelihood))
-            for name, term in terms.items():
-                totals[name] = totals.get(name, 0) + term.sum(-1) / cells.shape[1]
+            for name, values in compute(data.minibatch(part, model.likelihood, sampled=sampled)).items():
+                totals[name] = totals.get(name, 0) + values.sum(1) / cells.shape[1]
     return totals
 
 

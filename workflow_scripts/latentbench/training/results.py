@@ -1,4 +1,4 @@
-"""Train one variant on one data set and write its four files: weights, history, embedding, status."""
+"""Train one variant on one data set and write its five files: weights, history, embedding, status, quality."""
 
 import importlib.metadata
 import time
@@ -24,6 +24,7 @@ from latentbench.outcomes import Outcome
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.fit import fit
+from latentbench.training.quality import network_quality, reference_quality
 from latentbench.training.record import Fitted, ReplicaReport, empty_history
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import observed_classes
@@ -41,6 +42,7 @@ class Trained:
     cluster_probs: list[Float[np.ndarray, "obs clusters"] | None]
     weights: dict[str, np.ndarray]
     history: pd.DataFrame
+    quality: pd.DataFrame
     saw_labels: bool
     clusters: bool
 
@@ -57,14 +59,15 @@ def train_variant(
     n_workers: int,
     device: str,
     covariates: Sequence[str] = (),
+    held_out: Mapping[str, int] | None = None,
     checkpoints: CheckpointFolder | None = None,
     source: str | Path | None = None,
     guide: str | Path | None = None,
 ) -> tuple[Trained, TrainingData]:
     """Train all seeds of a variant on a prepared data set, whatever its kind; a network resumes from its checkpoints, if there are any.
 
-    ``source`` is the prepared data set that task mode ``transfer`` trains on first, ``guide`` the embedding.h5ad in which task mode ``guided`` looks for
-    groups, each seed in its own codes.
+    ``held_out`` are the options of ``network_quality``. ``source`` is the prepared data set that task mode ``transfer`` trains on first, ``guide`` the
+    embedding.h5ad in which task mode ``guided`` looks for groups, each seed in its own codes.
     """
     layer = LIKELIHOODS[likelihood].layer if likelihood is not None else "X"
     data = read_training_data(prepared, layer=layer, covariates=covariates)
@@ -85,10 +88,10 @@ def train_variant(
         other = read_source(source, prepared, layer=layer, covariates=covariates, levels=data.levels)
         transfer = {key: value for key, value in task.items() if key != "mode"}
         fitted = fit_transferred(model, data, other, seeds=seeds, n_clusters=n_clusters, checkpoints=checkpoints, options=options, **transfer)
-        return _embed_all(fitted, data, saw_labels=True), data
+        return _finished(fitted, data, saw_labels=True, held_out=held_out or {}), data
     observed = observed_classes(data, seeds=seeds, n_clusters=n_clusters, guide_codes=read_codes(guide, seeds) if guide else None, **task)
     fitted = fit(model, data, seeds=seeds, observed=observed, checkpoints=checkpoints, **options)
-    return _embed_all(fitted, data, saw_labels=observed.true_labels), data
+    return _finished(fitted, data, saw_labels=observed.true_labels, held_out=held_out or {}), data
 
 
 def read_codes(path: str | Path, seeds: Sequence[int]) -> list[Float[np.ndarray, "obs latent"]]:
@@ -119,12 +122,13 @@ def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hype
         [result.cluster_probs if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)],
         weights,
         empty_history(),
+        reference_quality(results, data, reports),
         saw_labels="labels" in MODELS[kind].needs,
         clusters=results[0].cluster_probs is not None,
     )
 
 
-def _embed_all(fitted: Fitted, data: TrainingData, *, saw_labels: bool) -> Trained:
+def _finished(fitted: Fitted, data: TrainingData, *, saw_labels: bool, held_out: Mapping[str, int]) -> Trained:
     embeddings, cluster_probs = embed_cells(fitted.model, data)
     if isinstance(fitted.model, AbstractCodeClusteringModel):
         train = data.train.numpy()
@@ -134,12 +138,14 @@ def _embed_all(fitted: Fitted, data: TrainingData, *, saw_labels: bool) -> Train
         ]
         embeddings, cluster_probs = zip(*final, strict=True)
     ok = [report.status is Outcome.OK for report in fitted.reports]
+    embeddings = [codes if is_ok else None for codes, is_ok in zip(embeddings, ok, strict=True)]
     return Trained(
         fitted.reports,
-        [codes if is_ok else None for codes, is_ok in zip(embeddings, ok, strict=True)],
+        embeddings,
         [probs if is_ok else None for probs, is_ok in zip(cluster_probs, ok, strict=True)],
         {name: tensor.numpy() for name, tensor in fitted.model.state_dict().items()},
         fitted.history,
+        network_quality(fitted.model, data, fitted.reports, embeddings, **held_out),
         saw_labels,
         isinstance(fitted.model, AbstractClusteringModel | AbstractCodeClusteringModel),
     )
@@ -171,11 +177,13 @@ def write_results(
     history: str | Path,
     embedding: str | Path,
     status: str | Path,
+    quality: str | Path,
 ) -> None:
-    """Write the four files of a training, as docs/architecture.md says."""
+    """Write the five files of a training, as docs/architecture.md says."""
     with atomic_path(weights) as temporary:
         temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in trained.weights.items()}))
     write_table(trained.history, history)
+    write_table(trained.quality, quality)
     about = {"dataset": dataset, "model": model, "kind": kind, "saw_labels": trained.saw_labels}
     write_h5ad(_embedding_file(trained, data, {**about, "clusters": trained.clusters}), embedding)
     versions = {package: importlib.metadata.version(package) for package in VERSIONED}
