@@ -59,3 +59,11 @@ def test_with_a_learned_prior_a_code_keeps_its_place_in_standard_deviations(buil
         place = (model.embed(minibatch) - model.pz(minibatch.covariates).mean) / torch.exp(0.5 * model.pz(minibatch.covariates).log_variance)
         z = model.pz(there).mean + torch.exp(0.5 * model.pz(there).log_variance) * place
         torch.testing.assert_close(model.predict(minibatch, there), model.decoder(z), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("prior", ["learned", "fixed"])
+def test_the_reconstruction_is_the_prediction_under_the_cells_own_covariates(prior, built):
+    model, _, minibatch, _ = built("cvae", "gaussian", prior=prior)
+    model.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(model.reconstruct(minibatch), model.predict(minibatch, minibatch.covariates))

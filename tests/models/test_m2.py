@@ -69,3 +69,15 @@ def test_beside_every_value_stands_the_code_of_its_component():
     joined = beside_its_class(values)
     assert torch.equal(joined[..., :4], values)
     assert torch.equal(joined[..., 4:].argmax(-1), torch.arange(3)[:, None].expand(2, 3, 5))
+
+
+def test_the_reconstruction_is_the_mean_over_classes_of_each_classes_own(built):
+    model, data, minibatch, _ = built("m2", "gaussian")
+    model.eval()
+    with torch.no_grad():
+        qy, qz = model.posteriors(minibatch)
+        expected = torch.zeros(2, data.n_obs, data.n_vars)
+        for k in range(4):
+            onehot = torch.nn.functional.one_hot(torch.full((2, data.n_obs), k), 4).float()
+            expected += qy.weights[..., k, None] * model.decoder(torch.cat([qz.mean[:, k], onehot], -1))
+        torch.testing.assert_close(model.reconstruct(minibatch), expected)

@@ -189,7 +189,8 @@ def test_principal_components_lead_back_to_what_they_keep_and_other_references_d
     pca = PCA(4, svd_solver="full").fit(x[train])
     data = replace(data, pca=pca.transform(x).astype(np.float32))
     result = MODELS["pca"].load()(data, seed=0, n_latent=4)
-    frame = reference_quality([result, result], data, reports(0, 1))
+    assert result.of_components
+    frame = reference_quality(data, reports(0, 1), [result.embedding] * 2, of_components=True)
     for split, cells in (("train", train), ("test", test)):
         expected = np.square(x[cells] - pca.inverse_transform(pca.transform(x[cells]))).mean()
         assert value(frame, "reconstruction_error", split=split, seed=1) == pytest.approx(expected, rel=1e-3)
@@ -198,9 +199,10 @@ def test_principal_components_lead_back_to_what_they_keep_and_other_references_d
         if entry.is_network or kind == "embedding":
             continue
         options = {"n_clusters": 3} if "n_clusters" in entry.needs else {}
-        other = reference_quality([entry.load()(data, seed=0, **options)], data, reports(0))
+        other = entry.load()(data, seed=0, **options)
+        frame = reference_quality(data, reports(0), [other.embedding], of_components=other.of_components)
         has_map = kind in ("pca", "leiden_pca", "kmeans_pca", "gmm_pca")
-        assert set(other[other.measure == "reconstruction_error"].status) == {"ok" if has_map else "not_applicable"}, kind
+        assert set(frame[frame.measure == "reconstruction_error"].status) == {"ok" if has_map else "not_applicable"}, kind
 
 
 def test_the_schema_of_the_options_is_the_signature():

@@ -40,6 +40,9 @@ def test_every_seed_has_a_status_and_the_annotated_data_every_embedding(finished
     results = finished.folder / "results"
     status = json.loads((results / "models/blobs/quick_vae/status.json").read_text())
     assert [(replica["seed"], replica["status"]) for replica in status["replicas"]] == [(0, "ok"), (1, "ok")]
+    quality = pd.read_csv(results / "models/blobs/quick_vae/quality.tsv", sep="\t")
+    assert set(quality[quality.measure == "iw_bound"].status) == {"ok"}
+    assert (quality[quality.measure == "iw_bound_n_obs"].value == 200).all()
     annotated = ad.read_h5ad(results / "data/blobs/annotated.h5ad")
     assert {"X_pca", "X_quick_vae", "X_quick_gmvae"} <= set(annotated.obsm)
     assert "quick_gmvae_cluster" in annotated.obs

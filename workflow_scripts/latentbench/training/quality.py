@@ -24,7 +24,6 @@ from latentbench.likelihoods import GaussianLikelihood
 from latentbench.logs import logger
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractBoundedModel, AbstractGaussianLatentModel, AbstractModel, Minibatch
-from latentbench.models.references import Reference
 from latentbench.outcomes import Outcome, Unavailable
 from latentbench.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.training.passes import evaluate_terms, mean_over_cells
@@ -66,8 +65,8 @@ def network_quality(
     reports: Sequence[ReplicaReport],
     embeddings: Sequence[Codes | None],
     *,
-    importance_samples: int = 50,
-    max_obs: int = 500,
+    importance_samples: int = 25,
+    max_obs: int = 200,
 ) -> pd.DataFrame:
     """Return what is measured of a trained network's replicas on the training and the test cells, a tidy frame with ``COLUMNS``.
 
@@ -88,17 +87,17 @@ def network_quality(
     return _tidy(data, reports, measure)
 
 
-def reference_quality(results: Sequence[Reference], data: TrainingData, reports: Sequence[ReplicaReport]) -> pd.DataFrame:
-    """Return the same frame for a reference, a result a replica: it has no density, and leads back to x only from principal components."""
-    ok = [result for result, report in zip(results, reports, strict=True) if report.status is Outcome.OK]
-    decoded = LinearDecoder(ok[0].embedding, data) if ok and ok[0].of_components else None
+def reference_quality(data: TrainingData, reports: Sequence[ReplicaReport], embeddings: Sequence[Codes | None], *, of_components: bool = False) -> pd.DataFrame:
+    """Return the same frame for a reference: it has no density, and leads back to x only where its codes are principal components (``of_components``)."""
+    codes = [each for each in embeddings if each is not None]
+    decoded = LinearDecoder(codes[0], data) if codes and of_components else None
 
     def measure(cells: Int[Tensor, " cells"]) -> Values:
         absent = ("elbo", "iw_bound", "iw_bound_se", "iw_bound_n_obs", "reconstruction", "loss_term", "kl_per_dimension")
         # Components are the same for every seed.
-        error = [decoded.error(cells)] * len(ok) if decoded else NO_DECODER
+        error = [decoded.error(cells)] * len(codes) if decoded else NO_DECODER
         values: Values = {(name, ""): NO_DENSITY for name in absent} | {("reconstruction_error", ""): error}
-        return values | _latent_values([each.embedding[cells.numpy()] for each in ok], has_scale=False)
+        return values | _latent_values([each[cells.numpy()] for each in codes], has_scale=False)
 
     return _tidy(data, reports, measure)
 

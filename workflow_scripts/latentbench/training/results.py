@@ -116,13 +116,14 @@ def _compute_reference(kind: str, data: TrainingData, seeds: Sequence[int], hype
         reason = "" if finite.all() else f"the embedding holds a non-finite value (first: cell {data.obs.index[int(np.argmin(finite))]})"
         reports.append(ReplicaReport(seed, outcome, reason, round(time.perf_counter() - started, 6), peak_memory_mb(torch.device("cpu")), 0))
     weights = {name: np.concatenate([result.weights[name] for result in results]) for name in results[0].weights}
+    embeddings = [result.embedding if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)]
     return Trained(
         reports,
-        [result.embedding if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)],
+        embeddings,
         [result.cluster_probs if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)],
         weights,
         empty_history(),
-        reference_quality(results, data, reports),
+        reference_quality(data, reports, embeddings, of_components=results[0].of_components),
         saw_labels="labels" in MODELS[kind].needs,
         clusters=results[0].cluster_probs is not None,
     )
