@@ -5,8 +5,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from latentbench.evaluation.calibration import class_of_clusters, reliability
-from latentbench.evaluation.unavailable import Unavailable
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 
 def test_clusters_are_matched_so_that_most_cells_agree_and_a_pair_without_a_cell_is_no_match():

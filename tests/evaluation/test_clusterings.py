@@ -8,9 +8,8 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from latentbench.evaluation.clusterings import CLUSTERINGS, Replica, headline_clustering, kmeans, leiden, own
-from latentbench.evaluation.unavailable import Unavailable
 from latentbench.neighbours import NeighbourGraph
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 N_GROUPS = 4
 FROM_EMBEDDING = ["kmeans", "leiden", "gaussian_mixture"]

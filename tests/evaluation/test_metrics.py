@@ -8,8 +8,7 @@ import pytest
 from sklearn import metrics as reference
 
 from latentbench.evaluation import metrics
-from latentbench.evaluation.unavailable import Unavailable
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 REFERENCE = {
     "ari": reference.adjusted_rand_score,

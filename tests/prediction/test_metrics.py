@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from latentbench.evaluation.unavailable import Unavailable
+from latentbench.outcomes import Unavailable
 from latentbench.prediction.metrics import METRICS, agreement, most_changed, squared_correlation
 
 

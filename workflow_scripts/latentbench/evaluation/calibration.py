@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from latentbench.evaluation.metrics import problem_with_labels
-from latentbench.evaluation.unavailable import Unavailable
+from latentbench.outcomes import Unavailable
 
 N_BINS = 10
 

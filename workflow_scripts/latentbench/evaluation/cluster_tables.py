@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from latentbench.evaluation.clusterings import Clusters
-from latentbench.evaluation.unavailable import Unavailable
+from latentbench.outcomes import Unavailable
 
 CELL, SPLIT = "cell", "split"
 

@@ -12,9 +12,8 @@ from jaxtyping import Bool, Float, Int
 from sklearn.cluster import KMeans
 
 from latentbench.evaluation.resolution import RESOLUTIONS, leiden_matching, leiden_stable
-from latentbench.evaluation.unavailable import Unavailable
 from latentbench.neighbours import NeighbourGraph, leiden_at
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import expected_mutual_information
 
-from latentbench.evaluation.unavailable import Unavailable
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 Table = Int[np.ndarray, "classes clusters"]
 

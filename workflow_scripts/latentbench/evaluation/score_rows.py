@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from latentbench.evaluation.unavailable import Unavailable
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 SCORE_COLUMNS = ["dataset", "model", "seed", "split", "clustering", "metric", "value", "status", "reason", "saw_labels", "headline"]
 IDENTITY = SCORE_COLUMNS[:6]

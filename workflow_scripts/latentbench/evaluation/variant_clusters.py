@@ -14,9 +14,8 @@ from jaxtyping import Bool, Float
 from latentbench.evaluation.cluster_tables import Found
 from latentbench.evaluation.clusterings import CLUSTERINGS, Clusters, Replica, headline_clustering, leiden_sweep
 from latentbench.evaluation.consensus import consensus
-from latentbench.evaluation.unavailable import Unavailable
 from latentbench.neighbours import NeighbourGraph
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 
 class TrainedVariant:

@@ -15,9 +15,8 @@ from latentbench.applicability import CONSENSUS
 from latentbench.evaluation.cluster_tables import CELL, Found, clusters_frame, clusters_of, training_cells
 from latentbench.evaluation.criteria import Mask, agreement_rows, count_rows, mean_agreement, on_each_split
 from latentbench.evaluation.score_rows import Row, scores_frame
-from latentbench.evaluation.unavailable import Unavailable
 from latentbench.evaluation.variant_clusters import consensus_of
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 _ABSENT = Unavailable(Outcome.NOT_APPLICABLE, "the variant has no such seed")
 

@@ -12,8 +12,7 @@ wrong scale, and a wrong sign.
 import numpy as np
 from jaxtyping import Float, Int
 
-from latentbench.evaluation.unavailable import Unavailable
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 METRICS = ("r2_mean", "r2_mean_top100", "r2_change", "r2_variance")
 

@@ -17,13 +17,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.evaluation.unavailable import Unavailable
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.logs import logger
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import AbstractConditionalModel, AbstractModel, AbstractShiftModel, Minibatch
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 from latentbench.prediction.metrics import METRICS, agreement
 from latentbench.prediction.protocol import HeldOut, Perturbation, balanced_shift
 from latentbench.prediction.tables import prediction_table, rows_of

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentbench.evaluation.unavailable import Unavailable
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 from latentbench.prediction.metrics import METRICS
 
 PREDICTION_COLUMNS = ["dataset", "model", "seed", "cell_type", "metric", "value", "status", "reason", "saw_labels"]
