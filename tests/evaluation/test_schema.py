@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from latentbench.evaluation.clusterings import CLUSTERINGS
+from latentbench.evaluation.rank_tables import rank_table
 from latentbench.evaluation.scores import score_variant
 from latentbench.evaluation.statistics import answer, summarise
 
@@ -18,7 +19,7 @@ def options(function, *, known=()):
     return {name: list(default) if isinstance(default, tuple) else default for name, default in found.items()}
 
 
-@pytest.mark.parametrize(("section", "function"), [("scoring", score_variant), ("statistics", summarise), ("statistics", answer)])
+@pytest.mark.parametrize(("section", "function"), [("scoring", score_variant), ("statistics", summarise), ("statistics", answer), ("statistics", rank_table)])
 def test_schema_keys_and_defaults_are_those_of_the_signature(section, function):
     described = {key: entry["default"] for key, entry in SCHEMA[section]["properties"].items()}
     assert described == options(function, known=("n_clusters",))

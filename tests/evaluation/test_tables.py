@@ -9,7 +9,8 @@ import pytest
 from collect import main
 from latentbench.evaluation.reading import read_scores
 
-NAMES = {"scores": ("tsv", "parquet"), "summary": ("tsv", "parquet"), "answer": ("tsv", "parquet"), "status": ("tsv", "parquet"), "history": ("parquet",)}
+BOTH = ("scores", "summary", "answer", "ranks", "tests", "status")
+NAMES = {**dict.fromkeys(BOTH, ("tsv", "parquet")), "history": ("parquet",)}
 NOT_APPLICABLE = [{"dataset": "digits", "model": "vae_nb", "reason": "likelihood 'nb' is a distribution of counts"}]
 KINDS = {"vae": "vae", "gmvae": "gmvae", "vae_nb": "vae", "true_labels": "true_labels"}
 
@@ -29,7 +30,7 @@ def collect(study_files, evaluate):
 
 def test_every_table_is_written_and_both_formats_agree(tmp_path, collect):
     folder = collect(tmp_path / "tables")
-    for name in ("summary", "answer", "status", "scores"):
+    for name in BOTH:
         tsv = read_scores(folder / "scores.tsv") if name == "scores" else pd.read_csv(folder / f"{name}.tsv", sep="\t", float_precision="round_trip")
         parquet = pd.read_parquet(folder / f"{name}.parquet")
         assert list(tsv.columns) == list(parquet.columns)
