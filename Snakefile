@@ -19,6 +19,7 @@ include: "rules/evaluate.smk"
 include: "rules/theory.smk"
 include: "rules/predict.smk"
 include: "rules/report.smk"
+include: "rules/manifest.smk"
 
 
 rule all:
@@ -26,3 +27,4 @@ rule all:
     input:
         "results/report/index.html",
         expand("results/data/{dataset}/annotated.h5ad", dataset=study.datasets),
+        "results/manifest.tsv",

@@ -61,7 +61,7 @@ def test_a_shift_beyond_noise_is_found_and_nothing_else(folders, capsys):
 
 def test_a_shift_within_noise_is_none(folders, capsys):
     assert main([folders(study(0)), folders(shifted(study(1), "vae", 0.005))]) == 0
-    assert "Nothing differs beyond seed noise." in capsys.readouterr().out
+    assert "Nothing that both have differs beyond seed noise." in capsys.readouterr().out
 
 
 def test_identical_files_are_said_to_be(folders, capsys):
@@ -139,7 +139,7 @@ def test_rows_and_seeds_that_only_one_study_has_are_named_and_are_no_noise(folde
     second = study(0, models={"pca": 0.0, "vae": 0.02}, datasets=("a",)).query("seed < 4")
     assert main([folders(first), folders(second)]) == 0
     told = capsys.readouterr().out
-    assert "pca on b (6 rows)" in told
+    assert "Only in A:\n  pca on b (6 rows)" in told
     assert "vae on a: 4 (6 rows)" in told
     assert counts(compare(first, second))["only_in_a"] == 12
     assert counts(compare(second, first))["only_in_b"] == 12
@@ -182,6 +182,8 @@ def test_bad_input_is_refused_with_a_sentence(folders, tmp_path, capsys):
         assert main([good, str(bad)]) == 2
         assert sentence in capsys.readouterr().err
     assert main([good, good, "--output", "table.xlsx"]) == 2
+    assert main([good, folders(study(0, datasets=("elsewhere",)))]) == 2
+    assert "no row in common" in capsys.readouterr().err
 
 
 def test_what_was_read_is_what_was_written(folders):

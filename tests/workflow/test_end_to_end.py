@@ -5,6 +5,8 @@ import anndata as ad
 import pandas as pd
 import pytest
 
+from latentbench.manifest import artefacts_in, check, read_manifest
+
 
 def before_tables(jobs: set[str]) -> set[str]:
     """The jobs of one data set or of one model on it, up to the scores."""
@@ -43,6 +45,14 @@ def test_every_seed_has_a_status_and_the_annotated_data_every_embedding(finished
     annotated = ad.read_h5ad(results / "data/blobs/annotated.h5ad")
     assert {"X_pca", "X_quick_vae", "X_quick_gmvae"} <= set(annotated.obsm)
     assert "quick_gmvae_cluster" in annotated.obs
+
+
+def test_every_artefact_is_in_the_manifest_and_as_it_was_written(finished):
+    results = finished.folder / "results"
+    manifest = read_manifest(results / "manifest.tsv")
+    assert set(manifest["path"]) == set(artefacts_in(results)), "a rule whose files are not listed in artefacts_of_study, or too many"
+    assert list(check(results, manifest)) == []
+    assert {path.rsplit(".", 1)[1] for path in manifest["path"]} >= {"h5ad", "parquet", "tsv", "json", "safetensors", "html", "svg"}
 
 
 def test_a_second_run_has_nothing_to_do(finished):

@@ -71,12 +71,12 @@ def summary(frame: pd.DataFrame) -> str:
     lines += _listed("Too few seeds for a test:", [_change(row) for row in frame[frame["verdict"] == Verdict.UNTESTED].itertuples()])
     for verdict in (Verdict.ONLY_IN_A, Verdict.ONLY_IN_B):
         groups = frame[frame["verdict"] == verdict].groupby(["dataset", "model"], sort=True).size()
-        lines += _listed(f"{WORDS[verdict].capitalize()}:", [f"{model} on {dataset} ({rows} rows)" for (dataset, model), rows in groups.items()])
+        lines += _listed(f"O{WORDS[verdict][1:]}:", [f"{model} on {dataset} ({rows} rows)" for (dataset, model), rows in groups.items()])
     for side in "ab":
         partly = frame[(frame[f"seeds_only_in_{side}"] != "") & ~frame["verdict"].isin([Verdict.ONLY_IN_A, Verdict.ONLY_IN_B])]
         groups = partly.groupby(["dataset", "model", f"seeds_only_in_{side}"], sort=True).size()
         lines += _listed(f"Seeds only in {side.upper()}:", [f"{model} on {dataset}: {seeds} ({rows} rows)" for (dataset, model, seeds), rows in groups.items()])
-    lines.append("Something differs beyond seed noise." if differs(frame) else "Nothing differs beyond seed noise.")
+    lines += ["", "Something differs beyond seed noise." if differs(frame) else "Nothing that both have differs beyond seed noise."]
     return "\n".join(lines) + "\n"
 
 
@@ -98,7 +98,7 @@ def _listed(title: str, entries: Sequence[str]) -> list[str]:
     if not entries:
         return []
     more = [f"  ... and {len(entries) - SHOWN} more; --output FILE.tsv writes them all"] if len(entries) > SHOWN else []
-    return ["", title, *(f"  {entry}" for entry in entries[:SHOWN]), *more, ""]
+    return ["", title, *(f"  {entry}" for entry in entries[:SHOWN]), *more]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,6 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(f"{paths[0]} and {paths[1]} are identical byte for byte.\n")
             return 0
         frame = compare(read_side(paths[0]), read_side(paths[1]))
+        if frame["verdict"].isin([Verdict.ONLY_IN_A, Verdict.ONLY_IN_B]).all():
+            raise ValueError(
+                f"{paths[0]} and {paths[1]} have no row in common, so nothing can be compared; give two studies with a data set and a model in common"
+            )
     except ValueError as mistake:
         sys.stderr.write(f"{mistake}\n")
         return 2
