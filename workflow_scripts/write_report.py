@@ -7,11 +7,19 @@ from latentbench.logs import log_to
 from latentbench.prediction.tables import read_predictions
 from latentbench.reporting.page import read_dataset, read_predicted, render_page
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
-from latentbench.reporting.tables import read_tables
+from latentbench.reporting.rank_views import read_certainty
+from latentbench.reporting.tables import read_table, read_tables
 
 
-def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cost_figure, plate_paths, predicted_paths, page_path, *, config) -> None:
-    """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``predicted_paths``: table and figure, or neither."""
+def main(
+    table_paths, answer_path, rank_paths, theory_path, status_paths, dataset_paths, cost_figure, plate_paths, predicted_paths, page_path, *, config
+) -> None:
+    """Write the page.
+
+    ``rank_paths``: the tables of ranks and of tests, and the figure; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures;
+    ``predicted_paths``: table and figure, or neither.
+    """
+    tables = read_tables(*table_paths)
     datasets = [
         read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
         for dataset, (prepared, maps, figures) in dataset_paths.items()
@@ -19,8 +27,9 @@ def main(table_paths, answer_path, theory_path, status_paths, dataset_paths, cos
     answer = pd.read_csv(answer_path, sep="\t")
     predictions = read_predicted(read_predictions(predicted_paths[0]), predicted_paths[1]) if predicted_paths else None
     page = render_page(
-        read_tables(*table_paths),
+        tables,
         answer,
+        certainty=read_certainty(read_table(rank_paths[0], "ranks"), read_table(rank_paths[1], "tests"), tables.kinds, rank_paths[2]),
         datasets=datasets,
         cost_figure=cost_figure,
         plates=figures_by_name(plate_paths),
@@ -42,6 +51,7 @@ if __name__ == "__main__":
     main(
         tables,
         snakemake.input.answer,
+        [snakemake.input.ranks, snakemake.input.tests, snakemake.input.ranks_figure],
         snakemake.input.theory,
         snakemake.input.statuses,
         of_datasets,

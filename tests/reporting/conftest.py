@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from latentbench.evaluation.rank_tables import rank_table, rank_tests
 from latentbench.evaluation.statistics import answer, summarise
 from latentbench.reporting.style import apply_style, save
-from latentbench.reporting.tables import StudyTables, read_tables
+from latentbench.reporting.tables import StudyTables, read_table, read_tables
 
 SEEDS = (0, 1, 2, 3, 4)
 DATASETS = {"blobs": 5, "digits": 10, "pbmc68k_reduced": 10}
@@ -180,7 +181,9 @@ def write_study(folder: Path) -> Path:
     random = np.random.default_rng(0)
     scores = make_scores(random)
     tables = {"scores": scores, "summary": summarise(scores, n_bootstrap=200), "status": make_status(random), "history": make_history(random)}
-    tables["answer"] = answer(scores, {model: KINDS.get(model, model) for model in QUALITY}, n_bootstrap=200)
+    kinds = {model: KINDS.get(model, model) for model in QUALITY}
+    tables["answer"] = answer(scores, kinds, n_bootstrap=200)
+    tables |= {"ranks": rank_table(scores, kinds, n_bootstrap=200), "tests": rank_tests(scores, kinds)}
     (folder / "tables").mkdir(parents=True)
     (folder / "maps").mkdir()
     for name, frame in tables.items():
@@ -208,6 +211,16 @@ def study_folder(tmp_path_factory) -> Path:
 def tables(study_folder) -> StudyTables:
     folder = study_folder / "tables"
     return read_tables(folder / "scores.tsv", folder / "summary.tsv", folder / "status.tsv", folder / "history.parquet")
+
+
+@pytest.fixture(scope="session")
+def ranks(study_folder) -> pd.DataFrame:
+    return read_table(study_folder / "tables/ranks.tsv", "ranks")
+
+
+@pytest.fixture(scope="session")
+def tests_of_ranks(study_folder) -> pd.DataFrame:
+    return read_table(study_folder / "tables/tests.tsv", "tests")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,15 @@ from latentbench.reporting.tables import StudyTables
 
 HERE = Path(__file__).parent
 SECTIONS = (
-    *(("answer", "Answer"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("predictions", "Predictions"), ("failures", "Failures")),
+    *(
+        ("answer", "Answer"),
+        ("certainty", "How sure"),
+        ("scores", "Scores"),
+        ("maps", "Maps"),
+        ("training", "Training"),
+        ("predictions", "Predictions"),
+        ("failures", "Failures"),
+    ),
     *(("cost", "Time and memory"), ("data", "Data"), ("theory", "Theory"), ("methods", "Methods"), ("files", "Files")),
 )
 FIGURE_TITLES = {
@@ -35,6 +43,7 @@ def render_page(
     tables: StudyTables,
     answer: pd.DataFrame,
     *,
+    certainty: Mapping[str, Any],
     datasets: Sequence[Mapping[str, Any]],
     cost_figure: str | Path,
     plates: Mapping[str, str | Path],
@@ -46,9 +55,9 @@ def render_page(
 ) -> str:
     """Return the page.
 
-    ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of its plate diagram; ``theory``: the table
-    of checks; ``versions``: package -> version; ``config``: the study's, as it ran; ``predictions``: what ``read_predicted`` returns, None where nothing is
-    predicted.
+    ``certainty``: what ``read_certainty`` returns; ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of
+    its plate diagram; ``theory``: the table of checks; ``versions``: package -> version; ``config``: the study's, as it ran; ``predictions``: what
+    ``read_predicted`` returns, None where nothing is predicted.
     """
     # Autoescape: names of cell types and data sets come from users' files.
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -60,6 +69,7 @@ def render_page(
         predictions=predictions,
         counts={"models": tables.scores["model"].nunique(), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
         answer=answer_view(answer, tables, [data["row"]["name"] for data in datasets]),
+        certainty=certainty,
         datasets=[{**data, "scores": score_rows(tables.of_dataset(data["row"]["name"]))} for data in datasets],
         layout=" and ".join(sorted({data["layout"] for data in datasets})),
         failures=failure_rows(tables),

@@ -13,9 +13,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "summary": ("dataset", "model", "clustering", "split", "metric", "n_ok", "n_failed", "mean", "sd", "low", "high", "saw_labels"),
     "status": ("dataset", "model", "kind", "saw_labels", "seed", "status", "reason", "seconds", "peak_memory_mb", "epochs"),
     "history": ("dataset", "model", "replica", "epoch", "term", "split", "value"),
+    "ranks": ("scope", "model", "mean_rank", "rank_low", "rank_high", "n_datasets", "cliques", "note"),
+    "tests": ("scope", "test", "statistic", "df", "df_residual", "p_value", "method", "n_datasets", "n_models", "critical_difference", "status", "reason"),
     "maps": ("cell", "model", "seed", "x", "y", "label", "cluster", "batch", "condition", "split", "layout"),
 }
-TEXTS = ("dataset", "model", "kind", "clustering", "split", "metric", "status", "reason", "label", "cluster", "batch", "condition", "cell", "term")
+TEXTS = (
+    *("dataset", "model", "kind", "clustering", "split", "metric", "status", "reason", "label", "cluster", "batch", "condition", "cell", "term"),
+    *("scope", "cliques", "note", "test", "method"),
+)
 HEADLINE_METRICS: dict[str, str] = {"ari": "ARI", "nmi": "NMI", "acc": "ACC"}
 
 
