@@ -37,11 +37,11 @@ validate: environment ## check config, sheets and schemas in seconds, and show w
 	@echo "The config and its sheets are valid."
 
 verify: environment ## whether every file of RESULTS (default: results) is as the study wrote it
-	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.verify $(RESULTS)
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.verify "$(RESULTS)"
 
 compare: environment ## which scores of two results folders differ beyond seed noise: make compare A=FOLDER B=FOLDER (ARGS="--output FILE.tsv")
 	@test -n "$(A)" -a -n "$(B)" || { echo "make compare A=FOLDER B=FOLDER: two results folders"; exit 2; }
-	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.compare $(A) $(B) $(ARGS)
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.compare "$(A)" "$(B)" $(ARGS)
 
 environment: $(VENV)/.installed
 
