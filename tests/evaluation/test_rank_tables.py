@@ -74,6 +74,9 @@ def test_without_enough_to_compare_the_tests_say_why_and_the_ranks_carry_no_lett
 def test_small_samples_are_said_to_be_small():
     note = rank_table(study(3), KINDS, n_bootstrap=200).query("scope == 'all'")["note"].iloc[0]
     assert "3 data sets: too few" in note
+    assert "under 5 data sets the interval of a rank is too narrow" in note
+    assert "too narrow" not in rank_table(study(5), KINDS, n_bootstrap=200)["note"].str.cat()
+    assert "under 5 seeds" in rank_table(study(1, n_seeds=3), KINDS, n_bootstrap=200)["note"].iloc[0]
     assert "5 seeds" in note
 
 

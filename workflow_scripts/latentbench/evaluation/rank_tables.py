@@ -16,6 +16,8 @@ from latentbench.outcomes import Outcome
 RANK_COLUMNS = ["scope", "model", "mean_rank", "rank_low", "rank_high", "n_datasets", "cliques", "note"]
 TEST_COLUMNS = ["scope", "test", "statistic", "df", "df_residual", "p_value", "method", "n_datasets", "n_models", "critical_difference", "status", "reason"]
 TESTS = ("friedman", "iman_davenport", "nemenyi")
+LEAST_DRAWN = 5
+"""Simulated intervals of ranks over 2, 3 and 5 data sets hold the expected rank in 75, 87 and 94 of 100 cases."""
 NOT_REJECTED = "Friedman’s test does not tell any models apart, so no pair is told apart"
 
 
@@ -82,11 +84,22 @@ def _ranks_in(scope: str, contest: Contest, n_bootstrap: int) -> list[dict[str, 
             "rank_high": high,
             "n_datasets": len(datasets),
             "cliques": of_model,
-            "note": note_on_size(n_seeds=min(len(by_dataset[dataset]) for dataset in datasets), n_datasets=len(datasets) if scope == ALL_DATASETS else None),
+            "note": _note(min(len(by_dataset[dataset]) for dataset in datasets), len(datasets) if scope == ALL_DATASETS else None),
         }
         for (model, by_dataset), rank, (low, high), of_model in zip(contestants.items(), mean_ranks, intervals, letters, strict=True)
     ]
     return sorted(rows, key=lambda row: (row["mean_rank"], row["model"]))
+
+
+def _note(n_seeds: int, n_datasets: int | None) -> str:
+    """Return what is to be said of a small sample, and where intervals of ranks hold less than they say."""
+    drawn_first = n_seeds if n_datasets in (None, 1) else n_datasets
+    narrow = (
+        f"under {LEAST_DRAWN} {'seeds' if n_datasets in (None, 1) else 'data sets'} the interval of a rank is too narrow"
+        if 1 < drawn_first < LEAST_DRAWN
+        else ""
+    )
+    return "; ".join(filter(None, [note_on_size(n_seeds=n_seeds, n_datasets=n_datasets), narrow]))
 
 
 def _letters(means: Float[np.ndarray, "datasets models"], mean_ranks: Float[np.ndarray, " models"]) -> list[str]:
