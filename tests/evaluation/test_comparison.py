@@ -77,7 +77,7 @@ def test_the_same_rows_in_another_order_are_identical_rows(folders, tmp_path):
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_under_the_null_a_comparison_finds_anything_no_more_often_than_one_time_in_twenty(paired):
-    n_studies, found, uncorrected = 200, 0, []
+    n_studies, found, uncorrected = 120, 0, []
     for seed in range(n_studies):
         second = study(10_000 + seed)
         second["seed"] += 0 if paired else 100
