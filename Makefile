@@ -6,13 +6,14 @@ CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+RESULTS ?= results
 BENCHMARK := PYTHONPATH=workflow_scripts $(BIN)/python benchmarks
 PEERS := --peers .bench-venv/bin/python
 # On a terminal: progress bars; in a file: plain lines.
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study test test-fast check validate reference bench bench-full lock clean clean-all help environment
+.PHONY: study test test-fast check validate verify compare reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
@@ -34,6 +35,13 @@ check: environment ## ruff, snakefmt, snakemake --lint, tests
 validate: environment ## check config, sheets and schemas in seconds, and show what would run; trains nothing
 	$(BIN)/snakemake --dry-run --quiet all $(ARGS)
 	@echo "The config and its sheets are valid."
+
+verify: environment ## whether every file of RESULTS (default: results) is as the study wrote it
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.verify "$(RESULTS)"
+
+compare: environment ## which scores of two results folders differ beyond seed noise: make compare A=FOLDER B=FOLDER (ARGS="--output FILE.tsv")
+	@test -n "$(A)" -a -n "$(B)" || { echo "make compare A=FOLDER B=FOLDER: two results folders"; exit 2; }
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.compare "$(A)" "$(B)" $(ARGS)
 
 environment: $(VENV)/.installed
 

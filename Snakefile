@@ -19,6 +19,7 @@ include: "rules/evaluate.smk"
 include: "rules/theory.smk"
 include: "rules/predict.smk"
 include: "rules/report.smk"
+include: "rules/manifest.smk"
 
 
 rule all:
@@ -27,3 +28,4 @@ rule all:
         "results/report/index.html",
         "results/verdict.txt",
         expand("results/data/{dataset}/annotated.h5ad", dataset=study.datasets),
+        "results/manifest.tsv",

@@ -260,3 +260,56 @@ def statuses_of_study():
 def statuses_of_consensus():
     agreeing = [dataset for dataset in study.datasets if has_consensus(dataset)]
     return expand("results/models/{dataset}/consensus/status.json", dataset=agreeing)
+
+
+def trained_cells():
+    """The (data set, model) that are trained: those of the study, and those whose codes guide one of them, and theirs."""
+    cells = list(study.cells)
+    for dataset, model in cells:  # grows while it is gone through
+        guide = study.guide_of(model, dataset)
+        if guide and (dataset, guide) not in cells:
+            cells.append((dataset, guide))
+    return cells
+
+
+def of_pairs(output, pairs):
+    """The files of an output for every (data set, model)."""
+    return expand(
+        output, zip, dataset=[d for d, _ in pairs], model=[m for _, m in pairs]
+    )
+
+
+def artefacts_of_study(wildcards):
+    """Every file that the study makes, by the rule that makes it."""
+    sources = filter(None, (study.pretrained_on(model) for _, model in study.cells))
+    prepared = dict.fromkeys([*study.datasets, *sources, *study.predictions])
+    asked = [
+        (d, m) for d, request in study.predictions.items() for m in request["models"]
+    ]
+    once = ["collect", "theory", "draw_figures", "draw_plates", "write_report"]
+    of_each_dataset = ["annotate", "draw_maps", "draw_dataset_figures", "run_notebook"]
+    artefacts = {
+        "download": expand(rules.download.output, dataset=prepared),
+        "preprocess": expand(rules.preprocess.output, dataset=prepared),
+        "train": of_pairs(rules.train.output, trained_cells()),
+        "cluster": of_pairs(rules.cluster.output, study.cells),
+        "consensus": expand(
+            rules.consensus.output, dataset=filter(has_consensus, study.datasets)
+        ),
+        "score": expand(rules.score.output, dataset=scored_datasets()),
+        **{name: list(getattr(rules, name).output) for name in once},
+        **{
+            name: expand(getattr(rules, name).output, dataset=study.datasets)
+            for name in of_each_dataset
+        },
+    }
+    if not study.predictions:
+        return artefacts
+    return artefacts | {
+        "predict": of_pairs(rules.predict.output, asked),
+        "predict_baselines": expand(
+            rules.predict_baselines.output, dataset=study.predictions
+        ),
+        "collect_predictions": list(rules.collect_predictions.output),
+        "draw_predictions": list(rules.draw_predictions.output),
+    }

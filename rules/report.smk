@@ -25,6 +25,8 @@ rule draw_maps:
 rule draw_figures:
     input:
         **TABLES,
+        ranks="results/tables/ranks.tsv",
+        tests="results/tables/tests.tsv",
         code=library("draw_figures"),
         style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
     output:
@@ -46,6 +48,16 @@ rule draw_figures:
                 caption="../report/cost.rst",
                 category="Study",
                 labels={"figure": "time and memory"},
+            ),
+        ],
+        ranks=[
+            "results/figures/ranks.pdf",
+            "results/figures/ranks.svg",
+            report(
+                "results/figures/ranks.png",
+                caption="../report/ranks.rst",
+                category="Study",
+                labels={"figure": "ranks"},
             ),
         ],
     log:
@@ -198,12 +210,16 @@ rule write_report:
     input:
         **TABLES,
         answer="results/tables/answer.tsv",
+        ranks="results/tables/ranks.tsv",
+        tests="results/tables/tests.tsv",
         theory="results/tables/theory.tsv",
         criteria="results/tables/criteria.tsv",
+        correlations="results/tables/correlations.tsv",
         statuses=statuses_of_study(),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
         cost="results/figures/cost.svg",
+        ranks_figure="results/figures/ranks.svg",
         dataset_figures=expand(
             "results/figures/{dataset}/{figure}.svg",
             dataset=study.datasets,

@@ -23,8 +23,14 @@ def test_a_model_is_an_input_of_its_own_training_only():
 
 
 def test_stages_do_not_depend_on_each_other():
-    assert not any(name.startswith("reporting/") for name in names("train") | names("evaluate") | names("preprocess"))
-    assert not any(name.startswith("training/") for name in names("preprocess") | names("evaluate"))
+    evaluation = names("cluster") | names("consensus") | names("score")
+    assert not any(name.startswith("reporting/") for name in names("train") | evaluation | names("preprocess"))
+    assert not any(name.startswith("training/") for name in names("preprocess") | evaluation)
+
+
+def test_what_reads_labels_is_out_of_reach_of_what_clusters():
+    assert "evaluation/scores.py" in names("score")
+    assert not {"evaluation/scores.py", "evaluation/calibration.py", "evaluation/selection.py"} & (names("cluster") | names("consensus"))
 
 
 @pytest.mark.parametrize("script", sorted(path.stem for path in SCRIPTS.glob("*.py")))

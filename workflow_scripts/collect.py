@@ -4,8 +4,10 @@ import pandas as pd
 
 from latentbench.artefacts import write_table
 from latentbench.evaluation.controls import check_controls
+from latentbench.evaluation.criterion_agreement import criterion_agreement
+from latentbench.evaluation.rank_tables import rank_table, rank_tests
 from latentbench.evaluation.reading import read_quality, read_scores, read_status
-from latentbench.evaluation.selection import choices, evidence
+from latentbench.evaluation.selection import choices, criterion_values, evidence
 from latentbench.evaluation.statistics import answer, summarise
 from latentbench.evaluation.tables import collect_histories, collect_quality, collect_reliability, collect_scores, collect_statuses
 from latentbench.logs import log_to
@@ -15,7 +17,8 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
     """Write every table to the paths of its name in ``outputs``; a control out of bounds stops before any is written.
 
     ``inputs``: paths of scores, histories, quality, reliability, and of the statuses of the variants (in step with histories and quality) and of the consensus.
-    ``kinds`` maps models to their kinds, ``statistics`` are the options of ``summarise`` and ``answer``, ``rule`` those of ``choices``.
+    ``kinds`` maps models to their kinds, ``statistics`` are the options of ``summarise``, ``answer``, ``rank_table``, ``evidence`` and ``criterion_agreement``,
+    ``rule`` those of ``choices``.
     """
     statuses = [read_status(path) for path in inputs["statuses"]]
     scores = collect_scores([read_scores(path) for path in inputs["scores"]], not_applicable)
@@ -25,8 +28,11 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
         "scores": scores,
         "summary": summarise(scores, **statistics),
         "answer": answer(scores, kinds, **statistics),
+        "ranks": rank_table(scores, kinds, **statistics),
+        "tests": rank_tests(scores, kinds),
         "choices": made,
         "criteria": evidence(made, **statistics),
+        "correlations": criterion_agreement(criterion_values(scores, kinds), **statistics),
         "status": collect_statuses([*statuses, *map(read_status, inputs["consensus"])], not_applicable, kinds),
         "quality": collect_quality([read_quality(path) for path in inputs["quality"]], statuses),
         "reliability": collect_reliability([pd.read_csv(path, sep="\t") for path in inputs["reliability"]]),
@@ -40,7 +46,7 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     inputs = {name: getattr(snakemake.input, name) for name in ("scores", "histories", "quality", "reliability", "statuses", "consensus")}
-    names = ("scores", "summary", "answer", "choices", "criteria", "status", "quality", "reliability")
+    names = ("scores", "summary", "answer", "ranks", "tests", "choices", "criteria", "correlations", "status", "quality", "reliability")
     outputs = {name: [getattr(snakemake.output, name), getattr(snakemake.output, f"{name}_parquet")] for name in names}
     main(
         inputs,

@@ -7,25 +7,29 @@ from latentbench.logs import log_to
 from latentbench.prediction.tables import read_predictions
 from latentbench.reporting.page import read_dataset, read_predicted, render_page
 from latentbench.reporting.page_inputs import figures_by_name, read_logs, read_prepared, read_versions
-from latentbench.reporting.tables import STUDY_TABLES, read_tables
+from latentbench.reporting.rank_views import read_certainty
+from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
 
 
 def main(table_paths, dataset_paths, inputs, page_path, *, config) -> None:
     """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``inputs``: the other files by name, ``predicted`` the
     table and the figure of the predictions, or neither."""
+    tables = read_tables(table_paths)
     datasets = [
         read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
         for dataset, (prepared, maps, figures) in dataset_paths.items()
     ]
     predicted = inputs["predicted"]
     page = render_page(
-        read_tables(table_paths),
+        tables,
         pd.read_csv(inputs["answer"], sep="\t"),
+        certainty=read_certainty(read_table(inputs["ranks"], "ranks"), read_table(inputs["tests"], "tests"), tables.kinds, inputs["ranks_figure"]),
         datasets=datasets,
         cost_figure=inputs["cost"],
         plates=figures_by_name(inputs["plates"]),
         theory=pd.read_csv(inputs["theory"], sep="\t"),
         evidence=pd.read_csv(inputs["criteria"], sep="\t"),
+        correlations=pd.read_csv(inputs["correlations"], sep="\t"),
         logs=read_logs(inputs["statuses"]),
         predictions=read_predicted(read_predictions(predicted[0]), predicted[1]) if predicted else None,
         versions=read_versions(inputs["statuses"]),

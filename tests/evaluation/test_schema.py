@@ -8,7 +8,9 @@ import pytest
 
 from latentbench.evaluation.clusterings import CLUSTERINGS
 from latentbench.evaluation.criteria import cluster_variant
+from latentbench.evaluation.criterion_agreement import criterion_agreement
 from latentbench.evaluation.dataset_scores import score_dataset
+from latentbench.evaluation.rank_tables import rank_table
 from latentbench.evaluation.selection import CRITERIA, evidence
 from latentbench.evaluation.statistics import answer, summarise
 
@@ -20,7 +22,7 @@ def options(function, *, known=()):
     return {name: list(default) if isinstance(default, tuple) else default for name, default in found.items()}
 
 
-TAKEN_BY = {"clustering": [cluster_variant], "scoring": [score_dataset], "statistics": [summarise, answer, evidence]}
+TAKEN_BY = {"clustering": [cluster_variant], "scoring": [score_dataset], "statistics": [summarise, answer, rank_table, evidence, criterion_agreement]}
 
 
 @pytest.mark.parametrize(("section", "function"), [(section, function) for section, functions in TAKEN_BY.items() for function in functions])

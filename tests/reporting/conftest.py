@@ -11,10 +11,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from latentbench.evaluation.cluster_tables import clusters_frame
+from latentbench.evaluation.rank_tables import rank_table, rank_tests
 from latentbench.evaluation.selection import choices
 from latentbench.evaluation.statistics import answer, summarise
 from latentbench.reporting.style import apply_style, save
-from latentbench.reporting.tables import STUDY_TABLES, StudyTables, read_tables
+from latentbench.reporting.tables import STUDY_TABLES, StudyTables, read_table, read_tables
 
 SEEDS = (0, 1, 2, 3, 4)
 DATASETS = {"blobs": 5, "digits": 10, "pbmc68k_reduced": 10}
@@ -209,6 +210,7 @@ def write_study(folder: Path) -> Path:
     tables = {"scores": scores, "summary": summarise(scores, n_bootstrap=200), "status": make_status(random), "history": make_history(random)}
     tables |= {"reliability": make_reliability(random), "quality": make_quality(random), "choices": choices(scores, made_up_kinds(), **RULE)}
     tables["answer"] = answer(scores, made_up_kinds(), n_bootstrap=200)
+    tables |= {"ranks": rank_table(scores, made_up_kinds(), n_bootstrap=200), "tests": rank_tests(scores, made_up_kinds())}
     (folder / "tables").mkdir(parents=True)
     (folder / "maps").mkdir()
     for name, frame in tables.items():
@@ -237,6 +239,16 @@ def study_folder(tmp_path_factory) -> Path:
 def tables(study_folder) -> StudyTables:
     folder = study_folder / "tables"
     return read_tables({name: folder / f"{name}.{'parquet' if name in ('history', 'quality') else 'tsv'}" for name in STUDY_TABLES})
+
+
+@pytest.fixture(scope="session")
+def ranks(study_folder) -> pd.DataFrame:
+    return read_table(study_folder / "tables/ranks.tsv", "ranks")
+
+
+@pytest.fixture(scope="session")
+def tests_of_ranks(study_folder) -> pd.DataFrame:
+    return read_table(study_folder / "tables/tests.tsv", "tests")
 
 
 @pytest.fixture(scope="session")

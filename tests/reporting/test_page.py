@@ -11,6 +11,7 @@ from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.tables import prediction_table
 from latentbench.reporting.page import FIGURE_TITLES, read_dataset, read_predicted, render_page
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
+from latentbench.reporting.rank_views import read_certainty
 from latentbench.reporting.tables import StudyTables
 from latentbench.theory.checks import as_table, equal, unequal
 
@@ -23,6 +24,7 @@ EVIDENCE = pd.DataFrame(
     [("seed", "agreement_of_models", 3, 21, 0.02, 0.01, 0.03, 0.4, True), ("model", "silhouette_of_clusters", 3, 3, -0.1, -0.2, 0.05, -0.5, False)],
     columns=["level", "criterion", "n_datasets", "n_choices", "gain", "low", "high", "share", "in_force"],
 )
+CORRELATIONS = pd.DataFrame([("all", "silhouette_of_clusters", 0.4, 0.1, 0.7)], columns=["scope", "criterion", "rho", "low", "high"])
 LOGS = {("digits", "gmvae"): "12:00:01 INFO epoch 11\n12:00:02 WARNING <kl_z> is not finite"}
 
 
@@ -53,8 +55,8 @@ class Structure(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def make_page(study_folder, svg):
-    def make(tables: StudyTables, answer: pd.DataFrame, predictions=None, **about) -> str:
+def make_page(study_folder, svg, ranks, tests_of_ranks):
+    def make(tables: StudyTables, answer: pd.DataFrame, predictions=None, tests=tests_of_ranks, **about) -> str:
         datasets = []
         for dataset in tables.datasets:
             prepared = read_prepared(study_folder / f"data/{dataset}/prepared.h5ad")
@@ -67,11 +69,13 @@ def make_page(study_folder, svg):
             "plates": {"vae": svg},
             "theory": THEORY,
             "evidence": EVIDENCE,
+            "correlations": CORRELATIONS,
             "logs": LOGS,
             "versions": {"torch": "2.13.0"},
             "config": config,
         }
-        return render_page(tables, answer, datasets=datasets, **given, predictions=predictions, title="A study")
+        certainty = read_certainty(ranks, tests, tables.kinds, svg)
+        return render_page(tables, answer, certainty=certainty, datasets=datasets, **given, predictions=predictions, title="A study")
 
     return make
 
@@ -107,7 +111,9 @@ def test_every_section_of_the_navigation_is_there(page):
 
 
 def test_the_answer_comes_before_everything_else(page):
-    places = [page.index(f'id="{section}"') for section in ("answer", "scores", "maps", "training", "failures", "cost", "data", "methods", "files")]
+    places = [
+        page.index(f'id="{section}"') for section in ("answer", "certainty", "scores", "maps", "training", "failures", "cost", "data", "methods", "files")
+    ]
     assert places == sorted(places)
 
 
@@ -115,6 +121,23 @@ def test_every_figure_has_a_text_alternative_and_every_column_a_scope(page):
     structure = Structure(page)
     assert all(attrs.get("aria-label") for tag, attrs in structure.attributes if tag == "svg")
     assert all(attrs.get("scope") for tag, attrs in structure.attributes if tag == "th")
+
+
+def test_how_sure_the_order_is_has_the_ranks_the_test_and_the_diagram(page, ranks):
+    section = page[page.index('id="certainty"') : page.index('id="scores"')]
+    over_all = ranks[ranks["scope"] == "all"]
+    assert all(f"{row.mean_rank:.2f}" in section and row.model in section for row in over_all.itertuples())
+    assert "over 3 data sets and 6 models" in section
+    assert "random permutations" in section
+    assert "3 data sets: too few to speak of others" in section
+    assert section.count("<svg") == 1
+
+
+def test_without_a_test_the_page_says_why_and_shows_no_diagram(make_page, tables, answer, tests_of_ranks):
+    page = make_page(tables, answer, tests=tests_of_ranks.assign(status="not_applicable", reason="it takes at least 2 data sets"))
+    section = page[page.index('id="certainty"') : page.index('id="scores"')]
+    assert "There is no test over data sets: it takes at least 2 data sets." in section
+    assert "<svg" not in section
 
 
 def test_failures_are_listed_with_their_reason(page, made_up):

@@ -5,10 +5,15 @@ import anndata as ad
 import pandas as pd
 import pytest
 
+from latentbench.manifest import artefacts_in, check, read_manifest
+
+
+OF_BLOBS = {"find what the models agree on in blobs", "score the models on blobs against its labels"}
+
 
 def before_tables(jobs: set[str]) -> set[str]:
     """The jobs of one data set or of one model on it, up to the scores."""
-    return {job for job in jobs if job.split()[0] in ("get", "prepare", "train", "evaluate")}
+    return {job for job in jobs if job.split()[0] in ("get", "prepare", "train", "cluster", "find", "score")}
 
 
 def test_a_study_runs_from_another_folder_to_its_report(finished):
@@ -48,6 +53,14 @@ def test_every_seed_has_a_status_and_the_annotated_data_every_embedding(finished
     assert "quick_gmvae_cluster" in annotated.obs
 
 
+def test_every_artefact_is_in_the_manifest_and_as_it_was_written(finished):
+    results = finished.folder / "results"
+    manifest = read_manifest(results / "manifest.tsv")
+    assert set(manifest["path"]) == set(artefacts_in(results)), "a rule whose files are not listed in artefacts_of_study, or too many"
+    assert list(check(results, manifest)) == []
+    assert {path.rsplit(".", 1)[1] for path in manifest["path"]} >= {"h5ad", "parquet", "tsv", "json", "safetensors", "html", "svg"}
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in finished.snakemake().stderr
 
@@ -67,7 +80,7 @@ def test_editing_a_model_reruns_its_training_and_what_follows_and_no_other_model
         jobs = finished.jobs()
     finally:
         path.write_text(text)
-    assert before_tables(jobs) == {"train quick_vae on blobs", "evaluate quick_vae on blobs"}
+    assert before_tables(jobs) == {"train quick_vae on blobs", "cluster quick_vae on blobs", *OF_BLOBS}
     assert {"collect the tables of the study and check its controls", "write the report"} <= jobs
 
 
@@ -80,7 +93,7 @@ def test_editing_a_metric_reruns_the_evaluation_and_no_training(finished):
         jobs = finished.jobs()
     finally:
         path.write_text(text)
-    assert before_tables(jobs) == {f"evaluate {model} on blobs" for model in ("pca", "shuffled_labels", "true_labels", "quick_vae", "quick_gmvae")}
+    assert before_tables(jobs) == {f"cluster {model} on blobs" for model in ("pca", "shuffled_labels", "true_labels", "quick_vae", "quick_gmvae")} | OF_BLOBS
 
 
 def test_a_new_hyperparameter_reruns_that_variant_only(finished):
@@ -88,7 +101,7 @@ def test_a_new_hyperparameter_reruns_that_variant_only(finished):
     text = path.read_text()
     try:
         path.write_text(text.replace("epochs: 2", "epochs: 3"))
-        assert before_tables(finished.jobs()) == {"train quick_vae on blobs", "evaluate quick_vae on blobs"}
+        assert before_tables(finished.jobs()) == {"train quick_vae on blobs", "cluster quick_vae on blobs", *OF_BLOBS}
     finally:
         path.write_text(text)
 

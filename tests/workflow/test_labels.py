@@ -10,7 +10,7 @@ import pytest
 
 from latentbench.artefacts import write_h5ad
 from latentbench.evaluation.metrics import AGREEMENT
-from latentbench.evaluation.scores import ORACLE
+from latentbench.evaluation.score_rows import ORACLE
 
 OF_LABELS = {*AGREEMENT, "silhouette", "ece", "n_labelled", "n_unlabelled"}
 MADE_OF_LABELS = {"true_labels", "shuffled_labels"}

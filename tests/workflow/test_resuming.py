@@ -23,9 +23,14 @@ shuffled_labels: {kind: shuffled_labels}
 true_labels: {kind: true_labels}
 long_vae: {kind: vae, likelihood: gaussian, training: {epochs: 2, min_steps: 2500, learning_rate: 0.001, kl_warmup: 0.5, clip_gradient: 10}}
 """
-TARGET = "results/scores/blobs/long_vae.tsv"
+TARGET = "results/criteria/blobs/long_vae.tsv"
 CHECKPOINTS = "results/checkpoints/blobs/long_vae"
-COMPARED = (TARGET, "results/models/blobs/long_vae/weights.safetensors", "results/models/blobs/long_vae/history.parquet")
+COMPARED = (
+    TARGET,
+    "results/models/blobs/long_vae/weights.safetensors",
+    "results/models/blobs/long_vae/history.parquet",
+    "results/models/blobs/long_vae/quality.tsv",
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds the job's process in /proc")]
 

@@ -34,7 +34,7 @@ def workspace(fresh_workspace):
 def test_the_other_data_set_is_prepared_and_not_scored(workspace):
     jobs = workspace.jobs()
     assert {job for job in jobs if "others" in job} == {"get others", "prepare others"}
-    assert {"train moved on blobs", "evaluate moved on blobs"} <= jobs
+    assert {"train moved on blobs", "cluster moved on blobs"} <= jobs
     assert {"get others", "prepare others", "train moved on blobs"} <= workspace.jobs(STATUS)
     assert "get others" not in workspace.jobs("results/models/blobs/pca/status.json")
 

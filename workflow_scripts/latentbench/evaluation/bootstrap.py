@@ -50,9 +50,14 @@ def interval(groups: Groups, n_bootstrap: int) -> tuple[float, float]:
     n = _n_drawn_first(groups)
     if n < 2:
         return np.nan, np.nan
-    tail = float(ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, 1 - ALPHA / 2)))
+    tail = widened_tail(n)
     low, high = np.quantile(resampled_means(groups, n_bootstrap), [tail, 1 - tail])
     return float(low), float(high)
+
+
+def widened_tail(n: int) -> float:
+    """Return alpha' / 2 of equation (1) for a sample of ``n`` > 1 units."""
+    return float(ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, 1 - ALPHA / 2)))
 
 
 def p_value(groups: Groups, n_bootstrap: int) -> float:

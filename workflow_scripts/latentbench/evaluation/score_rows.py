@@ -12,6 +12,8 @@ SCORE_COLUMNS = ["dataset", "model", "seed", "split", "clustering", "metric", "v
 IDENTITY = SCORE_COLUMNS[:6]
 SPLITS = ("train", "test")
 NO_CLUSTERING = "none"
+ORACLE = "leiden_oracle"
+"""The clustering that labels chose from several: never a headline, and marked as having seen them."""
 COLUMN_TYPES = {"seed": "Int64", "value": "float64", "saw_labels": bool, "headline": bool}
 
 

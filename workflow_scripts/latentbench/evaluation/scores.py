@@ -15,11 +15,10 @@ from latentbench.evaluation.cluster_tables import clusters_of, seeds_of, trainin
 from latentbench.evaluation.clusterings import SWEEP
 from latentbench.evaluation.criteria import Mask, cells_of, on_each_split
 from latentbench.evaluation.metrics import AGREEMENT, agreement, contingency_table, normalised_mutual_information, problem_with_labels, silhouette
-from latentbench.evaluation.score_rows import NO_CLUSTERING, SPLITS, Row, scores_frame
+from latentbench.evaluation.score_rows import NO_CLUSTERING, ORACLE, SPLITS, Row, scores_frame
 from latentbench.evaluation.variant_clusters import TrainedVariant
 from latentbench.outcomes import Outcome, Unavailable
 
-ORACLE = "leiden_oracle"
 RELIABILITY_COLUMNS = ["dataset", "model", "seed", "split", "bin", "n_obs", "confidence", "accuracy"]
 
 Labels = Int[np.ndarray, " obs"]

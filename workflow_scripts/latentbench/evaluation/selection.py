@@ -35,7 +35,6 @@ class Criterion:
 
 CRITERIA: dict[str, Criterion] = {
     "held_out_loss": Criterion("loss", "test", NO_CLUSTERING, higher_is_better=False),
-    "elbo": Criterion("elbo", "test", NO_CLUSTERING),
     "iw_bound": Criterion("iw_bound", "test", NO_CLUSTERING),
     "silhouette_of_clusters": Criterion("silhouette_of_clusters", between_models=True),
     "agreement_of_seeds": Criterion("agreement_of_seeds", between_models=True),

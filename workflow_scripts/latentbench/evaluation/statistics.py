@@ -6,17 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from latentbench.applicability import CONTROL_KINDS
 from latentbench.evaluation.bootstrap import ALPHA, holm, interval, mean_of_means, p_value
+from latentbench.evaluation.contest import ALL_DATASETS, ANSWER_METRIC, ANSWER_SPLIT, ByModel, Contest, hold_contest, note_on_size
+from latentbench.evaluation.ranks import rank_scores
 from latentbench.outcomes import Outcome
 
 SUMMARY_KEYS = ["dataset", "model", "clustering", "split", "metric"]
-ANSWER_METRIC, ANSWER_SPLIT = "ari", "test"
-FEW_SEEDS, FEW_DATASETS = 10, 6
-ALL_DATASETS = "all"
-
-ByModel = dict[str, dict[str, pd.Series]]
-"""Model -> data set -> ARI of every replica that has one, by seed."""
 
 
 def summarise(scores: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
@@ -43,83 +38,35 @@ def _summary_of(group: pd.DataFrame, n_bootstrap: int) -> dict[str, object]:
         "outcomes": ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())),
         "saw_labels": bool(group["saw_labels"].iloc[0]),
         "headline": bool(group["headline"].iloc[0]),
-        "note": _note_on_size(n_seeds=len(values)),
+        "note": note_on_size(n_seeds=len(values)),
     }
 
 
 def answer(scores: pd.DataFrame, kinds: Mapping[str, str], *, n_bootstrap: int = 2000) -> pd.DataFrame:
     """Return one row a model for every data set (its name in ``scope``) and for all of them (``scope`` = "all"), best first.
 
-    The score is the test ARI of the headline clustering. In the contest are the models that are no control, saw no label and have a value for at least half of
-    their replicas; over all data sets, those of which that holds on every data set where any contestant has a value. ``best`` marks the highest mean (of equal
-    ones the first name); ``distinguishable`` says of every other contestant whether its paired difference to the best is not 0 (Holm-adjusted p at most 0.05).
-    Models outside the contest are shown with the reason.
+    The score is the test ARI of the headline clustering; ``hold_contest`` says who competes. ``best`` marks the highest mean (of equal ones the first name);
+    ``distinguishable`` says of every other contestant whether its paired difference to the best is not 0 (Holm-adjusted p at most 0.05). Models outside the
+    contest are shown with the reason.
 
     ``kinds`` maps each model to its kind.
     """
-    counted = scores.sort_values("seed", kind="stable")
-    counted = counted[counted["headline"] & (counted["split"] == ANSWER_SPLIT) & (counted["metric"] == ANSWER_METRIC)]
-    values, reasons = _values_by_model(counted), _reasons_against(counted, kinds)
-    contested = sorted({dataset for model, by_dataset in values.items() for dataset in by_dataset if reasons[model, dataset] == ""})
-    tables = []
-    for dataset in sorted(counted["dataset"].unique()):
-        here = {model: {name: seeds for name, seeds in v.items() if name == dataset} for model, v in values.items() if (model, dataset) in reasons}
-        tables.append(_answer_of(dataset, [dataset], here, reasons, n_bootstrap))
-    tables.append(_answer_of(ALL_DATASETS, contested, values, _reasons_overall(values, reasons, contested), n_bootstrap))
+    contest = hold_contest(scores, kinds)
+    frame = pd.concat([_answer_of(scope, contest, n_bootstrap) for scope in contest.scopes], ignore_index=True)
+    counted = contest.counted
     n_failed = counted[~counted["status"].isin([Outcome.OK, Outcome.NOT_APPLICABLE])].groupby(["dataset", "model"]).size()
-    frame = pd.concat(tables, ignore_index=True)
-    frame["n_failed"] = [
-        int(sum(n_failed.get((dataset, row.model), 0) for dataset in (contested if row.scope == ALL_DATASETS else [row.scope]))) for row in frame.itertuples()
-    ]
+    frame["n_failed"] = [int(sum(n_failed.get((dataset, row.model), 0) for dataset in contest.datasets_of(row.scope))) for row in frame.itertuples()]
     return frame
 
 
-def _values_by_model(counted: pd.DataFrame) -> ByModel:
-    values: ByModel = {str(model): {} for model in sorted(counted["model"].unique())}
-    ok = counted[counted["status"] == Outcome.OK]
-    for (model, dataset), group in ok.groupby(["model", "dataset"], sort=True):
-        values[str(model)][str(dataset)] = group.set_index("seed")["value"].sort_index()
-    return values
-
-
-def _reasons_against(counted: pd.DataFrame, kinds: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """Return why a model does not compete on a data set, "" if it does, for every pair in the scores."""
-    reasons = {}
-    for (model, dataset), group in counted.groupby(["model", "dataset"], sort=True):
-        n_ok = int((group["status"] == Outcome.OK).sum())
-        if kinds[model] in CONTROL_KINDS:
-            reason = "control"
-        elif group["saw_labels"].any():
-            reason = "saw labels"
-        elif (group["status"] == Outcome.NOT_APPLICABLE).all():
-            reason = str(group["reason"].iloc[0])
-        elif n_ok * 2 < len(group) or n_ok == 0:
-            reason = f"{n_ok} of {len(group)} replicas have a score: {group.loc[group['status'] != Outcome.OK, 'reason'].iloc[0]}"
-        else:
-            reason = ""
-        reasons[str(model), str(dataset)] = reason
-    return reasons
-
-
-def _reasons_overall(values: ByModel, reasons: Mapping[tuple[str, str], str], contested: list[str]) -> dict[tuple[str, str], str]:
-    """Return the reasons over all data sets: a model competes if it does on each of ``contested``; means over different data sets cannot be compared."""
-    overall = {}
-    for model in values:
-        against = {dataset: reasons.get((model, dataset), "did not run") for dataset in contested}
-        standing = {reason for reason in against.values() if reason in ("control", "saw labels")}
-        absent = [dataset for dataset, reason in against.items() if reason]
-        overall[model, ALL_DATASETS] = min(standing) if standing else (f"no score to compare on {', '.join(absent)}" if absent else "")
-    return overall
-
-
-def _answer_of(scope: str, datasets: list[str], values: ByModel, reasons: Mapping[tuple[str, str], str], n_bootstrap: int) -> pd.DataFrame:
-    contestants = {model: by_dataset for model, by_dataset in values.items() if reasons[model, scope] == "" and by_dataset}
+def _answer_of(scope: str, contest: Contest, n_bootstrap: int) -> pd.DataFrame:
+    datasets, contestants = contest.datasets_of(scope), contest.contestants(scope)
     means = {model: mean_of_means(_groups(by_dataset, datasets)) for model, by_dataset in contestants.items()}
     best = min(means, key=lambda model: (-means[model], model)) if means else None
     comparisons = _comparisons(best, contestants, datasets, n_bootstrap)
     ranks = _mean_ranks(contestants, datasets)
     rows = []
-    for model, by_dataset in values.items():
+    for model, by_dataset in contest.values_in(scope).items():
         groups = _groups(by_dataset, datasets)
         low, high = interval(groups, n_bootstrap) if groups else (np.nan, np.nan)
         rows.append(
@@ -135,10 +82,10 @@ def _answer_of(scope: str, datasets: list[str], values: ByModel, reasons: Mappin
                 "high": high,
                 "mean_rank": ranks.get(model, np.nan),
                 "in_contest": model in contestants,
-                "reason": reasons[model, scope],
+                "reason": contest.reasons[model, scope],
                 "best": model == best,
                 **comparisons.get(model, _NO_COMPARISON),
-                "note": _note_on_size(n_seeds=min((len(group) for group in groups), default=0), n_datasets=len(datasets) if scope == ALL_DATASETS else None),
+                "note": note_on_size(n_seeds=min((len(group) for group in groups), default=0), n_datasets=len(datasets) if scope == ALL_DATASETS else None),
             }
         )
     return pd.DataFrame(rows).sort_values(["in_contest", "mean", "model"], ascending=[False, False, True], kind="stable", ignore_index=True)
@@ -178,20 +125,11 @@ def _paired_differences(first: dict[str, pd.Series], second: dict[str, pd.Series
 
 def _mean_ranks(contestants: ByModel, datasets: list[str]) -> dict[str, float]:
     """Return each contestant's rank by mean score (1 is best, ties share the average), averaged over data sets."""
-    means = pd.DataFrame({model: {dataset: by_dataset[dataset].mean() for dataset in datasets} for model, by_dataset in contestants.items()})
-    return means.rank(axis=1, ascending=False).mean(axis=0).to_dict() if contestants else {}
+    if not contestants:
+        return {}
+    means = np.array([[by_dataset[dataset].mean() for by_dataset in contestants.values()] for dataset in datasets])
+    return dict(zip(contestants, rank_scores(means).mean(axis=0).tolist(), strict=True))
 
 
 def _groups(by_dataset: dict[str, pd.Series], datasets: list[str]) -> list[np.ndarray]:
     return [by_dataset[dataset].to_numpy(dtype=np.float64) for dataset in datasets if dataset in by_dataset]
-
-
-def _note_on_size(*, n_seeds: int, n_datasets: int | None = None) -> str:
-    notes = []
-    if n_datasets is not None and n_datasets < FEW_DATASETS:
-        notes.append(f"{n_datasets} data set{'s' * (n_datasets != 1)}: too few to speak of others")
-    if n_seeds == 1:
-        notes.append("1 seed: no interval and no test")
-    elif 0 < n_seeds < FEW_SEEDS:
-        notes.append(f"{n_seeds} seeds: a small sample, the interval is rough")
-    return "; ".join(notes)

@@ -4,11 +4,11 @@ from typing import Any
 
 import pandas as pd
 
+from latentbench.evaluation.contest import ALL_DATASETS
 from latentbench.reporting.page_views import estimate, number
 
 CRITERION_NAMES = {
     "held_out_loss": "lowest held-out loss",
-    "elbo": "highest held-out bound (ELBO)",
     "iw_bound": "highest importance-weighted bound",
     "silhouette_of_clusters": "widest silhouette of the clusters",
     "agreement_of_seeds": "best agreement with the other seeds",
@@ -35,19 +35,21 @@ def chosen_sentence(choices: pd.DataFrame) -> str:
     return f"{chosen} Against the labels that choice has a mean ARI of {means[0]}; a variant drawn at random has {means[1]}, the best one {means[2]}."
 
 
-def evidence_rows(evidence: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a row for every level and criterion, the highest gain first.
+def evidence_rows(evidence: pd.DataFrame, correlations: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a row for every level and criterion, the highest gain first; where it compares variants, with its correlation with the ARI over all data sets.
 
     Raises:
         ValueError: the table lacks a column.
     """
     if missing := [column for column in EVIDENCE_COLUMNS if column not in evidence]:
         raise ValueError(f"criteria.tsv: no column {', '.join(missing)}; it has {', '.join(evidence.columns)}; make the table anew with this version")
+    rho = correlations[correlations["scope"] == ALL_DATASETS].set_index("criterion")
     return [
         {
             "level": "a seed of a variant" if row.level == "seed" else "a variant",
             "criterion": CRITERION_NAMES[row.criterion],
             "gain": estimate(pd.Series({"mean": row.gain, "low": row.low, "high": row.high})),
+            "rho": estimate(rho.loc[row.criterion].rename({"rho": "mean"}) if row.level == "model" and row.criterion in rho.index else None),
             "share": number(100 * row.share, 0),
             "counted": f"{row.n_choices} on {row.n_datasets}",
             "in_force": bool(row.in_force),

@@ -20,7 +20,8 @@ PARAGRAPHS = (
     which variant are shown was decided by a rule that the configuration names and that reads no label; what it gained is measured afterwards.""",
     """Scores are the adjusted Rand index (ARI; Hubert and Arabie 1985), normalised mutual information (NMI, arithmetic mean; Strehl and Ghosh 2002) and
     accuracy under the best one-to-one matching of clusters to labels (ACC; Kuhn 1955), on test cells. Intervals are 95 % bootstrap intervals over seeds, and
-    over data sets and seeds for the study as a whole; differences are tested in pairs with Holm’s correction.""",
+    over data sets and seeds for the study as a whole; differences are tested in pairs with Holm’s correction. Ranks over data sets are compared by Friedman’s
+    test with the correction of Iman and Davenport (1980) and by Nemenyi’s critical difference (Demšar 2006).""",
     """Controls bound the scores: a random projection (what no learning gives), shuffled labels (chance) and the true labels (the ceiling). They, and variants
     that saw labels (†), take no part in the contest.""",
 )

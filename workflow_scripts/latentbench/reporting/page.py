@@ -19,8 +19,9 @@ from latentbench.reporting.tables import StudyTables
 
 HERE = Path(__file__).parent
 SECTIONS = (
-    *(("answer", "Answer"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("choices", "Choices"), ("predictions", "Predictions")),
-    *(("failures", "Failures"), ("cost", "Time and memory"), ("data", "Data"), ("theory", "Theory"), ("methods", "Methods"), ("files", "Files")),
+    *(("answer", "Answer"), ("certainty", "How sure"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("choices", "Choices")),
+    *(("predictions", "Predictions"), ("failures", "Failures"), ("cost", "Time and memory"), ("data", "Data"), ("theory", "Theory")),
+    *(("methods", "Methods"), ("files", "Files")),
 )
 FIGURE_TITLES = {
     "scores": "Scores on {}: ARI, NMI and ACC of every model, a dot for every seed",
@@ -38,11 +39,13 @@ def render_page(
     tables: StudyTables,
     answer: pd.DataFrame,
     *,
+    certainty: Mapping[str, Any],
     datasets: Sequence[Mapping[str, Any]],
     cost_figure: str | Path,
     plates: Mapping[str, str | Path],
     theory: pd.DataFrame,
     evidence: pd.DataFrame,
+    correlations: pd.DataFrame,
     versions: Mapping[str, str],
     logs: Mapping[tuple[str, str], str],
     config: Mapping[str, Any],
@@ -51,9 +54,10 @@ def render_page(
 ) -> str:
     """Return the page.
 
-    ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of its plate diagram; ``theory``: the table
-    of checks; ``evidence``: the table of criteria; ``versions``: package -> version; ``logs``: (data set, model) -> the last lines of a training that
-    failed; ``config``: the study's, as it ran; ``predictions``: what ``read_predicted`` returns, None where nothing is predicted.
+    ``certainty``: what ``read_certainty`` returns; ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of
+    its plate diagram; ``theory``: the table of checks; ``evidence`` and ``correlations``: the tables of criteria and of their correlations with the ARI;
+    ``versions``: package -> version; ``logs``: (data set, model) -> the last lines of a training that failed; ``config``: the study's, as it ran;
+    ``predictions``: what ``read_predicted`` returns, None where nothing is predicted.
     """
     # Autoescape: names of cell types and data sets come from users' files.
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -66,7 +70,8 @@ def render_page(
         counts={"models": tables.scores["model"].nunique(), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
         answer=answer_view(answer, tables, [data["row"]["name"] for data in datasets]),
         chosen=chosen_sentence(tables.choices),
-        evidence=evidence_rows(evidence),
+        evidence=evidence_rows(evidence, correlations),
+        certainty=certainty,
         datasets=[{**data, "scores": score_rows(tables.of_dataset(data["row"]["name"]))} for data in datasets],
         layout=" and ".join(sorted({data["layout"] for data in datasets})),
         failures=failure_rows(tables, logs),

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from latentbench.applicability import CONSENSUS, CONTROL_KINDS
-from latentbench.evaluation.scores import ORACLE
+from latentbench.evaluation.score_rows import ORACLE
 from latentbench.reporting.style import model_colours, model_order
 from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, best_model, failures, headline, trained_models
 

@@ -17,11 +17,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "choices": ("dataset", "level", "model", "criterion", "n_candidates", "picked", "value", "ari", "mean_ari", "best_ari", "gain", "share", "in_force"),
     "reliability": ("dataset", "model", "seed", "split", "bin", "n_obs", "confidence", "accuracy"),
     "quality": ("dataset", "model", "seed", "split", "measure", "part", "value", "status", "reason"),
+    "ranks": ("scope", "model", "mean_rank", "rank_low", "rank_high", "n_datasets", "cliques", "note"),
+    "tests": ("scope", "test", "statistic", "df", "df_residual", "p_value", "method", "n_datasets", "n_models", "critical_difference", "status", "reason"),
     "maps": ("cell", "model", "seed", "x", "y", "label", "cluster", "batch", "condition", "split", "layout"),
 }
 TEXTS = (
     *("dataset", "model", "kind", "clustering", "split", "metric", "status", "reason", "label", "cluster", "batch", "condition", "cell", "term"),
     *("level", "criterion", "picked", "measure", "part"),
+    *("scope", "cliques", "note", "test", "method"),
 )
 HEADLINE_METRICS: dict[str, str] = {"ari": "ARI", "nmi": "NMI", "acc": "ACC"}
 
