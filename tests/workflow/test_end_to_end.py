@@ -7,7 +7,6 @@ import pytest
 
 from latentbench.manifest import artefacts_in, check, read_manifest
 
-
 OF_BLOBS = {"find what the models agree on in blobs", "score the models on blobs against its labels"}
 
 
