@@ -30,9 +30,11 @@ import json, logging, resource, sys, time
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 sys.path.insert(0, "workflow_scripts")
 from {module} import {function}
+from latentbench.training.variant import Variant
 arguments = json.loads(sys.argv[1])
+positional = [Variant(**each) if isinstance(each, dict) else each for each in arguments["positional"]]
 started = time.perf_counter()
-{function}(*arguments["positional"], **arguments["named"])
+{function}(*positional, **arguments["named"])
 seconds = time.perf_counter() - started
 used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 took = {{"cpu_seconds": sum(each.ru_utime + each.ru_stime for each in used), "peak_rss_gib": sum(each.ru_maxrss for each in used) / 2**20}}
@@ -48,19 +50,19 @@ def main(n_obs: int, n_vars: int, scratch: Path) -> None:
     steps = [
         ("simulate and write raw.h5ad", raw, "download.main", [raw], {"row": row, "mirror": None, "cache": str(scratch), "stream_above_gb": STREAM_ABOVE_GB}),
         ("preprocess to prepared.h5ad", prepared, "preprocess.main", [raw, prepared], OPTIONS),
-        ("train one epoch", None, "latentbench.training.results.train_variant", [prepared], {**training, "seeds": [0], "n_workers": 1, "device": "cpu"}),
+        ("train one epoch", None, "latentbench.training.variant.train_variant", [prepared, training], {"seeds": [0], "n_workers": 1, "device": "cpu"}),
     ]
     for name, made, function, files, named in steps:
         if made is not None and made.exists():
             sys.stdout.write(f"{name}: {made} is there\n")
             continue
-        took = measured(function, [str(path) for path in files], named)
+        took = measured(function, [each if isinstance(each, dict) else str(each) for each in files], named)
         record = {"step": name, "cells": n_obs, "genes": n_vars, "density": density(raw), **took, "file_gb": made.stat().st_size / 1e9 if made else None}
         sys.stdout.write(f"{record}\n")
         record_measurement(record, ROOT / "results" / "benchmarks" / "out_of_core.tsv")
 
 
-def measured(function: str, positional: list[str], named: Mapping[str, Any]) -> dict[str, float | None]:
+def measured(function: str, positional: list[str | dict], named: Mapping[str, Any]) -> dict[str, float | None]:
     """Call a function in a fresh process and return its seconds (imports apart), processor seconds, and peak memory with that of its largest worker (GiB).
 
     All are empty where it fails.

@@ -4,9 +4,10 @@ from threadpoolctl import threadpool_limits
 
 from latentbench.artefacts import write_table
 from latentbench.logs import log_to
-from latentbench.prediction.networks import Variant, network_predictions
+from latentbench.prediction.networks import network_predictions
 from latentbench.prediction.protocol import held_out_types, read_perturbation
 from latentbench.training.devices import choose_device
+from latentbench.training.variant import Variant
 
 
 def main(prepared, predictions_path, *, dataset, model, variant, request, seeds, n_workers, n_gpus) -> None:

@@ -13,26 +13,16 @@ from latentbench.logs import log_to, logger
 from latentbench.training import interruption
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import choose_device
-from latentbench.training.results import train_variant, write_results
+from latentbench.training.results import write_results
+from latentbench.training.variant import Variant, train_variant
 
 
-def main(prepared, weights, history, embedding, status, quality, *, dataset, model, variant, seeds, held_out, n_gpus, n_workers, checkpoints, source, guide):
+def main(prepared, outputs, *, dataset, model, variant, seeds, held_out, n_gpus, n_workers, checkpoints, source, guide, log):
+    """Write the five files of the training; ``outputs``: weights, history, embedding, status, quality, by name."""
     device = choose_device(n_gpus)
     given = {"seeds": seeds, "held_out": held_out, "n_workers": n_workers, "device": device}
-    trained, data = train_variant(prepared, **variant, **given, checkpoints=checkpoints, source=source, guide=guide)
-    write_results(
-        trained,
-        data,
-        dataset=dataset,
-        model=model,
-        kind=variant["kind"],
-        device=device,
-        weights=weights,
-        history=history,
-        embedding=embedding,
-        status=status,
-        quality=quality,
-    )
+    trained, data = train_variant(prepared, Variant(**variant), **given, checkpoints=checkpoints, source=source, guide=guide)
+    write_results(trained, data, dataset=dataset, model=model, kind=variant["kind"], device=device, log=log, **outputs)
     checkpoints.clear()
 
 
@@ -52,7 +42,7 @@ if __name__ == "__main__":
         try:
             main(
                 snakemake.input.prepared,
-                *snakemake.output,
+                dict(snakemake.output.items()),
                 dataset=snakemake.wildcards.dataset,
                 model=snakemake.wildcards.model,
                 variant=snakemake.params.variant,
@@ -69,6 +59,7 @@ if __name__ == "__main__":
                 ),
                 source=source,
                 guide=guide,
+                log=snakemake.log[0],
             )
         except interruption.Interrupted as stopped:
             logger.warning("%s; saved: the same command goes on from there", stopped)

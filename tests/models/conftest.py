@@ -4,8 +4,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from latentbench.models.interface import AbstractCodeClusteringModel
 from latentbench.training.fit import fit
+from latentbench.training.passes import embed_cells
 from latentbench.training.replicas import build_replicas
-from latentbench.training.results import embed_cells
 from latentbench.training.tasks import observed_classes
 
 

@@ -7,8 +7,8 @@ from torch.distributions import kl_divergence as torch_kl
 
 from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
+from latentbench.training.passes import embed_cells
 from latentbench.training.replicas import build_replicas
-from latentbench.training.results import embed_cells
 from latentbench.training.tasks import observed_classes
 
 

@@ -7,8 +7,8 @@ from sklearn.metrics import adjusted_rand_score
 from latentbench.models import MODELS
 from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
+from latentbench.training.passes import embed_cells
 from latentbench.training.replicas import build_replicas
-from latentbench.training.results import embed_cells
 from latentbench.training.tasks import observed_classes
 
 WITH_Y = ("m2", "gmvae", "gmvae_dilokthanakul", "gmvae_dirichlet", "gmvae_conditional", "vade")

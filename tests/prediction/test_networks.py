@@ -6,9 +6,10 @@ from scipy import sparse
 
 from latentbench.artefacts import write_table
 from latentbench.prediction.baselines import baseline_predictions
-from latentbench.prediction.networks import Variant, network_predictions
+from latentbench.prediction.networks import network_predictions
 from latentbench.prediction.protocol import held_out_types, read_perturbation
 from latentbench.prediction.tables import collect_predictions, prediction_table, read_predictions, rows_without
+from latentbench.training.variant import Variant
 
 SHORT = {"epochs": 60, "batch_size": 64, "learning_rate": 5e-3}
 
@@ -50,7 +51,7 @@ def predict(prepared, variant, seeds=(0, 1)):
 )
 def test_a_change_that_all_types_share_is_predicted_for_a_type_never_seen_stimulated(kind, likelihood, covariates, hyperparameters, prepared):
     weights = {"term_weights": {"kl_z": 5e-5}} if kind == "scgen" else {}
-    variant = Variant(kind, likelihood, {"n_latent": 5, **hyperparameters}, covariates, {}, {**SHORT, **weights})
+    variant = Variant(kind, likelihood, {"n_latent": 5, **hyperparameters}, {}, {**SHORT, **weights}, covariates)
     table = predict(prepared, variant)
     assert set(table["status"]) == {"ok"}
     assert set(table["seed"]) == {0, 1}
@@ -67,13 +68,13 @@ def test_the_control_cells_as_they_are_agree_less(prepared):
 
 
 def test_a_seed_predicts_the_same_alone_and_among_others(prepared):
-    variant = Variant("cvae", "nb", {"n_latent": 2}, ["condition"], {}, {"epochs": 2})
+    variant = Variant("cvae", "nb", {"n_latent": 2}, {}, {"epochs": 2}, ["condition"])
     among, alone = predict(prepared, variant), predict(prepared, variant, seeds=(1,))
     assert among.loc[among["seed"] == 1, "value"].tolist() == pytest.approx(alone["value"].tolist(), abs=1e-6)
 
 
 def test_a_replica_that_diverges_has_typed_rows_and_no_number(prepared):
-    table = predict(prepared, Variant("scgen", "gaussian", {"n_latent": 2, "n_hidden": 8}, [], {}, {"epochs": 2, "learning_rate": 1e30}))
+    table = predict(prepared, Variant("scgen", "gaussian", {"n_latent": 2, "n_hidden": 8}, {}, {"epochs": 2, "learning_rate": 1e30}))
     assert set(table["status"]) == {"diverged"}
     assert table["value"].isna().all()
     assert table["reason"].str.contains("non-finite").all()
@@ -81,7 +82,7 @@ def test_a_replica_that_diverges_has_typed_rows_and_no_number(prepared):
 
 def test_a_kind_that_is_told_no_condition_is_refused(prepared):
     with pytest.raises(ValueError, match="VariationalAutoencoder is neither told a condition nor shifted"):
-        predict(prepared, Variant("vae", "gaussian", {}, [], {}, {"epochs": 1}))
+        predict(prepared, Variant("vae", "gaussian", {}, {}, {"epochs": 1}))
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):

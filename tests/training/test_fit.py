@@ -146,7 +146,7 @@ def test_guided_classes_are_shown_for_their_share_of_the_epochs_and_at_least_one
 
 
 def test_evaluation_and_embedding_use_no_dropout_and_no_minibatch_statistics(training_data):
-    from latentbench.training.results import embed_cells
+    from latentbench.training.passes import embed_cells
 
     data = training_data()
     model = build_replicas("vae", data.n_vars, likelihood="gaussian", seeds=(0,), n_latent=2, n_hidden=8, dropout=0.5)
@@ -184,7 +184,7 @@ def test_evaluating_twice_gives_the_same_numbers(trained):
 def test_mixture_models_recover_separate_groups(kind, mode, trained, training_data):
     from sklearn.metrics import adjusted_rand_score
 
-    from latentbench.training.results import embed_cells
+    from latentbench.training.passes import embed_cells
 
     fitted, data = trained(kind, task={"mode": mode}, min_steps=300, learning_rate=3e-3, n_hidden=64)
     for probs in embed_cells(fitted.model, data)[1]:

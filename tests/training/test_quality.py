@@ -16,10 +16,10 @@ from latentbench.models.interface import AbstractBoundedModel
 from latentbench.outcomes import Outcome
 from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
+from latentbench.training.passes import embed_cells
 from latentbench.training.quality import COLUMNS, MEASURES, importance_weighted_bound, network_quality, reference_quality, sampled_cells
 from latentbench.training.record import ReplicaReport
 from latentbench.training.replicas import build_replicas
-from latentbench.training.results import embed_cells
 from latentbench.training.tasks import observed_classes
 
 NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]

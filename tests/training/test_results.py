@@ -6,10 +6,13 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from latentbench.training import variant as variant_module
 from latentbench.training.quality import COLUMNS
-from latentbench.training.results import read_codes, train_variant, write_results
+from latentbench.training.results import write_results
+from latentbench.training.variant import Variant, read_codes, train_variant
 
-OPTIONS = {"task": {}, "training": {"epochs": 2, "batch_size": 16}, "seeds": [3, 7], "n_workers": 1, "device": "cpu"}
+SHORT = {"task": {}, "training": {"epochs": 2, "batch_size": 16}}
+OPTIONS = {"seeds": [3, 7], "n_workers": 1, "device": "cpu"}
 
 
 @pytest.fixture
@@ -27,13 +30,16 @@ def prepared(tmp_path):
     return path
 
 
-def results_of(prepared, folder, **variant):
+def results_of(prepared, folder, *, guide=None, **variant):
     paths = {
         name: folder / file
         for name, file in {"weights": "w.safetensors", "history": "h.parquet", "embedding": "e.h5ad", "status": "s.json", "quality": "q.tsv"}.items()
     }
-    trained, data = train_variant(prepared, **{**OPTIONS, **variant})
-    write_results(trained, data, dataset="mine", model="variant", kind=variant["kind"], device="cpu", **paths)
+    folder.mkdir(exist_ok=True)
+    log = folder / "train.log"
+    log.write_text("".join(f"line {i}\n" for i in range(30)))
+    trained, data = train_variant(prepared, Variant(**{**SHORT, **variant}), **OPTIONS, guide=guide)
+    write_results(trained, data, dataset="mine", model="variant", kind=variant["kind"], device="cpu", **paths, log=log)
     return paths
 
 
@@ -82,9 +88,34 @@ def test_the_same_training_gives_the_same_weights_history_and_codes(prepared, tm
     np.testing.assert_array_equal(ad.read_h5ad(first["embedding"]).obsm["X_seed3"], ad.read_h5ad(second["embedding"]).obsm["X_seed3"])
 
 
-def test_more_clusters_than_training_cells_is_refused_with_the_place_to_mend(prepared, tmp_path):
-    with pytest.raises(ValueError, match=r"500 clusters for 48 training cells: lower n_clusters in the data sheet"):
-        results_of(prepared, tmp_path, kind="gmvae", likelihood="nb", hyperparameters={"n_clusters": 500})
+def statuses(paths):
+    return [(replica["status"], replica["reason"]) for replica in json.loads(paths["status"].read_text())["replicas"]]
+
+
+def test_more_clusters_than_training_cells_does_not_apply_and_says_so_in_every_file(prepared, tmp_path):
+    paths = results_of(prepared, tmp_path, kind="gmvae", likelihood="nb", hyperparameters={"n_clusters": 500})
+    assert statuses(paths) == [("not_applicable", "500 clusters for 48 training cells")] * 2
+    assert not ad.read_h5ad(paths["embedding"]).obsm
+    assert ad.read_h5ad(paths["embedding"]).uns["latentbench"]["clusters"]
+    assert set(pd.read_csv(paths["quality"], sep="\t").status) == {"not_applicable"}
+    assert pd.read_parquet(paths["history"]).empty
+    assert load_file(paths["weights"]) == {}
+
+
+def test_an_error_of_ours_fails_the_variant_with_its_reason_and_the_last_lines_of_the_log(prepared, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("the sum of nothing")
+
+    monkeypatch.setattr(variant_module, "fit", broken)
+    paths = results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2, "n_hidden": 8})
+    assert statuses(paths) == [("failed", "ZeroDivisionError: the sum of nothing")] * 2
+    assert json.loads(paths["status"].read_text())["log"] == [f"line {i}" for i in range(10, 30)]
+
+
+def test_a_mistake_of_the_users_stops_the_job_with_its_sentence(prepared, tmp_path):
+    training = {"epochs": 1, "early_stopping": {"validation_fraction": 0.99}}
+    with pytest.raises(ValueError, match="leaves fewer than 2 to train on"):
+        results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2}, training=training)
 
 
 def test_an_embedding_with_a_missing_value_is_a_failed_replica_with_the_cell_named(prepared, tmp_path):
@@ -103,14 +134,27 @@ def test_an_embedding_with_a_missing_value_is_a_failed_replica_with_the_cell_nam
 def test_a_guided_variant_looks_at_the_codes_of_the_same_seed(prepared, tmp_path):
     codes = results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2, "n_hidden": 8})["embedding"]
     given = read_codes(codes, [7, 3])
-    np.testing.assert_array_equal(given[0], ad.read_h5ad(codes).obsm["X_seed7"])
+    np.testing.assert_array_equal(given[7], ad.read_h5ad(codes).obsm["X_seed7"])
     guided = {"kind": "gmvae", "likelihood": "nb", "hyperparameters": {"n_clusters": 2, "n_latent": 3, "n_hidden": 8}, "task": {"mode": "guided"}}
-    by_codes, by_pca = (train_variant(prepared, **{**OPTIONS, **guided}, guide=guide)[0] for guide in (codes, None))
+    by_codes, by_pca = (train_variant(prepared, Variant(**{**SHORT, **guided}), **OPTIONS, guide=guide)[0] for guide in (codes, None))
     assert not np.array_equal(by_codes.embeddings[0], by_pca.embeddings[0])
     assert not by_codes.saw_labels
 
 
-def test_codes_of_a_seed_that_did_not_end_ok_are_missed_by_name(prepared, tmp_path):
+def test_a_seed_whose_guide_failed_fails_alone(prepared, tmp_path):
     codes = results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2, "n_hidden": 8})["embedding"]
-    with pytest.raises(ValueError, match="no codes of seed 8, whose training did not end ok"):
-        read_codes(codes, [3, 8])
+    file = ad.read_h5ad(codes)
+    guided = {"kind": "gmvae", "likelihood": "nb", "hyperparameters": {"n_clusters": 2, "n_latent": 3, "n_hidden": 8}, "task": {"mode": "guided"}}
+    both = ad.read_h5ad(results_of(prepared, tmp_path, guide=codes, **guided)["embedding"])
+    del file.obsm["X_seed3"]
+    file.write_h5ad(codes.with_name("guide.h5ad"))
+    paths = results_of(prepared, tmp_path, guide=codes.with_name("guide.h5ad"), **guided)
+    assert [status for status, _ in statuses(paths)] == ["failed", "ok"]
+    assert "guides it has no codes of this seed" in statuses(paths)[0][1]
+    alone = ad.read_h5ad(paths["embedding"])
+    assert "X_seed3" not in alone.obsm
+    np.testing.assert_array_equal(alone.obsm["X_seed7"], both.obsm["X_seed7"])
+    assert set(pd.read_parquet(paths["history"]).replica) == {7}
+    quality = pd.read_csv(paths["quality"], sep="\t", keep_default_na=False)
+    assert set(quality[quality.seed == 3].status) == {"failed"}
+    assert load_file(paths["weights"])["trunk.0.weight"].shape[0] == 2

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from functools import partial
 
 import anndata as ad
 import numpy as np
@@ -11,9 +10,9 @@ from latentbench.training import transfer
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.results import train_variant
 from latentbench.training.tasks import observed_classes
 from latentbench.training.transfer import fit_transferred
+from latentbench.training.variant import Variant, train_variant
 
 SEEDS = (0, 1)
 OPTIONS = {"epochs": 10, "batch_size": 24, "learning_rate": 0.01, "log_every": 5}
@@ -138,12 +137,13 @@ def write_prepared(path, genes, *, seed, conditions=("control", "stimulated")):
 def train(tmp_path):
     """A factory: train_variant on a target of genes 0 to 29, the first 20 modelled, from a source of given genes."""
     target = write_prepared(tmp_path / "target.h5ad", np.arange(30), seed=1)
-    variant = {"kind": "gmvae", "likelihood": "nb", "hyperparameters": {"n_clusters": 2, "n_latent": 2, "n_hidden": 8}, "seeds": [0], "n_workers": 1}
     task = {"mode": "transfer", "pretrain_on": "other", "finetune": False}
-    run = partial(train_variant, target, **variant, device="cpu", task=task, training={"epochs": 25, "batch_size": 16, "learning_rate": 0.005})
+    variant = {"kind": "gmvae", "likelihood": "nb", "hyperparameters": {"n_clusters": 2, "n_latent": 2, "n_hidden": 8}, "task": task}
+    variant["training"] = {"epochs": 25, "batch_size": 16, "learning_rate": 0.005}
 
     def train(genes, *, conditions=("control", "stimulated"), **options):
-        return run(source=write_prepared(tmp_path / "source.h5ad", np.asarray(genes), seed=2, conditions=conditions), **options)
+        source = write_prepared(tmp_path / "source.h5ad", np.asarray(genes), seed=2, conditions=conditions)
+        return train_variant(target, Variant(**{**variant, **options}), seeds=[0], n_workers=1, device="cpu", source=source)
 
     return train
 

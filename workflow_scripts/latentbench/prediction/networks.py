@@ -6,10 +6,9 @@ not the expected logarithm: counts are drawn from Poisson distributions with the
 taken. A model of log-normalised values predicts their means, which vary less over cells than cells do.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.likelihoods import LIKELIHOODS
 from latentbench.logs import logger
-from latentbench.models import MODELS
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import AbstractConditionalModel, AbstractModel, AbstractShiftModel, Minibatch
 from latentbench.outcomes import Outcome, Unavailable
@@ -29,25 +26,13 @@ from latentbench.prediction.tables import prediction_table, rows_of
 from latentbench.preprocessing.pca import fit_pca
 from latentbench.random_streams import seed_of
 from latentbench.training.fit import fit
+from latentbench.training.passes import embed_cells
 from latentbench.training.record import ReplicaReport
-from latentbench.training.replicas import build_replicas
-from latentbench.training.results import embed_cells
 from latentbench.training.tasks import observed_classes
+from latentbench.training.variant import Variant
 
 N_PCS = 50
 """Principal components for those who start from them (task mode ``guided``): fitted anew for every question, without the hidden cells."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A model variant as a study describes it, and how it is trained."""
-
-    kind: str
-    likelihood: str
-    hyperparameters: Mapping[str, Any]
-    covariates: Sequence[str]
-    task: Mapping[str, Any]
-    training: Mapping[str, Any]
 
 
 def network_predictions(
@@ -64,9 +49,9 @@ def network_predictions(
     device: str,
 ) -> pd.DataFrame:
     """Train all seeds of a variant anew for every question and return the rows of what they predict."""
-    layer, rows = LIKELIHOODS[variant.likelihood].layer, []
-    data = read_training_data(prepared, layer=layer, covariates=variant.covariates)
-    factors = _scaling_factors(data, perturbation) if layer == "counts" else None
+    rows = []
+    data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
+    factors = _scaling_factors(data, perturbation) if variant.layer == "counts" else None
     for held_out in questions:
         logger.info("without stimulated '%s': %d training cells, %d hidden", held_out.cell_type, len(held_out.train), len(held_out.stimulated))
         network, reports, saw_labels = _trained(variant, _without(data, perturbation, held_out), seeds, n_workers, device)
@@ -90,12 +75,8 @@ def _agreement(
 
 
 def _trained(variant: Variant, data: TrainingData, seeds: Sequence[int], n_workers: int, device: str) -> tuple[AbstractModel, list[ReplicaReport], bool]:
-    hyperparameters = dict(variant.hyperparameters)
-    if MODELS[variant.kind].covariates != "none":
-        hyperparameters["n_covariates"] = len(data.levels)
-    model = build_replicas(variant.kind, data.n_vars, likelihood=variant.likelihood, seeds=seeds, **hyperparameters)
-    observed = observed_classes(data, seeds=seeds, n_clusters=hyperparameters.get("n_clusters"), **variant.task)
-    fitted = fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, show_progress=False, **variant.training)
+    observed = observed_classes(data, seeds=seeds, n_clusters=variant.hyperparameters.get("n_clusters"), **variant.task)
+    fitted = fit(variant.build(data, seeds), data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, show_progress=False, **variant.training)
     return fitted.model, fitted.reports, observed.true_labels
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentbench.models.data import TrainingData
-from latentbench.models.interface import AbstractModel, Minibatch
+from latentbench.models.interface import AbstractClusteringModel, AbstractModel, Minibatch
 from latentbench.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.training.phases import EarlyStopping
 
@@ -58,3 +58,17 @@ def without_validation(
     if cells.shape[1] - n_validation < 2:
         raise ValueError(f"early_stopping.validation_fraction {rule.validation_fraction} of {cells.shape[1]} training cells leaves fewer than 2 to train on")
     return cells[:, n_validation:], cells[:, :n_validation]
+
+
+@torch.no_grad()
+def embed_cells(model: AbstractModel, data: TrainingData, *, chunk: int = 2048) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+    """Return every replica's codes and cluster probabilities (None for a model that does not cluster) of all cells, in eval mode."""
+    model.eval()
+    codes, probs = [], []
+    for cells in torch.arange(data.n_obs).split(chunk):
+        minibatch = data.minibatch(cells.expand(model.n_replicas, -1), model.likelihood, sampled=False)
+        codes.append(model.embed(minibatch))
+        if isinstance(model, AbstractClusteringModel):
+            probs.append(model.cluster_probs(minibatch))
+    clusters = list(torch.cat(probs, dim=1).numpy()) if probs else [None] * model.n_replicas
+    return list(torch.cat(codes, dim=1).numpy()), clusters

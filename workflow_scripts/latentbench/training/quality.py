@@ -102,6 +102,12 @@ def reference_quality(data: TrainingData, reports: Sequence[ReplicaReport], embe
     return _tidy(data, reports, measure)
 
 
+def unavailable_quality(reports: Sequence[ReplicaReport]) -> pd.DataFrame:
+    """Return the same frame where no replica ended ok: the status of each for every measure."""
+    rows = [(report.seed, split, name, "", math.nan, report.status, report.reason) for report in reports for split in ("train", "test") for name in MEASURES]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"seed": int, "value": float, "status": str})
+
+
 def sampled_cells(cells: Int[Tensor, " cells"], max_obs: int) -> Int[Tensor, " sampled"]:
     """Return at most ``max_obs`` of the cells, in order: a draw that does not depend on model or seed, so that bounds of both are of the same cells."""
     order = np.random.default_rng(seed_of(0, "held-out cells")).permutation(len(cells))

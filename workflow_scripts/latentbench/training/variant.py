@@ -1,0 +1,206 @@
+"""Train one variant on one data set, whatever its kind, and type whatever becomes of each replica: one that fails takes no other with it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+
+from latentbench.applicability import sees_labels
+from latentbench.likelihoods import LIKELIHOODS
+from latentbench.logs import logger
+from latentbench.models import MODELS
+from latentbench.models.data import TrainingData, read_training_data
+from latentbench.models.interface import AbstractClusteringModel, AbstractCodeClusteringModel, AbstractModel
+from latentbench.outcomes import Outcome, Unavailable
+from latentbench.training.checkpoints import CheckpointFolder
+from latentbench.training.devices import peak_memory_mb
+from latentbench.training.fit import fit
+from latentbench.training.passes import embed_cells
+from latentbench.training.quality import network_quality, reference_quality, unavailable_quality
+from latentbench.training.record import Fitted, ReplicaReport, empty_history
+from latentbench.training.replicas import build_replicas, stack_replicas, unstack_replicas
+from latentbench.training.tasks import observed_classes
+from latentbench.training.transfer import fit_transferred, read_source
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one variant made of one data set, a list entry a replica (None where it did not end ok)."""
+
+    reports: list[ReplicaReport]
+    embeddings: list[Float[np.ndarray, "obs latent"] | None]
+    cluster_probs: list[Float[np.ndarray, "obs clusters"] | None]
+    weights: dict[str, np.ndarray]
+    history: pd.DataFrame
+    quality: pd.DataFrame
+    saw_labels: bool
+    clusters: bool
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant as the models sheet has it, resolved for one data set (``Study.variant``)."""
+
+    kind: str
+    likelihood: str | None
+    hyperparameters: Mapping[str, Any]
+    task: Mapping[str, Any]
+    training: Mapping[str, Any]
+    covariates: Sequence[str] = ()
+
+    @property
+    def layer(self) -> str:
+        return LIKELIHOODS[self.likelihood].layer if self.likelihood is not None else "X"
+
+    @property
+    def saw_labels(self) -> bool:
+        return sees_labels({"kind": self.kind, "task": self.task})
+
+    def build(self, data: TrainingData, seeds: Sequence[int]) -> AbstractModel:
+        """Return the stacked network of some seeds, untrained."""
+        hyperparameters = dict(self.hyperparameters)
+        if MODELS[self.kind].covariates != "none":
+            hyperparameters["n_covariates"] = len(data.levels)
+        return build_replicas(self.kind, data.n_vars, likelihood=self.likelihood, seeds=seeds, **hyperparameters)
+
+
+def train_variant(
+    prepared: str | Path,
+    variant: Variant,
+    *,
+    seeds: Sequence[int],
+    n_workers: int,
+    device: str,
+    held_out: Mapping[str, int] | None = None,
+    checkpoints: CheckpointFolder | None = None,
+    source: str | Path | None = None,
+    guide: str | Path | None = None,
+) -> tuple[Trained, TrainingData]:
+    """Train all seeds of a variant on a prepared data set; a network resumes from its checkpoints, if there are any.
+
+    ``held_out`` are the options of ``network_quality``. ``source`` is the prepared data set that task mode ``transfer`` trains on first, ``guide`` the
+    embedding.h5ad in which task mode ``guided`` looks for groups, each seed in its own codes: a seed without them is not trained, typed.
+
+    An error that is no mistake of the user's (those are a ``ValueError`` with a sentence) ends the variant's replicas as ``failed`` and is in the log.
+
+    Raises:
+        ValueError: the data, or arguments that do not fit them.
+    """
+    data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
+    logger.info("%s on %d cells x %d variables (layer %s), seeds %s", variant.kind, data.n_obs, data.n_vars, variant.layer, list(seeds))
+    n_clusters = variant.hyperparameters.get("n_clusters")
+    if n_clusters is not None and n_clusters > len(data.train):
+        return _untrained(variant, data, seeds, Unavailable(Outcome.NOT_APPLICABLE, f"{n_clusters} clusters for {len(data.train)} training cells")), data
+    try:
+        if not MODELS[variant.kind].is_network:
+            return _compute_reference(variant, data, seeds), data
+        options = {"n_workers": n_workers, "device": device, "show_progress": False, **variant.training}
+        if variant.task.get("mode") == "transfer":
+            other = read_source(source, prepared, layer=variant.layer, covariates=variant.covariates, levels=data.levels)
+            task = {key: value for key, value in variant.task.items() if key != "mode"}
+            untrained = variant.build(data, seeds)
+            fitted = fit_transferred(untrained, data, other, seeds=seeds, n_clusters=n_clusters, checkpoints=checkpoints, options=options, **task)
+        else:
+            fitted = _fit_alone(variant, data, seeds, read_codes(guide, seeds) if guide else None, checkpoints=checkpoints, options=options)
+        return _finished(variant, fitted, data, held_out=held_out or {}), data
+    except ValueError:
+        raise
+    except Exception as error:
+        logger.error("traceback", exc_info=error)
+        return _untrained(variant, data, seeds, Unavailable(Outcome.FAILED, f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0])), data
+
+
+def read_codes(path: str | Path, seeds: Sequence[int]) -> dict[int, Float[np.ndarray, "obs latent"]]:
+    """Return the codes of those of the seeds that have some in an embedding.h5ad."""
+    obsm = ad.read_h5ad(path).obsm
+    return {seed: np.asarray(obsm[f"X_seed{seed}"]) for seed in seeds if f"X_seed{seed}" in obsm}
+
+
+def _fit_alone(
+    variant: Variant,
+    data: TrainingData,
+    seeds: Sequence[int],
+    codes: Mapping[int, Float[np.ndarray, "obs latent"]] | None,
+    *,
+    checkpoints: CheckpointFolder | None,
+    options: Mapping[str, Any],
+) -> Fitted:
+    """Train on the data set alone those seeds that can be; the others keep their first weights."""
+    guided = [seed for seed in seeds if codes is None or seed in codes]
+    model = variant.build(data, seeds)
+    if not guided:
+        return Fitted(model, empty_history(), [_without_guide(seed) for seed in seeds])
+    replicas = dict(zip(seeds, unstack_replicas(model), strict=True))
+    guide_codes = None if codes is None else [codes[seed] for seed in guided]
+    observed = observed_classes(data, seeds=guided, n_clusters=variant.hyperparameters.get("n_clusters"), guide_codes=guide_codes, **variant.task)
+    fitted = fit(stack_replicas([replicas[seed] for seed in guided]), data, seeds=guided, observed=observed, checkpoints=checkpoints, **options)
+    replicas |= dict(zip(guided, unstack_replicas(fitted.model), strict=True))
+    reports = {report.seed: report for report in fitted.reports}
+    return Fitted(stack_replicas([replicas[seed] for seed in seeds]), fitted.history, [reports.get(seed) or _without_guide(seed) for seed in seeds])
+
+
+def _without_guide(seed: int) -> ReplicaReport:
+    return ReplicaReport(seed, Outcome.FAILED, "the variant that guides it has no codes of this seed: its training did not end ok", 0.0, 0.0, 0)
+
+
+def _untrained(variant: Variant, data: TrainingData, seeds: Sequence[int], gap: Unavailable) -> Trained:
+    """Return what is left of a variant that could not be trained: the reason."""
+    logger.warning("%s: %s: %s", variant.kind, gap.outcome, gap.reason)
+    reports = [ReplicaReport(seed, gap.outcome, gap.reason, 0.0, 0.0, 0) for seed in seeds]
+    nothing = [None] * len(seeds)
+    kind = MODELS[variant.kind]
+    clusters = issubclass(kind.load(), AbstractClusteringModel | AbstractCodeClusteringModel) if kind.is_network else False
+    return Trained(reports, nothing, nothing, {}, empty_history(), unavailable_quality(reports), variant.saw_labels, clusters)
+
+
+def _compute_reference(variant: Variant, data: TrainingData, seeds: Sequence[int]) -> Trained:
+    results, reports = [], []
+    for seed in seeds:
+        started = time.perf_counter()
+        results.append(MODELS[variant.kind].load()(data, seed=seed, **variant.hyperparameters))
+        finite = np.isfinite(results[-1].embedding).all(axis=1)
+        outcome = Outcome.OK if finite.all() else Outcome.FAILED
+        reason = "" if finite.all() else f"the embedding holds a non-finite value (first: cell {data.obs.index[int(np.argmin(finite))]})"
+        reports.append(ReplicaReport(seed, outcome, reason, round(time.perf_counter() - started, 6), peak_memory_mb(torch.device("cpu")), 0))
+    weights = {name: np.concatenate([result.weights[name] for result in results]) for name in results[0].weights}
+    embeddings = [result.embedding if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)]
+    return Trained(
+        reports,
+        embeddings,
+        [result.cluster_probs if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)],
+        weights,
+        empty_history(),
+        reference_quality(data, reports, embeddings, of_components=results[0].of_components),
+        saw_labels=variant.saw_labels,
+        clusters=results[0].cluster_probs is not None,
+    )
+
+
+def _finished(variant: Variant, fitted: Fitted, data: TrainingData, *, held_out: Mapping[str, int]) -> Trained:
+    embeddings, cluster_probs = embed_cells(fitted.model, data)
+    if isinstance(fitted.model, AbstractCodeClusteringModel):
+        train = data.train.numpy()
+        final = [
+            fitted.model.cluster_codes(codes, train=train, seed=report.seed) if report.status is Outcome.OK else (codes, None)
+            for codes, report in zip(embeddings, fitted.reports, strict=True)
+        ]
+        embeddings, cluster_probs = zip(*final, strict=True)
+    ok = [report.status is Outcome.OK for report in fitted.reports]
+    embeddings = [codes if is_ok else None for codes, is_ok in zip(embeddings, ok, strict=True)]
+    return Trained(
+        fitted.reports,
+        embeddings,
+        [probs if is_ok else None for probs, is_ok in zip(cluster_probs, ok, strict=True)],
+        {name: tensor.numpy() for name, tensor in fitted.model.state_dict().items()},
+        fitted.history,
+        network_quality(fitted.model, data, fitted.reports, embeddings, **held_out),
+        variant.saw_labels,
+        isinstance(fitted.model, AbstractClusteringModel | AbstractCodeClusteringModel),
+    )
