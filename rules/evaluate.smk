@@ -110,6 +110,8 @@ rule collect:
         ranks_parquet="results/tables/ranks.parquet",
         tests="results/tables/tests.tsv",
         tests_parquet="results/tables/tests.parquet",
+        cost="results/tables/cost.tsv",
+        cost_parquet="results/tables/cost.parquet",
         status="results/tables/status.tsv",
         status_parquet="results/tables/status.parquet",
         history_parquet="results/tables/history.parquet",

@@ -215,10 +215,11 @@ rule write_report:
         theory="results/tables/theory.tsv",
         criteria="results/tables/criteria.tsv",
         correlations="results/tables/correlations.tsv",
+        cost="results/tables/cost.tsv",
         statuses=statuses_of_study(),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
-        cost="results/figures/cost.svg",
+        cost_figure="results/figures/cost.svg",
         ranks_figure="results/figures/ranks.svg",
         dataset_figures=expand(
             "results/figures/{dataset}/{figure}.svg",

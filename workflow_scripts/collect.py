@@ -9,7 +9,7 @@ from latentbench.evaluation.rank_tables import rank_table, rank_tests
 from latentbench.evaluation.reading import read_quality, read_scores, read_status
 from latentbench.evaluation.selection import choices, criterion_values, evidence
 from latentbench.evaluation.statistics import answer, summarise
-from latentbench.evaluation.tables import collect_histories, collect_quality, collect_reliability, collect_scores, collect_statuses
+from latentbench.evaluation.tables import collect_histories, collect_quality, collect_reliability, collect_scores, collect_statuses, cost_table
 from latentbench.logs import log_to
 
 
@@ -23,6 +23,7 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
     statuses = [read_status(path) for path in inputs["statuses"]]
     scores = collect_scores([read_scores(path) for path in inputs["scores"]], not_applicable)
     check_controls(scores, kinds)
+    status = collect_statuses([*statuses, *map(read_status, inputs["consensus"])], not_applicable, kinds)
     made = choices(scores, kinds, **rule)
     tables = {
         "scores": scores,
@@ -33,7 +34,8 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
         "choices": made,
         "criteria": evidence(made, **statistics),
         "correlations": criterion_agreement(criterion_values(scores, kinds), **statistics),
-        "status": collect_statuses([*statuses, *map(read_status, inputs["consensus"])], not_applicable, kinds),
+        "status": status,
+        "cost": cost_table(status),
         "quality": collect_quality([read_quality(path) for path in inputs["quality"]], statuses),
         "reliability": collect_reliability([pd.read_csv(path, sep="\t") for path in inputs["reliability"]]),
         "history": collect_histories([pd.read_parquet(path) for path in inputs["histories"]], statuses),
@@ -46,7 +48,7 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     inputs = {name: getattr(snakemake.input, name) for name in ("scores", "histories", "quality", "reliability", "statuses", "consensus")}
-    names = ("scores", "summary", "answer", "ranks", "tests", "choices", "criteria", "correlations", "status", "quality", "reliability")
+    names = ("scores", "summary", "answer", "ranks", "tests", "choices", "criteria", "correlations", "status", "cost", "quality", "reliability")
     outputs = {name: [getattr(snakemake.output, name), getattr(snakemake.output, f"{name}_parquet")] for name in names}
     main(
         inputs,

@@ -87,7 +87,9 @@ def test_the_evidence_weighs_data_sets_alike():
     perfect = choices(study(ari, ari), KINDS, **RULE)
     table = evidence(perfect, n_bootstrap=200).set_index(["level", "criterion"])
     row = table.loc[("seed", "agreement_of_seeds")]
-    assert row["share"] == pytest.approx(1.0)
+    assert row["share"] == pytest.approx(100.0)
+    assert row["ari"] - row["mean_ari"] == pytest.approx(row["gain"])
+    assert row["ari"] == row["best_ari"]
     assert (row["n_datasets"], row["n_choices"], bool(row["in_force"])) == (3, 6, True)
     expected = np.mean([np.mean([max(ari[f"d{i}", m]) - np.mean(ari[f"d{i}", m]) for m in ("vae", "gmvae")]) for i in range(3)])
     assert row["gain"] == pytest.approx(expected)

@@ -9,7 +9,7 @@ import pytest
 from collect import main
 from latentbench.evaluation.reading import read_scores
 
-BOTH = ("scores", "summary", "answer", "ranks", "tests", "choices", "criteria", "correlations", "status", "quality", "reliability")
+BOTH = ("scores", "summary", "answer", "ranks", "tests", "choices", "criteria", "correlations", "status", "cost", "quality", "reliability")
 NAMES = {**dict.fromkeys(BOTH, ("tsv", "parquet")), "history": ("parquet",)}
 FILES = {"scores": "scores.tsv", "histories": "history.parquet", "statuses": "status.json", "quality": "quality.tsv", "reliability": "reliability.tsv"}
 RULE = {"seed": "held_out_loss", "model": "silhouette_of_clusters"}

@@ -98,23 +98,29 @@ def choices(scores: pd.DataFrame, kinds: Mapping[str, str], *, seed: str, model:
 def evidence(made: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
     """Return, for every level and criterion, the mean gain over data sets (over their variants first) with its hierarchical bootstrap interval.
 
-    Columns: level, criterion, n_datasets, n_choices, gain, low, high, share, in_force. Choices among fewer than two, or without an ARI, do not count.
+    Columns: level, criterion, n_datasets, n_choices, ari, mean_ari, best_ari, gain, low, high, share (percent of what could be gained), in_force. Choices among
+    fewer than two, or without an ARI, do not count.
     """
     rows = []
     counted = made[(made["n_candidates"] > 1) & made["gain"].notna()]
     for (level, criterion), group in counted.groupby(["level", "criterion"], sort=True):
-        gains = [each["gain"].to_numpy(dtype=np.float64) for _, each in group.groupby("dataset", sort=True)]
+        gains = _by_dataset(group, "gain")
         low, high = interval(gains, n_bootstrap)
         room = float((group["best_ari"] - group["mean_ari"]).sum())
         rows.append(
             {
                 **{"level": level, "criterion": criterion, "n_datasets": len(gains), "n_choices": len(group)},
+                **{name: mean_of_means(_by_dataset(group, name)) for name in ("ari", "mean_ari", "best_ari")},
                 **{"gain": mean_of_means(gains), "low": low, "high": high},
-                **{"share": float(group["gain"].sum()) / room if room > 0 else np.nan, "in_force": bool(group["in_force"].any())},
+                **{"share": 100 * float(group["gain"].sum()) / room if room > 0 else np.nan, "in_force": bool(group["in_force"].any())},
             }
         )
-    columns = ["level", "criterion", "n_datasets", "n_choices", "gain", "low", "high", "share", "in_force"]
+    columns = ["level", "criterion", "n_datasets", "n_choices", "ari", "mean_ari", "best_ari", "gain", "low", "high", "share", "in_force"]
     return pd.DataFrame(rows, columns=columns).sort_values(["level", "gain", "criterion"], ascending=[False, False, True], kind="stable", ignore_index=True)
+
+
+def _by_dataset(group: pd.DataFrame, column: str) -> list[np.ndarray]:
+    return [each[column].to_numpy(dtype=np.float64) for _, each in group.groupby("dataset", sort=True)]
 
 
 def _choice(candidates: pd.DataFrame, name: str, criterion: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from latentbench.applicability import CONSENSUS
 from latentbench.evaluation.metrics import AGREEMENT
 from latentbench.evaluation.score_rows import COLUMN_TYPES, IDENTITY, NO_CLUSTERING, SCORE_COLUMNS, SPLITS
 from latentbench.outcomes import Outcome
@@ -43,6 +44,13 @@ def collect_histories(histories: Sequence[pd.DataFrame], statuses: Sequence[Mapp
     columns = ["dataset", "model", "replica", "epoch", "term", "split", "value"]
     types = {"replica": "int64", "epoch": "int64", "value": "float64"}
     return _stacked([frame[columns] for frame in named], ["dataset", "model", "replica", "term", "split", "epoch"], types)
+
+
+def cost_table(status: pd.DataFrame) -> pd.DataFrame:
+    """Return, for every data set and trained variant, the median seconds of a replica, the highest peak memory and number of epochs, and how many replicas."""
+    trained = status[status["seed"].notna() & (status["status"] != Outcome.NOT_APPLICABLE) & (status["kind"] != CONSENSUS)]
+    totals = {"seconds": ("seconds", "median"), "peak_memory_mb": ("peak_memory_mb", "max"), "epochs": ("epochs", "max"), "n_replicas": ("seed", "nunique")}
+    return trained.groupby(["dataset", "model"], sort=True).agg(**totals).reset_index()
 
 
 def collect_quality(qualities: Sequence[pd.DataFrame], statuses: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -17,21 +17,21 @@ CRITERION_NAMES = {
     "mutual_information": "most information of the clusters about the cells",
     "confidence": "surest cluster probabilities",
 }
-EVIDENCE_COLUMNS = ("level", "criterion", "n_datasets", "n_choices", "gain", "low", "high", "share", "in_force")
+EVIDENCE_COLUMNS = ("level", "criterion", "n_datasets", "n_choices", "ari", "mean_ari", "best_ari", "gain", "low", "high", "share", "in_force")
 
 
-def chosen_sentence(choices: pd.DataFrame) -> str:
+def chosen_sentence(choices: pd.DataFrame, evidence: pd.DataFrame) -> str:
     """Return the report's first line: which variant the rule in force picks on each data set, and what the labels say of that afterwards; "" for none."""
     made = choices[choices["in_force"].astype(bool) & (choices["level"] == "model")]
     if made.empty:
         return ""
     rule = CRITERION_NAMES[made["criterion"].iloc[0]]
     picked = "; ".join(f"{row.picked} for {row.dataset}" for row in made.itertuples())
-    scored = made.dropna(subset=["ari", "mean_ari", "best_ari"])
+    scored = evidence[evidence["in_force"].astype(bool) & (evidence["level"] == "model")]
     chosen = f"Chosen without a label, by the {rule}: {picked}."
     if scored.empty:
         return chosen
-    means = [f"{scored[column].mean():.3f}" for column in ("ari", "mean_ari", "best_ari")]
+    means = [f"{scored[column].iloc[0]:.3f}" for column in ("ari", "mean_ari", "best_ari")]
     return f"{chosen} Against the labels that choice has a mean ARI of {means[0]}; a variant drawn at random has {means[1]}, the best one {means[2]}."
 
 
@@ -50,7 +50,7 @@ def evidence_rows(evidence: pd.DataFrame, correlations: pd.DataFrame) -> list[di
             "criterion": CRITERION_NAMES[row.criterion],
             "gain": estimate(pd.Series({"mean": row.gain, "low": row.low, "high": row.high})),
             "rho": estimate(rho.loc[row.criterion].rename({"rho": "mean"}) if row.level == "model" and row.criterion in rho.index else None),
-            "share": number(100 * row.share, 0),
+            "share": number(row.share, 0),
             "counted": f"{row.n_choices} on {row.n_datasets}",
             "in_force": bool(row.in_force),
         }

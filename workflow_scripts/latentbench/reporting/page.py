@@ -41,6 +41,7 @@ def render_page(
     *,
     certainty: Mapping[str, Any],
     datasets: Sequence[Mapping[str, Any]],
+    cost: pd.DataFrame,
     cost_figure: str | Path,
     plates: Mapping[str, str | Path],
     theory: pd.DataFrame,
@@ -55,8 +56,8 @@ def render_page(
     """Return the page.
 
     ``certainty``: what ``read_certainty`` returns; ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of
-    its plate diagram; ``theory``: the table of checks; ``evidence`` and ``correlations``: the tables of criteria and of their correlations with the ARI;
-    ``versions``: package -> version; ``logs``: (data set, model) -> the last lines of a training that failed; ``config``: the study's, as it ran;
+    its plate diagram; ``cost``, ``theory``, ``evidence`` and ``correlations``: the tables of cost, of checks, of criteria and of their correlations with the
+    ARI; ``versions``: package -> version; ``logs``: (data set, model) -> the last lines of a training that failed; ``config``: the study's, as it ran;
     ``predictions``: what ``read_predicted`` returns, None where nothing is predicted.
     """
     # Autoescape: names of cell types and data sets come from users' files.
@@ -69,13 +70,13 @@ def render_page(
         predictions=predictions,
         counts={"models": tables.scores["model"].nunique(), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
         answer=answer_view(answer, tables, [data["row"]["name"] for data in datasets]),
-        chosen=chosen_sentence(tables.choices),
+        chosen=chosen_sentence(tables.choices, evidence),
         evidence=evidence_rows(evidence, correlations),
         certainty=certainty,
         datasets=[{**data, "scores": score_rows(tables.of_dataset(data["row"]["name"]))} for data in datasets],
         layout=" and ".join(sorted({data["layout"] for data in datasets})),
         failures=failure_rows(tables, logs),
-        cost=cost_rows(tables),
+        cost=cost_rows(tables, cost),
         cost_figure=inline_svg(cost_figure, prefix="cost", title="Training time and peak memory of every replica, by data set and model"),
         plates=[
             {"kind": kind, "svg": inline_svg(path, prefix=f"plates-{_identifier(kind)}", title=f"Plate diagram of {kind}")} for kind, path in plates.items()

@@ -8,7 +8,7 @@ import pandas as pd
 from latentbench.applicability import CONSENSUS, CONTROL_KINDS
 from latentbench.evaluation.score_rows import ORACLE
 from latentbench.reporting.style import model_colours, model_order
-from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, best_model, failures, headline, trained_models
+from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, best_model, failures, headline
 
 Row = dict[str, Any]
 
@@ -48,23 +48,19 @@ def _mean_ari(tables: StudyTables, model: str, clustering: str) -> dict[str, str
     return number(None if rows.empty else rows["mean"].iloc[0], 3)
 
 
-def cost_rows(tables: StudyTables) -> list[Row]:
-    """Return a row for every data set and model: median seconds of a replica, highest peak memory, epochs."""
-    trained = trained_models(tables)
-    grouped = tables.status[tables.status["model"].isin(trained) & tables.status["seed"].notna()].groupby(["dataset", "model"])
-    cost = grouped.agg(seconds=("seconds", "median"), memory=("peak_memory_mb", "max"), epochs=("epochs", "max"), n_seeds=("seed", "nunique"))
-    place = {model: i for i, model in enumerate(model_order(tables.kinds))}
-    colours = model_colours(tables.kinds)
+def cost_rows(tables: StudyTables, cost: pd.DataFrame) -> list[Row]:
+    """Return the table of cost as rows, models in the order of the study."""
+    place, colours = {model: i for i, model in enumerate(model_order(tables.kinds))}, model_colours(tables.kinds)
     return [
         {
-            "dataset": dataset,
-            "model": model,
-            "colour": colours[model],
+            "dataset": row.dataset,
+            "model": row.model,
+            "colour": colours[row.model],
             "seconds": number(row.seconds, 2),
-            "memory": number(row.memory, 0),
+            "memory": number(row.peak_memory_mb, 0),
             "epochs": number(row.epochs, 0),
         }
-        for (dataset, model), row in sorted(cost.iterrows(), key=lambda item: (item[0][0], place[item[0][1]]))
+        for row in sorted(cost.itertuples(), key=lambda row: (row.dataset, place[row.model]))
     ]
 
 
