@@ -12,8 +12,8 @@ training cells. V and S come from B^T B, clusters by clusters, of the training c
 out its D, a test cell needs its clusters only. Directions with S = 0 do not exist in (1) and are left out.
 
 How many clusters, where no number is declared: the k with the widest gap S_k^2 - S_k+1^2 (von Luxburg 2007, section 8.3, doi:10.1007/s11222-007-9033-z) between
-the smallest and the largest number of clusters of a member. Weak agreement makes the gaps alone unreliable, hence the bounds; within them the gap counts the
-groups that the members agree on, where their median number would count what each of them cut in its own way.
+the quartiles, by weight, of the members' numbers of clusters. The gaps count the groups that the members agree on, where a median counts what each of them cut in
+its own way too; the quartiles keep the gaps, which weak agreement makes unreliable, from a number that few members found.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ _ZERO = 1e-10
 
 
 def consensus(
-    members: Sequence[Clusters], *, is_train: Bool[np.ndarray, " obs"], n_clusters: int | None, seed: int, weights: Sequence[float] | None = None
+    members: Sequence[Int[np.ndarray, " _"]], *, is_train: Bool[np.ndarray, " obs"], n_clusters: int | None, seed: int, weights: Sequence[float] | None = None
 ) -> Clusters | Unavailable:
     """Return the consensus of several clusterings, numbered by falling number of training cells; how clusters are numbered and members ordered is of no effect.
 
@@ -145,8 +145,10 @@ def _nearest_centres(y: Float[np.ndarray, "signatures kept"], n_cells: Int[np.nd
 
 
 def _widest_gap(values: Float[np.ndarray, " found"], signatures: _Signatures) -> int:
+    """Return the number of clusters that nobody declared; the smallest of equally wide gaps."""
     squares = np.append(values**2, 0.0)
-    low, high = (min(int(bound), len(values)) for bound in (signatures.sizes.min(), signatures.sizes.max()))
+    quartiles = np.quantile(signatures.sizes, [0.25, 0.75], weights=signatures.shares, method="inverted_cdf")
+    low, high = (min(int(number), len(values)) for number in quartiles)
     gaps = squares[low - 1 : high] - squares[low : high + 1]
     return low + int(np.flatnonzero(gaps >= gaps.max() - _ZERO)[0])
 
@@ -161,7 +163,7 @@ def _problem_with_size(signatures: _Signatures, n_clusters: int | None) -> Unava
     return None
 
 
-def _shares(members: Sequence[Clusters], weights: Sequence[float] | None, is_train: Bool[np.ndarray, " obs"]) -> Float[np.ndarray, " members"]:
+def _shares(members: Sequence[Int[np.ndarray, " _"]], weights: Sequence[float] | None, is_train: Bool[np.ndarray, " obs"]) -> Float[np.ndarray, " members"]:
     """Return the weights scaled to a sum of 1."""
     if wrong := [number for number, member in enumerate(members) if len(member) != len(is_train)]:
         raise ValueError(f"consensus: member {wrong[0]} has {len(members[wrong[0]])} cells, not {len(is_train)}; give clusterings of the same cells")
