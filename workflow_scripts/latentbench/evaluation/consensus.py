@@ -11,9 +11,9 @@ Cells that all members treat alike (Strehl and Ghosh 2002, https://jmlr.org/pape
 training cells. V and S come from B^T B, clusters by clusters, of the training cells; then U = B V S^-1 for any cell, in training or not, and since (3) takes
 out its D, a test cell needs its clusters only. Directions with S = 0 do not exist in (1) and are left out.
 
-How many clusters, where no number is declared: the k with the widest gap S_k^2 - S_k+1^2 (von Luxburg 2007, section 8.3, doi:10.1007/s11222-007-9033-z) between
-the quartiles, by weight, of the members' numbers of clusters. The gaps count the groups that the members agree on, where a median counts what each of them cut in
-its own way too; the quartiles keep the gaps, which weak agreement makes unreliable, from a number that few members found.
+How many clusters, where no number is declared: the k with the widest gap S_k^2 - S_k+1^2 (von Luxburg 2007, section 8.3, doi:10.1007/s11222-007-9033-z)
+between the quartiles, by weight, of the members' numbers of clusters. The gaps count the groups that the members agree on, where a median counts what each of them
+cut in its own way too; the quartiles keep the gaps, which weak agreement makes unreliable, from a number that few members found.
 """
 
 from collections.abc import Sequence
