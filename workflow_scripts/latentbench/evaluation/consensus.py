@@ -12,8 +12,8 @@ training cells. V and S come from B^T B, clusters by clusters, of the training c
 out its D, a test cell needs its clusters only. Directions with S = 0 do not exist in (1) and are left out.
 
 How many clusters, where no number is declared: the k with the widest gap S_k^2 - S_k+1^2 (von Luxburg 2007, section 8.3, doi:10.1007/s11222-007-9033-z)
-between the quartiles, by weight, of the members' numbers of clusters. The gaps count the groups that the members agree on, where a median counts what each of them
-cut in its own way too; the quartiles keep the gaps, which weak agreement makes unreliable, from a number that few members found.
+between the quartiles, by weight, of the members' numbers of clusters. The gaps count the groups that the members agree on, where a median counts what each of
+them cut in its own way too; the quartiles keep the gaps, which weak agreement makes unreliable, from a number that few members found.
 """
 
 from collections.abc import Sequence
