@@ -73,6 +73,7 @@ bench-full: environment .bench-venv/.installed ## the same with more rounds, on 
 	$(BENCHMARK)/roofline.py --rounds 7 --epochs 20
 	$(BENCHMARK)/held_out_quality.py $(PEERS)
 	$(BENCHMARK)/scaling.py $(PEERS)
+	$(BENCHMARK)/evaluation.py $(PEERS)
 
 .bench-venv/.installed: benchmarks/requirements.txt
 	$(PYTHON) -m venv .bench-venv

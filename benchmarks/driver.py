@@ -146,22 +146,18 @@ def written(task: Task, folder: str) -> str:
     return str(path)
 
 
-def arguments(description: str, *, rounds: int, epochs: int) -> argparse.ArgumentParser:
-    """Return the parser of the options that every benchmark of times has, with the defaults of a quick one."""
+def arguments(description: str, *, rounds: int, epochs: int | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the options that every benchmark of times has, with the defaults of a quick one; no ``epochs`` where nothing is trained."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=rounds, help="interleaved rounds that count (default: %(default)s)")
-    parser.add_argument(
-        "--epochs",
-        type=int,
-        default=epochs,
-        help="epochs of a training of this project (default: %(default)s)",
-    )
+    if epochs is not None:
+        parser.add_argument("--epochs", type=int, default=epochs, help="epochs of a training of this project (default: %(default)s)")
     return parser
 
 
 def add_peers(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the environment of the other packages."""
-    parser.add_argument("--peers", required=True, metavar="PYTHON", help="Python of the environment with scvi-tools and pythae")
+    parser.add_argument("--peers", required=True, metavar="PYTHON", help="Python of the environment with the packages of requirements.txt")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from latentbench.reporting.figures import WIDTH
 from latentbench.reporting.style import GRID, INK, MUTED, apply_style, lighten
 
-SIDE_COLOURS = {"scvi-tools": "#0072b2", "pythae": "#cc79a7", "plain loop": "#8d949e", "latentbench": "#d55e00"}
+SIDE_COLOURS = {"scvi-tools": "#0072b2", "pythae": "#cc79a7", "scanpy": "#009e73", "plain loop": "#8d949e", "latentbench": "#d55e00"}
 TERM_COLOURS = {"decoder": "#0072b2", "first layer": "#56b4e9", "likelihood": "#e69f00", "Adam": "#8d949e"}
 MICROSECONDS = "µs a cell, epoch and model"
 QUALITY_BAR_PERCENT = 0.1

@@ -1,4 +1,4 @@
-"""The data of the benchmarks: counts and pixels of the right shape, share of zeros and spread, the same every time, with nothing to download."""
+"""The data of the benchmarks: counts, pixels and codes of the right shape, share of zeros and spread, the same every time, with nothing to download."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +20,15 @@ def write_simulated(task: Task, path: str | Path) -> None:
     chunks = counts(task) if task.is_counts else pixels(task)
     with atomic_path(path) as temporary:
         sparse.save_npz(temporary, sparse.vstack([sparse.csr_matrix(chunk) for chunk in chunks], format="csr"), compressed=False)
+
+
+def write_codes(n_obs: int, path: str | Path) -> None:
+    """Write codes ``z`` (obs, 10) of twenty overlapping groups of unequal sizes, and their ``labels`` (``.npz``)."""
+    rng = np.random.default_rng(SEED)
+    shares = 0.85 ** np.arange(20)
+    labels = rng.choice(20, n_obs, p=shares / shares.sum())
+    centres = 1.6 * rng.standard_normal((20, 10))
+    np.savez(path, z=(centres[labels] + rng.standard_normal((n_obs, 10))).astype(np.float32), labels=labels)
 
 
 def counts(task: Task) -> Iterator[Float[np.ndarray, "obs vars"]]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from latentbench.neighbours import NeighbourGraph
+from latentbench import neighbours
+from latentbench.neighbours import NeighbourGraph, leiden_at
 
 K = 4
 
@@ -58,3 +59,23 @@ def test_more_neighbours_than_cells_join_all_cells():
     graph = NeighbourGraph(np.random.default_rng(0).normal(size=(5, 2)), np.ones(5, dtype=bool), n_neighbors=15)
     assert graph.train.ecount() == 10
     assert graph.vote(np.zeros(5, dtype=np.int64)).tolist() == []
+
+
+def test_starting_from_fine_clusters_costs_no_modularity():
+    rng = np.random.default_rng(0)
+    z = 1.5 * rng.normal(size=(12, 6))[rng.integers(0, 12, 3000)] + rng.normal(size=(3000, 6))
+    graph = NeighbourGraph(z, np.ones(3000, dtype=bool)).train
+    for resolution in (0.2, 1.0, 3.0):
+        cold = [neighbours._leiden(graph, resolution, seed, n_iterations=2, start=None) for seed in range(5)]
+        warm = [leiden_at(graph, resolution, seed).tolist() for seed in range(5)]
+        of_cold, of_warm = ([graph.modularity(found, weights="weight", resolution=resolution) for found in each] for each in (cold, warm))
+        assert np.mean(of_warm) > np.mean(of_cold) - 0.003
+
+
+def test_fine_clusters_are_forgotten_with_their_graph():
+    graph = NeighbourGraph(np.random.default_rng(0).normal(size=(50, 2)), np.ones(50, dtype=bool)).train
+    leiden_at(graph, 1.0, seed=0)
+    assert (id(graph), 0) in neighbours._FINE
+    key = id(graph), 0
+    del graph
+    assert key not in neighbours._FINE

@@ -1,9 +1,12 @@
 from contextlib import ExitStack
+from dataclasses import asdict
 
 import driver
 import pytest
 from driver import Side, interleaved, microseconds_a_cell, open_sides, time_one_model
+from sides.codes import Evaluation
 from sides.task import Task, mnist_sized
+from simulated_data import write_codes
 
 TINY = {"n_train": 64, "n_test": 32, "n_hidden": 8, "n_latent": 2, "batch_size": 32}
 
@@ -38,6 +41,15 @@ def test_the_projects_own_side_and_the_plain_loop_train_every_task_of_the_benchm
     assert times[["task", "side"]].drop_duplicates().shape[0] == 8
     assert (times["us_per_cell"] > 0).all()
     assert together > 0
+
+
+def test_the_projects_own_side_evaluates_codes_step_by_step(tmp_path):
+    write_codes(300, tmp_path / "codes.npz")
+    with Side("latentbench", "evaluation_side.py") as side:
+        answer = side.ask("evaluate", data=str(tmp_path / "codes.npz"), seed=0, evaluation=asdict(Evaluation(resolutions=(1.0, 2.0))))
+    assert list(answer["seconds"]) == ["graph", "Leiden", "ARI and NMI", "silhouette"]
+    assert min(answer["seconds"].values()) > 0
+    assert answer["ari"] > 0.5
 
 
 def test_a_side_that_ends_is_named_with_its_last_message_and_its_log():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sides.task import Task, mnist_sized
-from simulated_data import CHUNK, write_simulated
+from simulated_data import CHUNK, write_codes, write_simulated
 
 
 @pytest.fixture
@@ -36,3 +36,13 @@ def test_more_rows_than_a_chunk_are_all_written_and_differ(simulated):
     x = simulated(Task("nb", n_train=CHUNK, n_test=3, n_vars=20))
     assert x.shape == (CHUNK + 3, 20)
     assert not np.array_equal(x[:3], x[-3:])
+
+
+def test_codes_are_of_twenty_groups_and_the_same_every_time(tmp_path):
+    files = []
+    for name in ("one.npz", "two.npz"):
+        write_codes(1000, tmp_path / name)
+        files.append(np.load(tmp_path / name))
+    assert files[0]["z"].shape == (1000, 10)
+    assert len(np.unique(files[0]["labels"])) == 20
+    assert np.array_equal(files[0]["z"], files[1]["z"])

@@ -10,16 +10,25 @@ Its communities are Leiden's (Traag et al. 2019, doi:10.1038/s41598-019-41695-z)
 doi:10.1103/PhysRevE.74.016110):
 
     Q = 1/(2m) sum_ij [ w_ij - resolution * d_i d_j / (2m) ] [cluster_i = cluster_j]       (3)
+
+Every resolution starts from the same fine clusters of the seed, and not from single cells: equation (3) comes out the same to the spread over seeds.
 """
 
 import random
 from functools import cached_property
+from weakref import finalize
 
 import igraph
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csr_array, triu
-from sklearn.neighbors import NearestNeighbors
+from scipy.sparse import csr_array
+
+from latentbench.nearest import Leaves, in_leaves, nearest, nearest_others
+
+Neighbourhoods = Int[np.ndarray, "_ _"]
+"""A set of training cells a row, sorted."""
+FINE_RESOLUTION = 30.0
+_FINE: dict[tuple[int, int], list[int]] = {}
 
 
 class NeighbourGraph:
@@ -30,31 +39,28 @@ class NeighbourGraph:
         self._n_neighbors = min(n_neighbors, len(self._z_train) - 1)
 
     @cached_property
-    def _finder(self) -> NearestNeighbors:
-        return NearestNeighbors(n_neighbors=self._n_neighbors).fit(self._z_train)
+    def _leaves(self) -> Leaves:
+        return in_leaves(self._z_train)
 
     @cached_property
-    def _neighbourhoods(self) -> csr_array:
-        """Return N(i) of equation (1) as the rows of a 0/1 matrix (train, train)."""
-        others = self._finder.kneighbors(return_distance=False)
-        return _rows_of_ones(np.column_stack([np.arange(len(others)), others]), len(others))
+    def _neighbourhoods(self) -> Neighbourhoods:
+        """Return N(i) of equation (1)."""
+        others = nearest_others(self._leaves, self._n_neighbors)
+        return np.sort(np.column_stack([np.arange(len(others)), others]), axis=1)
 
     @cached_property
     def train(self) -> igraph.Graph:
         """The undirected graph of the training cells, edge attribute ``weight`` from equation (2)."""
-        either = triu(self._neighbourhoods.maximum(self._neighbourhoods.T), k=1).tocoo()
-        rows, columns = either.coords
-        weights = _jaccard(self._neighbourhoods, self._neighbourhoods, rows, columns)
-        return igraph.Graph(n=len(self._z_train), edges=np.column_stack([rows, columns]), edge_attrs={"weight": weights.tolist()})
+        edges = _edges(self._neighbourhoods)
+        weights = _jaccard(self._neighbourhoods, self._neighbourhoods, edges)
+        return igraph.Graph(n=len(self._z_train), edges=edges, edge_attrs={"weight": weights.tolist()})
 
     @cached_property
     def _votes(self) -> csr_array:
         """Return the weights (2) of every test cell's nearest training cells, (test, train)."""
-        if not len(self._z_test):
-            return csr_array((0, len(self._z_train)))
-        nearest = _rows_of_ones(self._finder.kneighbors(self._z_test, return_distance=False), len(self._z_train))
-        rows, columns = nearest.tocoo().coords
-        return csr_array((_jaccard(nearest, self._neighbourhoods, rows, columns), (rows, columns)), shape=nearest.shape)
+        hoods = np.sort(nearest(self._z_test, self._leaves, self._n_neighbors), axis=1)
+        pairs = np.column_stack([np.repeat(np.arange(len(hoods)), hoods.shape[1]), hoods.ravel()])
+        return csr_array((_jaccard(hoods, self._neighbourhoods, pairs), tuple(pairs.T)), shape=(len(hoods), len(self._z_train)))
 
     def vote(self, clusters_train: Int[np.ndarray, " train"]) -> Int[np.ndarray, " test"]:
         """Return the cluster with the largest summed weight among each test cell's nearest training cells; a tie goes to the lower number."""
@@ -64,21 +70,40 @@ class NeighbourGraph:
 
 
 def leiden_at(graph: igraph.Graph, resolution: float, seed: int) -> Int[np.ndarray, " train"]:
-    """Return Leiden's clusters by equation (3), numbered from 0, after two iterations (scanpy's setting); igraph's generator is seeded at every call."""
+    """Return Leiden's clusters by equation (3), numbered from 0: two iterations (scanpy's setting) from fine clusters that depend on graph and seed alone."""
+    found = _leiden(graph, resolution, seed, n_iterations=2, start=_fine_clusters(graph, seed))
+    return np.asarray(found, dtype=np.int64)
+
+
+def _fine_clusters(graph: igraph.Graph, seed: int) -> list[int]:
+    """Return many small clusters, kept as long as the graph lives: from single cells to here goes half of Leiden's time, whatever the resolution."""
+    key = id(graph), seed
+    if key not in _FINE:
+        _FINE[key] = _leiden(graph, FINE_RESOLUTION, seed, n_iterations=1, start=None)
+        finalize(graph, _FINE.pop, key, None)
+    return _FINE[key]
+
+
+def _leiden(graph: igraph.Graph, resolution: float, seed: int, *, n_iterations: int, start: list[int] | None) -> list[int]:
+    """Return igraph's membership; its generator is seeded at every call."""
     igraph.set_random_number_generator(random.Random(seed))
-    found = graph.community_leiden(objective_function="modularity", weights="weight", resolution=resolution, n_iterations=2)
-    return np.asarray(found.membership, dtype=np.int64)
+    options = {"objective_function": "modularity", "weights": "weight", "n_iterations": n_iterations, "initial_membership": start}
+    return graph.community_leiden(resolution=resolution, **options).membership
 
 
-def _rows_of_ones(columns: Int[np.ndarray, "rows neighbours"], n_columns: int) -> csr_array:
-    n_rows, width = columns.shape
-    matrix = csr_array((np.ones(columns.size), columns.ravel(), np.arange(n_rows + 1) * width), shape=(n_rows, n_columns))
-    matrix.sort_indices()
-    return matrix
+def _edges(hoods: Neighbourhoods) -> Int[np.ndarray, "edges 2"]:
+    """Return every pair i < j with j in N(i) or i in N(j) once, by i and then j."""
+    n_obs = len(hoods)
+    here = np.repeat(np.arange(n_obs), hoods.shape[1])
+    there = hoods.ravel()
+    pairs = np.sort((np.minimum(here, there) * n_obs + np.maximum(here, there))[here != there])
+    once = np.diff(pairs, prepend=-1) > 0
+    return np.column_stack(np.divmod(pairs[once], n_obs))
 
 
-def _jaccard(left: csr_array, right: csr_array, rows: np.ndarray, columns: np.ndarray) -> Float[np.ndarray, " pairs"]:
-    """Return the Jaccard index of row ``rows[p]`` of ``left`` with row ``columns[p]`` of ``right``, both 0/1, for every pair p."""
-    shared = left[rows].multiply(right[columns]).sum(axis=1)
-    sizes = np.diff(left.indptr)[rows] + np.diff(right.indptr)[columns]
-    return np.asarray(shared / (sizes - shared), dtype=np.float64)
+def _jaccard(left: Neighbourhoods, right: Neighbourhoods, pairs: Int[np.ndarray, "pairs 2"]) -> Float[np.ndarray, " pairs"]:
+    """Return the Jaccard index of the sets in row ``pairs[p, 0]`` of ``left`` and row ``pairs[p, 1]`` of ``right``, for every pair p."""
+    from latentbench.kernels.compiled_neighbours import n_shared  # on first use: it imports numba
+
+    shared = n_shared(left, right, pairs)
+    return shared / (left.shape[1] + right.shape[1] - shared)

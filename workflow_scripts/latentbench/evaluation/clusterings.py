@@ -48,7 +48,7 @@ def kmeans(replica: Replica) -> Clusters | Unavailable:
     if problem := _problem_with_declared(replica):
         return problem
     fitted = KMeans(replica.n_clusters, n_init=10, random_state=replica.seed).fit(replica.z[replica.is_train])
-    return _numbered_by_size(fitted.predict(replica.z), replica.is_train)
+    return numbered_by_size(fitted.predict(replica.z), replica.is_train)
 
 
 def gaussian_mixture(replica: Replica) -> Clusters | Unavailable:
@@ -59,7 +59,7 @@ def gaussian_mixture(replica: Replica) -> Clusters | Unavailable:
         return problem
     z = replica.z.astype(np.float64)
     fitted = GaussianMixture(replica.n_clusters, random_state=replica.seed).fit(z[replica.is_train])
-    return _numbered_by_size(fitted.predict(z), replica.is_train)
+    return numbered_by_size(fitted.predict(z), replica.is_train)
 
 
 def leiden(replica: Replica) -> Clusters | Unavailable:
@@ -98,7 +98,7 @@ def _of_all_cells(replica: Replica, found: Int[np.ndarray, " train"]) -> Cluster
     clusters = np.empty(len(replica.z), dtype=np.int64)
     clusters[replica.is_train] = found
     clusters[~replica.is_train] = replica.graph.vote(found)
-    return _numbered_by_size(clusters, replica.is_train)
+    return numbered_by_size(clusters, replica.is_train)
 
 
 def _problem_with_declared(replica: Replica) -> Unavailable | None:
@@ -109,7 +109,7 @@ def _problem_with_declared(replica: Replica) -> Unavailable | None:
     return None
 
 
-def _numbered_by_size(clusters: np.ndarray, is_train: np.ndarray) -> Clusters:
+def numbered_by_size(clusters: np.ndarray, is_train: np.ndarray) -> Clusters:
     """Return the clusters renumbered 0, 1, ... by falling number of training cells (equal sizes keep their order)."""
     sizes = np.bincount(clusters[is_train], minlength=int(clusters.max()) + 1)
     new_number = np.empty(len(sizes), dtype=np.int64)

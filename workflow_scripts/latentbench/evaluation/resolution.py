@@ -20,7 +20,8 @@ def leiden_matching(graph: igraph.Graph, n_clusters: int, seed: int, *, max_step
     """Return the clusters at the first resolution, bisected on a log scale in [1e-3, 1e2], at which Leiden finds ``n_clusters``.
 
     Where no tried resolution does (Leiden can jump over a number, and never finds fewer clusters than the graph has parts), the nearest number wins, the
-    smaller one of two equally near.
+    smaller one of two equally near. It is given up where the bracket's ends are a thousandth apart. (Interpolating between the numbers found at the ends takes
+    no fewer steps: they jump.)
     """
     low, high = 1e-3, 1e2
     best = None
@@ -30,9 +31,9 @@ def leiden_matching(graph: igraph.Graph, n_clusters: int, seed: int, *, max_step
         found = int(clusters.max()) + 1
         rank = (abs(found - n_clusters), found)
         best = min(best, (rank, resolution, clusters), key=lambda tried: tried[0]) if best else (rank, resolution, clusters)
-        if found == n_clusters:
-            break
         low, high = (resolution, high) if found < n_clusters else (low, resolution)
+        if found == n_clusters or high / low < 1.001:
+            break
     (_, found), resolution, clusters = best
     logger.info("leiden, seed %d: %d clusters at resolution %.4g (%d declared)", seed, found, resolution, n_clusters)
     return clusters
