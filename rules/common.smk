@@ -294,7 +294,8 @@ def artefacts_of_study(wildcards):
         "train": of_pairs(rules.train.output, trained_cells()),
         "cluster": of_pairs(rules.cluster.output, study.cells),
         "consensus": expand(
-            rules.consensus.output, dataset=filter(has_consensus, study.datasets)
+            rules.consensus.output,
+            dataset=[each for each in study.datasets if has_consensus(each)],
         ),
         "score": expand(rules.score.output, dataset=scored_datasets()),
         **{name: list(getattr(rules, name).output) for name in once},

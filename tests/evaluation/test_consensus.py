@@ -6,7 +6,7 @@ from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
 from latentbench.evaluation import consensus as module
-from latentbench.evaluation.consensus import consensus, pairwise_agreement
+from latentbench.evaluation.consensus import consensus
 from latentbench.outcomes import Outcome, Unavailable
 
 
@@ -188,11 +188,3 @@ def test_a_callers_mistake_is_named(changes, words):
     options = {"members": [TWO, TWO], "is_train": np.ones(4, dtype=bool), "n_clusters": 2, "seed": 0, "weights": None, **changes}
     with pytest.raises(ValueError, match=words):
         consensus(options.pop("members"), **options)
-
-
-def test_pairwise_agreement_is_the_ari_of_every_two_members_over_the_cells_asked_for():
-    _, members = noisy_members(n_members=4)
-    cells = every_fifth_is_test(members)
-    expected = [[adjusted_rand_score(one[cells], other[cells]) for other in members] for one in members]
-    np.testing.assert_allclose(pairwise_agreement(members, cells), expected, atol=1e-12)
-    assert pairwise_agreement([], cells).shape == (0, 0)

@@ -27,7 +27,6 @@ from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
 
 from latentbench.evaluation.clusterings import Clusters, numbered_by_size
-from latentbench.evaluation.metrics import adjusted_rand_index
 from latentbench.outcomes import Outcome, Unavailable
 
 MAX_CLUSTERS = 10_000
@@ -61,17 +60,6 @@ def consensus(
     k = n_clusters or _widest_gap(values, signatures)
     y = _coordinates(signatures, values[:k], vectors[:, :k])
     return numbered_by_size(_nearest_centres(y, signatures.n_cells, k, seed)[signatures.of_cell], is_train)
-
-
-def pairwise_agreement(members: Sequence[Clusters], cells: Bool[np.ndarray, " obs"]) -> Float[np.ndarray, "members members"]:
-    """Return the ARI of every two clusterings over ``cells``, in [-0.5, 1]: symmetric, 1 on the diagonal."""
-    codes = [pd.factorize(member[cells])[0] for member in members]
-    sizes = [int(code.max(initial=-1)) + 1 for code in codes]
-    agreement = np.eye(len(members))
-    for i, j in zip(*np.triu_indices(len(members), k=1), strict=True):
-        table = np.bincount(codes[i] * sizes[j] + codes[j], minlength=sizes[i] * sizes[j]).reshape(sizes[i], sizes[j])
-        agreement[i, j] = agreement[j, i] = adjusted_rand_index(table)
-    return agreement
 
 
 @dataclass(frozen=True)

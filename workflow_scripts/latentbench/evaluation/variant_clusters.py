@@ -93,10 +93,6 @@ def consensus_of(
     members: Sequence[Clusters | Unavailable], *, is_train: Bool[np.ndarray, " obs"], n_clusters: int | None, weights: Sequence[float] | None = None
 ) -> Clusters | Unavailable:
     """Return the consensus of those members that there are; ``weights``: one a member, of any sum, equal by default."""
-    weighted = zip(members, weights or [1.0] * len(members), strict=True)
-    there = [(clusters, weight) for clusters, weight in weighted if not isinstance(clusters, Unavailable)]
-    if len(there) < 2:
-        return Unavailable(Outcome.NOT_APPLICABLE, f"{len(there)} of {len(members)} clusterings are there, and a consensus needs two")
-    total = sum(weight for _, weight in there)
-    shares = [weight / total for _, weight in there]
-    return consensus([clusters for clusters, _ in there], is_train=is_train, n_clusters=n_clusters, seed=0, weights=shares)
+    there = [number for number, clusters in enumerate(members) if not isinstance(clusters, Unavailable)]
+    kept = [weights[number] for number in there] if weights else None
+    return consensus([members[number] for number in there], is_train=is_train, n_clusters=n_clusters, seed=0, weights=kept)

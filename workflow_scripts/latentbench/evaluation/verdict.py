@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from latentbench.applicability import CONSENSUS
 from latentbench.outcomes import Outcome
 
 FAILURES = (Outcome.FAILED, Outcome.DIVERGED, Outcome.OOM, Outcome.TIMEOUT, Outcome.DEGENERATE)
@@ -9,13 +10,14 @@ FAILURES = (Outcome.FAILED, Outcome.DIVERGED, Outcome.OOM, Outcome.TIMEOUT, Outc
 
 
 def verdict(status: pd.DataFrame, *, allow_failures: bool) -> str:
-    """Return a sentence on how the replicas ended; ``status`` has columns dataset, model, seed, status, reason.
+    """Return a sentence on how the replicas ended; ``status`` has columns dataset, model, kind, seed, status, reason; the consensus does not count.
 
     Raises:
         ValueError: replicas failed and ``allow_failures`` is False; the message names them, their logs and how to train them again.
     """
-    failed = status[status["status"].isin(FAILURES)]
-    planned = int((status["status"] != Outcome.NOT_APPLICABLE).sum())
+    trained = status[status["kind"] != CONSENSUS]
+    failed = trained[trained["status"].isin(FAILURES)]
+    planned = int((trained["status"] != Outcome.NOT_APPLICABLE).sum())
     if failed.empty:
         return f"all {planned} replicas ended ok"
     cells = failed.groupby(["dataset", "model"], sort=True)
