@@ -257,6 +257,14 @@ def statuses_of_study():
     ]
 
 
+def if_integrated():
+    """The scores by scib-metrics, where the config asks for them: of the data sets whose row names a batch."""
+    if not config["evaluation"]["integration"]:
+        return []
+    batched = [each for each in scored_datasets() if study.row(each)["batch"]]
+    return expand("results/integration/{dataset}.tsv", dataset=batched)
+
+
 def statuses_of_consensus():
     agreeing = [dataset for dataset in study.datasets if has_consensus(dataset)]
     return expand("results/models/{dataset}/consensus/status.json", dataset=agreeing)
@@ -297,6 +305,7 @@ def artefacts_of_study(wildcards):
             rules.consensus.output,
             dataset=[each for each in study.datasets if has_consensus(each)],
         ),
+        "integrate": if_integrated(),
         "score": expand(rules.score.output, dataset=scored_datasets()),
         **{name: list(getattr(rules, name).output) for name in once},
         **{

@@ -78,8 +78,28 @@ rule score:
         "../workflow_scripts/score.py"
 
 
+rule integrate:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        embeddings=embeddings_of,
+        statuses=statuses_of,
+        code=library("integrate"),
+    output:
+        "results/integration/{dataset}.tsv",
+    log:
+        "results/logs/integrate/{dataset}.log",
+    conda:
+        "../envs/integrate.yaml"
+    threads: 1
+    message:
+        "score how the models mix the batches of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/integrate.py"
+
+
 rule collect:
     input:
+        integration=if_integrated(),
         scores=expand("results/scores/{dataset}.tsv", dataset=scored_datasets()),
         histories=histories_of_study(),
         statuses=statuses_of_study(),

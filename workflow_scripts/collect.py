@@ -16,12 +16,12 @@ from latentbench.logs import log_to
 def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
     """Write every table to the paths of its name in ``outputs``; a control out of bounds stops before any is written.
 
-    ``inputs``: paths of scores, histories, quality, reliability, and of the statuses of the variants (in step with histories and quality) and of the consensus.
-    ``kinds`` maps models to their kinds, ``statistics`` are the options of ``summarise``, ``answer``, ``rank_table``, ``evidence`` and ``criterion_agreement``,
-    ``rule`` those of ``choices``.
+    ``inputs``: paths of scores, integration scores, histories, quality, reliability, and of the statuses of the variants (in step with histories and quality)
+    and of the consensus. ``kinds`` maps models to their kinds, ``statistics`` are the options of ``summarise``, ``answer``, ``rank_table``, ``evidence`` and
+    ``criterion_agreement``, ``rule`` those of ``choices``.
     """
     statuses = [read_status(path) for path in inputs["statuses"]]
-    scores = collect_scores([read_scores(path) for path in inputs["scores"]], not_applicable)
+    scores = collect_scores([read_scores(path) for path in [*inputs["scores"], *inputs["integration"]]], not_applicable)
     check_controls(scores, kinds)
     status = collect_statuses([*statuses, *map(read_status, inputs["consensus"])], not_applicable, kinds)
     made = choices(scores, kinds, **rule)
@@ -47,7 +47,7 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    inputs = {name: getattr(snakemake.input, name) for name in ("scores", "histories", "quality", "reliability", "statuses", "consensus")}
+    inputs = {name: getattr(snakemake.input, name) for name in ("scores", "integration", "histories", "quality", "reliability", "statuses", "consensus")}
     names = ("scores", "summary", "answer", "ranks", "tests", "choices", "criteria", "correlations", "status", "cost", "quality", "reliability")
     outputs = {name: [getattr(snakemake.output, name), getattr(snakemake.output, f"{name}_parquet")] for name in names}
     main(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from latentbench.evaluation.clusterings import CLUSTERINGS, Replica, headline_clustering, kmeans, leiden, own
+from latentbench.evaluation.clusterings import CLUSTERINGS, Replica, kmeans, leiden, own
+from latentbench.evaluation.trained import headline_clustering
 from latentbench.neighbours import NeighbourGraph
 from latentbench.outcomes import Outcome, Unavailable
 

@@ -24,7 +24,7 @@ def collect(study_files, evaluate):
             evaluate(study_files, model)
         inputs = {name: [study_files / model / file for model in models] for name, file in FILES.items()}
         outputs = {name: [folder / f"{name}.{suffix}" for suffix in suffixes] for name, suffixes in NAMES.items()}
-        main({**inputs, "consensus": []}, outputs, not_applicable=not_applicable, kinds=KINDS, statistics={"n_bootstrap": 200}, rule=RULE)
+        main({**inputs, "consensus": [], "integration": []}, outputs, not_applicable=not_applicable, kinds=KINDS, statistics={"n_bootstrap": 200}, rule=RULE)
         return folder
 
     return run

@@ -86,13 +86,6 @@ CLUSTERINGS: dict[str, Callable[[Replica], Clusters | Unavailable]] = {
 }
 
 
-def headline_clustering(*, clusters_by_itself: bool, n_clusters: int | None) -> str:
-    """Return the clustering that speaks for a variant, fixed before any score is known."""
-    if clusters_by_itself:
-        return "own"
-    return "leiden" if n_clusters is None else "kmeans"
-
-
 def _of_all_cells(replica: Replica, found: Int[np.ndarray, " train"]) -> Clusters:
     """Return the clusters of the training cells with those that the test cells vote for."""
     clusters = np.empty(len(replica.z), dtype=np.int64)

@@ -14,7 +14,8 @@ from latentbench.evaluation.cluster_tables import Found, clusters_frame
 from latentbench.evaluation.health import HEALTH
 from latentbench.evaluation.metrics import adjusted_rand_index, contingency_table, silhouette
 from latentbench.evaluation.score_rows import SPLITS, Row, scores_frame
-from latentbench.evaluation.variant_clusters import TrainedVariant, cluster_replicas, consensus_of
+from latentbench.evaluation.trained import TrainedVariant
+from latentbench.evaluation.variant_clusters import cluster_replicas, consensus_of
 from latentbench.logs import logger
 from latentbench.outcomes import Outcome, Unavailable
 

@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from latentbench.evaluation.metrics import label_codes
-from latentbench.evaluation.variant_clusters import TrainedVariant
+from latentbench.evaluation.trained import TrainedVariant
 
 
 def read_truth(prepared_path: str | Path, cells: pd.Index) -> tuple[Int[np.ndarray, " obs"], int | None]:
@@ -42,6 +42,18 @@ def read_trained(embedding_path: str | Path, status_path: str | Path) -> Trained
         ValueError: a replica that ended ok left no embedding.
     """
     return TrainedVariant(read_embedding(embedding_path), read_status(status_path))
+
+
+def read_batches(prepared_path: str | Path, cells: pd.Index) -> tuple[pd.DataFrame, Float[np.ndarray, "obs pcs"], int | None]:
+    """Return a prepared.h5ad's obs, its principal components and its declared number of clusters, without reading its matrices.
+
+    Raises:
+        ValueError: its cells are not ``cells`` (those of the embedding), in that order.
+    """
+    with h5py.File(prepared_path) as file:
+        obs, pca = anndata.io.read_elem(file["obs"]), np.asarray(file["obsm/X_pca"])
+    _, n_clusters = read_truth(prepared_path, cells)
+    return obs, pca, n_clusters
 
 
 def read_quality(path: str | Path) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from latentbench.evaluation.clusterings import SWEEP
 from latentbench.evaluation.criteria import Mask, cells_of, on_each_split
 from latentbench.evaluation.metrics import AGREEMENT, agreement, contingency_table, normalised_mutual_information, problem_with_labels, silhouette
 from latentbench.evaluation.score_rows import NO_CLUSTERING, ORACLE, SPLITS, Row, scores_frame
-from latentbench.evaluation.variant_clusters import TrainedVariant
+from latentbench.evaluation.trained import TrainedVariant
 from latentbench.outcomes import Outcome, Unavailable
 
 RELIABILITY_COLUMNS = ["dataset", "model", "seed", "split", "bin", "n_obs", "confidence", "accuracy"]

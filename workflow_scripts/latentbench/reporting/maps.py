@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from latentbench.applicability import CONTROL_KINDS
 from latentbench.evaluation.cluster_tables import CELL, clusters_of, seeds_of
-from latentbench.evaluation.clusterings import headline_clustering
+from latentbench.evaluation.trained import headline_clustering
 from latentbench.logs import logger
 from latentbench.reporting.tables import COLUMNS
 
