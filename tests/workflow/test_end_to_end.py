@@ -1,7 +1,9 @@
 import json
+import re
 import time
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -122,3 +124,60 @@ def test_another_folder_and_one_core_give_the_same_bytes_in_every_table(finished
     assert run.returncode == 0, run.stderr
     for target in targets:
         assert (finished.folder / target).read_bytes() == (fresh_workspace.folder / target).read_bytes(), target
+
+
+def test_every_number_that_a_table_of_the_report_sorts_by_is_a_value_of_a_table(finished):
+    page = (finished.folder / "results/report/index.html").read_text()
+    shown = {float(value) for value in re.findall(r'<td class="number[^"]*" data-value="([^"]+)"', page)}
+    known = [pd.read_parquet(path).select_dtypes("number") for path in (finished.folder / "results/tables").glob("*.parquet")]
+    values = np.unique(np.concatenate([frame.to_numpy(dtype=float, na_value=np.nan).ravel() for frame in known]))
+    assert len(shown) > 30
+    assert sorted(shown - set(values.tolist())) == []
+
+
+def test_the_annotated_data_set_opens_as_viewers_of_cells_want_it(finished):
+    """What cellxgene and scanpy's plots ask for: unique names, X as CSR or dense, finite embeddings ``X_*`` of two dimensions or more, categories for groups."""
+    annotated = ad.read_h5ad(finished.folder / "results/data/blobs/annotated.h5ad")
+    assert annotated.obs_names.is_unique
+    assert annotated.var_names.is_unique
+    assert annotated.X.dtype == np.float32
+    for name, codes in annotated.obsm.items():
+        assert name.startswith("X_")
+        assert codes.ndim == 2
+        assert codes.shape[1] >= 2
+        assert np.isfinite(codes).all(), name
+    groups = [name for name in annotated.obs if name.endswith(("_cluster", "_consensus"))]
+    assert {"consensus_cluster", "latentbench_cluster", "quick_vae_consensus"} <= set(groups)
+    for name in groups:
+        assert isinstance(annotated.obs[name].dtype, pd.CategoricalDtype), name
+        assert annotated.obs[name].notna().all()
+    selected = annotated.uns["latentbench"]["selected"]
+    assert annotated.obs["latentbench_cluster"].tolist() == annotated.obs[f"{selected['model']}_cluster"].tolist()
+
+
+@pytest.mark.slow
+def test_a_study_with_a_failure_writes_everything_and_ends_with_an_error_unless_the_config_allows_it(fresh_workspace):
+    models = fresh_workspace.folder / "tiny_models.yaml"
+    models.write_text(
+        models.read_text().replace("likelihood: gaussian, training: {epochs: 2}}", "likelihood: gaussian, training: {epochs: 2, learning_rate: 1.0e30}}", 1)
+    )
+    config = fresh_workspace.folder / "tiny.yaml"
+    config.write_text(re.sub(r"predictions: .*\n", "predictions: []\n", config.read_text()))
+    run = fresh_workspace.snakemake()
+    assert run.returncode != 0
+    for part in (
+        "2 of 10 replicas did not end ok",
+        "blobs, quick_vae, seed 0, 1: diverged",
+        "allow_failures: true",
+        "--forcerun results/models/blobs/quick_vae",
+    ):
+        assert part in run.stderr, part
+    page = (fresh_workspace.folder / "results/report/index.html").read_text()
+    failures = page[page.index('id="failures"') : page.index('id="cost"')]
+    assert "diverged" in failures
+    assert "The log’s last lines" in failures
+    assert not (fresh_workspace.folder / "results/verdict.txt").exists()
+    config.write_text(config.read_text().replace("allow_failures: false", "allow_failures: true"))
+    again = fresh_workspace.snakemake()
+    assert again.returncode == 0, again.stderr
+    assert "which the config allows" in (fresh_workspace.folder / "results/verdict.txt").read_text()
