@@ -136,7 +136,7 @@ def test_every_number_that_a_table_of_the_report_sorts_by_is_a_value_of_a_table(
 
 
 def test_the_annotated_data_set_opens_as_viewers_of_cells_want_it(finished):
-    """What cellxgene and scanpy's plots ask for: unique names, X as CSR or dense, finite embeddings ``X_*`` of two dimensions or more, categories for groups."""
+    """What cellxgene and scanpy's plots ask for: unique names, X as CSR or dense, finite embeddings ``X_*`` of two dimensions, categories for groups."""
     annotated = ad.read_h5ad(finished.folder / "results/data/blobs/annotated.h5ad")
     assert annotated.obs_names.is_unique
     assert annotated.var_names.is_unique

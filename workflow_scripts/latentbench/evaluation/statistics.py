@@ -15,7 +15,7 @@ SUMMARY_KEYS = ["dataset", "model", "clustering", "split", "metric"]
 
 
 def summarise(scores: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
-    """Return n_ok, n_failed, mean, sd and 95 % interval over seeds of every (dataset, model, clustering, split, metric).
+    """Return n_ok, n_failed, mean, sd, 95 % interval, lowest and highest over seeds of every (dataset, model, clustering, split, metric).
 
     ``n_failed`` counts replicas without a value, except those to which the metric does not apply; ``outcomes`` spells them out.
     """
@@ -35,6 +35,8 @@ def _summary_of(group: pd.DataFrame, n_bootstrap: int) -> dict[str, object]:
         "sd": values.std(ddof=1) if len(values) > 1 else np.nan,
         "low": low,
         "high": high,
+        "lowest": values.min() if len(values) else np.nan,
+        "highest": values.max() if len(values) else np.nan,
         "outcomes": ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())),
         "saw_labels": bool(group["saw_labels"].iloc[0]),
         "headline": bool(group["headline"].iloc[0]),
