@@ -10,7 +10,7 @@ from sides.task import Task
 from latentbench.artefacts import atomic_path
 from latentbench.data.sources import fetch
 from latentbench.preprocessing.presets import preprocess
-from latentbench.study import read_sheet
+from latentbench.sheets import read_sheet
 
 CONFIG = Path(__file__).parent.parent / "config"
 TEST_FRACTION = 0.2

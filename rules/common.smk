@@ -9,7 +9,8 @@ sys.path.insert(0, str(WORKFLOW / "workflow_scripts"))
 from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
 from latentbench.logs import failures_since
-from latentbench.study import load_study, numbers_of, read_yaml
+from latentbench.sheets import numbers_of, read_yaml
+from latentbench.study import load_study
 from snakemake.exceptions import WorkflowError
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latentbench.study import load_study, nearest, numbers_of
+from latentbench.sheets import nearest, numbers_of
+from latentbench.study import load_study
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from latentbench.evaluation.score_rows import SCORE_COLUMNS
-from latentbench.evaluation.selection import CRITERIA, choices, choose_replica, criterion_values, evidence
+from latentbench.evaluation.selection import BEST_ELSEWHERE, CRITERIA, choices, choose_replica, criterion_values, evidence
 
 KINDS = {"vae": "vae", "gmvae": "gmvae", "true_labels": "true_labels", "m2": "m2", "consensus": "consensus"}
 RULE = {"seed": "agreement_of_seeds", "model": "agreement_of_models"}
@@ -94,6 +94,25 @@ def test_the_evidence_weighs_data_sets_alike():
     expected = np.mean([np.mean([max(ari[f"d{i}", m]) - np.mean(ari[f"d{i}", m]) for m in ("vae", "gmvae")]) for i in range(3)])
     assert row["gain"] == pytest.approx(expected)
     assert row["low"] <= row["gain"] <= row["high"]
+
+
+def test_the_criterion_that_is_best_elsewhere_is_chosen_without_the_data_set_that_it_is_judged_on():
+    rng = np.random.default_rng(4)
+    ari = {(f"d{i}", model): list(rng.random(4)) for i in range(4) for model in ("vae", "gmvae")}
+    # Agreement of the seeds is right on d0 to d2 and wrong on d3; the loss is right on d3 alone.
+    agreement = {key: [-value for value in values] if key[0] == "d3" else values for key, values in ari.items()}
+    loss = {key: [-value for value in values] if key[0] == "d3" else list(values) for key, values in ari.items()}
+    scores = study(ari, agreement, loss=loss)
+    made = choices(scores[scores["metric"] != "agreement_of_models"], KINDS, seed="agreement_of_seeds", model="agreement_of_seeds")
+    table = evidence(made, n_bootstrap=200)
+    row = table[(table["level"] == "seed") & (table["criterion"] == BEST_ELSEWHERE)].iloc[0]
+    of_seeds = made[(made["level"] == "seed") & (made["criterion"] == "agreement_of_seeds")]
+    # On every data set, d3 too, agreement is the best of the others.
+    assert row["gain"] == pytest.approx(of_seeds.groupby("dataset")["gain"].mean().mean())
+    assert row["n_datasets"] == 4
+    assert not row["in_force"]
+    two = made[made["dataset"].isin(["d0", "d1"])]
+    assert BEST_ELSEWHERE not in set(evidence(two, n_bootstrap=200)["criterion"])
 
 
 def test_a_single_candidate_is_no_evidence():

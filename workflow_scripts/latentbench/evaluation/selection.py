@@ -43,7 +43,7 @@ CRITERIA: dict[str, Criterion] = {
     "mutual_information": Criterion("mutual_information", clustering="own"),
     "confidence": Criterion("confidence", clustering="own"),
 }
-LEVELS = ("seed", "model")
+BEST_ELSEWHERE = "best_on_other_datasets"
 SCORE = ("ari", "test")
 
 
@@ -99,24 +99,41 @@ def evidence(made: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
     """Return, for every level and criterion, the mean gain over data sets (over their variants first) with its hierarchical bootstrap interval.
 
     Columns: level, criterion, n_datasets, n_choices, ari, mean_ari, best_ari, gain, low, high, share (percent of what could be gained), in_force. Choices among
-    fewer than two, or without an ARI, do not count.
+    fewer than two, or without an ARI, do not count. ``BEST_ELSEWHERE`` takes on each data set the criterion with the highest mean gain on the others: what
+    choosing a criterion by labels that one has is worth on data that has none. It needs three data sets.
     """
-    rows = []
     counted = made[(made["n_candidates"] > 1) & made["gain"].notna()]
-    for (level, criterion), group in counted.groupby(["level", "criterion"], sort=True):
-        gains = _by_dataset(group, "gain")
-        low, high = interval(gains, n_bootstrap)
-        room = float((group["best_ari"] - group["mean_ari"]).sum())
-        rows.append(
-            {
-                **{"level": level, "criterion": criterion, "n_datasets": len(gains), "n_choices": len(group)},
-                **{name: mean_of_means(_by_dataset(group, name)) for name in ("ari", "mean_ari", "best_ari")},
-                **{"gain": mean_of_means(gains), "low": low, "high": high},
-                **{"share": 100 * float(group["gain"].sum()) / room if room > 0 else np.nan, "in_force": bool(group["in_force"].any())},
-            }
-        )
+    rows = []
+    for level, of_level in counted.groupby("level", sort=True):
+        by_criterion = {str(criterion): group for criterion, group in of_level.groupby("criterion", sort=True)}
+        if of_level["dataset"].nunique() > 2:
+            by_criterion[BEST_ELSEWHERE] = _best_elsewhere(of_level).assign(in_force=False)
+        rows += [{"level": level, "criterion": criterion, **_worth(group, n_bootstrap)} for criterion, group in by_criterion.items()]
     columns = ["level", "criterion", "n_datasets", "n_choices", "ari", "mean_ari", "best_ari", "gain", "low", "high", "share", "in_force"]
     return pd.DataFrame(rows, columns=columns).sort_values(["level", "gain", "criterion"], ascending=[False, False, True], kind="stable", ignore_index=True)
+
+
+def _worth(group: pd.DataFrame, n_bootstrap: int) -> dict[str, object]:
+    gains = _by_dataset(group, "gain")
+    low, high = interval(gains, n_bootstrap)
+    room = float((group["best_ari"] - group["mean_ari"]).sum())
+    return {
+        **{"n_datasets": len(gains), "n_choices": len(group)},
+        **{name: mean_of_means(_by_dataset(group, name)) for name in ("ari", "mean_ari", "best_ari")},
+        **{"gain": mean_of_means(gains), "low": low, "high": high},
+        **{"share": 100 * float(group["gain"].sum()) / room if room > 0 else np.nan, "in_force": bool(group["in_force"].any())},
+    }
+
+
+def _best_elsewhere(of_level: pd.DataFrame) -> pd.DataFrame:
+    """Return the choices on each data set of the criterion that gains most on the others, the first by name of equal ones."""
+    chosen = []
+    for dataset, here in of_level.groupby("dataset", sort=True):
+        others = of_level[(of_level["dataset"] != dataset) & of_level["criterion"].isin(here["criterion"])]
+        gains = {str(criterion): mean_of_means(_by_dataset(group, "gain")) for criterion, group in others.groupby("criterion", sort=True)}
+        if gains:
+            chosen.append(here[here["criterion"] == max(gains, key=gains.__getitem__)])
+    return pd.concat(chosen, ignore_index=True)
 
 
 def _by_dataset(group: pd.DataFrame, column: str) -> list[np.ndarray]:
