@@ -111,12 +111,11 @@ def if_predicted(*paths):
 
 # The tables that figures, notebooks and the report are made from.
 TABLES = {
-    **{
-        name: f"results/tables/{name}.tsv"
-        for name in ["scores", "summary", "status", "choices", "reliability"]
-    },
-    "history": "results/tables/history.parquet",
-    "quality": "results/tables/quality.parquet",
+    name: f"results/tables/{name}.parquet"
+    for name in [
+        *["scores", "summary", "status", "history"],
+        *["choices", "reliability", "quality"],
+    ]
 }
 
 

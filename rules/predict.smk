@@ -51,8 +51,8 @@ rule collect_predictions:
         parts=predictions_of_study(),
         code=library("collect_predictions"),
     output:
-        predictions="results/tables/predictions.tsv",
-        predictions_parquet="results/tables/predictions.parquet",
+        predictions=multiext("results/tables/predictions", ".tsv", ".parquet"),
+        summary=multiext("results/tables/predictions_summary", ".tsv", ".parquet"),
     log:
         "results/logs/collect_predictions.log",
     conda:

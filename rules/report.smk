@@ -25,8 +25,8 @@ rule draw_maps:
 rule draw_figures:
     input:
         **TABLES,
-        ranks="results/tables/ranks.tsv",
-        tests="results/tables/tests.tsv",
+        ranks="results/tables/ranks.parquet",
+        tests="results/tables/tests.parquet",
         code=library("draw_figures"),
         style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
     output:
@@ -209,13 +209,13 @@ rule run_notebook:
 rule write_report:
     input:
         **TABLES,
-        answer="results/tables/answer.tsv",
-        ranks="results/tables/ranks.tsv",
-        tests="results/tables/tests.tsv",
-        theory="results/tables/theory.tsv",
-        criteria="results/tables/criteria.tsv",
-        correlations="results/tables/correlations.tsv",
-        cost="results/tables/cost.tsv",
+        answer="results/tables/answer.parquet",
+        ranks="results/tables/ranks.parquet",
+        tests="results/tables/tests.parquet",
+        theory="results/tables/theory.parquet",
+        criteria="results/tables/criteria.parquet",
+        correlations="results/tables/correlations.parquet",
+        cost="results/tables/cost.parquet",
         statuses=statuses_of_study(),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
@@ -237,7 +237,9 @@ rule write_report:
         figures=["results/figures/scores.svg"],
         plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
         predicted=if_predicted(
-            "results/tables/predictions.tsv", "results/figures/predictions.svg"
+            "results/tables/predictions.tsv",
+            "results/tables/predictions_summary.parquet",
+            "results/figures/predictions.svg",
         ),
         notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
         code=library("write_report"),

@@ -1,17 +1,18 @@
-"""Collect the predictions of all data sets and methods into one table."""
+"""Collect the predictions of all data sets and methods into one table, and sum them up in another."""
 
 from latentbench.artefacts import write_table
 from latentbench.logs import log_to
-from latentbench.prediction.tables import collect_predictions, read_predictions
+from latentbench.prediction.tables import collect_predictions, read_predictions, summarise_predictions
 
 
-def main(part_paths, table_paths) -> None:
-    """Write the table under every path."""
+def main(part_paths, table_paths, summary_paths) -> None:
+    """Write both tables, each under all of its paths."""
     table = collect_predictions([read_predictions(path) for path in part_paths])
-    for path in table_paths:
-        write_table(table, path)
+    for frame, paths in ((table, table_paths), (summarise_predictions(table), summary_paths)):
+        for path in paths:
+            write_table(frame, path)
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    main(snakemake.input.parts, snakemake.output)
+    main(snakemake.input.parts, snakemake.output.predictions, snakemake.output.summary)

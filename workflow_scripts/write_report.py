@@ -13,7 +13,7 @@ from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
 
 def main(table_paths, dataset_paths, inputs, page_path, *, config) -> None:
     """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``inputs``: the other files by name, ``predicted`` the
-    table and the figure of the predictions, or neither."""
+    tables and the figure of the predictions, or none."""
     tables = read_tables(table_paths)
     datasets = [
         read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
@@ -22,17 +22,17 @@ def main(table_paths, dataset_paths, inputs, page_path, *, config) -> None:
     predicted = inputs["predicted"]
     page = render_page(
         tables,
-        pd.read_csv(inputs["answer"], sep="\t"),
+        pd.read_parquet(inputs["answer"]),
         certainty=read_certainty(read_table(inputs["ranks"], "ranks"), read_table(inputs["tests"], "tests"), tables.kinds, inputs["ranks_figure"]),
         datasets=datasets,
-        cost=pd.read_csv(inputs["cost"], sep="\t"),
+        cost=pd.read_parquet(inputs["cost"]),
         cost_figure=inputs["cost_figure"],
         plates=figures_by_name(inputs["plates"]),
-        theory=pd.read_csv(inputs["theory"], sep="\t"),
-        evidence=pd.read_csv(inputs["criteria"], sep="\t"),
-        correlations=pd.read_csv(inputs["correlations"], sep="\t"),
+        theory=pd.read_parquet(inputs["theory"]),
+        evidence=pd.read_parquet(inputs["criteria"]),
+        correlations=pd.read_parquet(inputs["correlations"]),
         logs=read_logs(inputs["statuses"]),
-        predictions=read_predicted(read_predictions(predicted[0]), predicted[1]) if predicted else None,
+        predictions=read_predicted(read_predictions(predicted[0]), pd.read_parquet(predicted[1]), predicted[2]) if predicted else None,
         versions=read_versions(inputs["statuses"]),
         config=config,
         title=config["report"]["title"],

@@ -214,9 +214,7 @@ def write_study(folder: Path) -> Path:
     (folder / "tables").mkdir(parents=True)
     (folder / "maps").mkdir()
     for name, frame in tables.items():
-        frame.to_csv(folder / "tables" / f"{name}.tsv", sep="\t", index=False)
-    for name in ("history", "quality"):
-        tables[name].to_parquet(folder / "tables" / f"{name}.parquet", index=False)
+        frame.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
     for dataset in DATASETS:
         make_maps(random, dataset).to_parquet(folder / "maps" / f"{dataset}.parquet", index=False)
         write_cells(folder, dataset, random)
@@ -238,17 +236,17 @@ def study_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tables(study_folder) -> StudyTables:
     folder = study_folder / "tables"
-    return read_tables({name: folder / f"{name}.{'parquet' if name in ('history', 'quality') else 'tsv'}" for name in STUDY_TABLES})
+    return read_tables({name: folder / f"{name}.parquet" for name in STUDY_TABLES})
 
 
 @pytest.fixture(scope="session")
 def ranks(study_folder) -> pd.DataFrame:
-    return read_table(study_folder / "tables/ranks.tsv", "ranks")
+    return read_table(study_folder / "tables/ranks.parquet", "ranks")
 
 
 @pytest.fixture(scope="session")
 def tests_of_ranks(study_folder) -> pd.DataFrame:
-    return read_table(study_folder / "tables/tests.tsv", "tests")
+    return read_table(study_folder / "tables/tests.parquet", "tests")
 
 
 @pytest.fixture(scope="session")

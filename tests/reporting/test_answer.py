@@ -6,7 +6,7 @@ from latentbench.reporting.answer import answer_view
 
 @pytest.fixture
 def answer(study_folder):
-    return pd.read_csv(study_folder / "tables" / "answer.tsv", sep="\t")
+    return pd.read_parquet(study_folder / "tables" / "answer.parquet")
 
 
 DATASETS = ["pbmc68k_reduced", "digits", "blobs"]

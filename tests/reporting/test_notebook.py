@@ -13,7 +13,7 @@ TEMPLATE = Path(__file__).parents[2] / "workflow_scripts" / "notebooks" / "datas
 @pytest.fixture(scope="module")
 def run(study_folder, made_up):
     dataset, before = "digits", os.getcwd()
-    tables = {name: f"results/tables/{name}.{'parquet' if name in ('history', 'quality') else 'tsv'}" for name in STUDY_TABLES}
+    tables = {name: f"results/tables/{name}.parquet" for name in STUDY_TABLES}
     clusters = {model: f"results/clusters/{dataset}/{model}.parquet" for name, model in made_up.pairs if name == dataset}
     paths = {"maps": f"results/maps/{dataset}.parquet", "prepared": f"results/data/{dataset}/prepared.h5ad"}
     os.chdir(study_folder.parent)

@@ -9,7 +9,7 @@ import pytest
 
 from latentbench.evaluation.tables import cost_table
 from latentbench.prediction.metrics import METRICS
-from latentbench.prediction.tables import prediction_table
+from latentbench.prediction.tables import prediction_table, summarise_predictions
 from latentbench.reporting.page import FIGURE_TITLES, read_dataset, read_predicted, render_page
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
 from latentbench.reporting.rank_views import read_certainty
@@ -88,7 +88,7 @@ def make_page(study_folder, svg, ranks, tests_of_ranks):
 
 @pytest.fixture(scope="module")
 def answer(study_folder):
-    return pd.read_csv(study_folder / "tables" / "answer.tsv", sep="\t")
+    return pd.read_parquet(study_folder / "tables" / "answer.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted
     assert 'id="predictions"' not in page
     rows = [("kang", "scgen", 0, "<rare>", metric, 0.5, "ok", "", True) for metric in METRICS[1:]]
     rows.append(("kang", "scgen", 0, "<rare>", METRICS[0], None, "diverged", "non-finite", True))
-    with_predictions = make_page(tables, answer, predictions=read_predicted(prediction_table(rows), svg))
+    with_predictions = make_page(tables, answer, predictions=read_predicted(prediction_table(rows), summarise_predictions(prediction_table(rows)), svg))
     assert {"predictions", "failures"} <= set(Structure(with_predictions).ids)
     assert "&lt;rare&gt;" in with_predictions
 

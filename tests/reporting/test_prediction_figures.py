@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.prediction.tables import ALL_METHODS
+from latentbench.prediction.tables import ALL_METHODS, summarise_predictions
 from latentbench.reporting.prediction_figures import method_colours, plot_predictions, prediction_gaps, prediction_rows, predictions_figure
 from latentbench.reporting.style import CONTROL_COLOURS
 
@@ -39,7 +39,7 @@ def test_a_bar_is_the_mean_over_types_and_seeds_and_every_seed_a_dot(predictions
 def test_a_metric_without_a_value_has_no_bar_and_its_row_a_dash(predictions):
     ax = predictions_figure(predictions).axes[METRICS.index("r2_change")]
     assert len(ax.patches) == 1
-    rows = prediction_rows(predictions)
+    rows = prediction_rows(summarise_predictions(predictions), method_colours(predictions))
     assert [row["method"] for row in rows] == ["scgen", "no_prediction"]
     assert [cell["text"] for cell in rows[1]["metrics"]] == ["0.500", "0.500", "–", "0.500"]
     assert (rows[0]["n_types"], rows[0]["n_seeds"], rows[1]["n_seeds"]) == (2, 2, 0)

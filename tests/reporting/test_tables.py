@@ -7,15 +7,15 @@ from latentbench.reporting.tables import best_model, failures, headline, headlin
 
 
 def test_a_table_without_a_column_is_refused_by_name(tmp_path):
-    path = tmp_path / "status.tsv"
-    pd.DataFrame({"dataset": ["a"], "model": ["b"]}).to_csv(path, sep="\t", index=False)
-    with pytest.raises(ValueError, match=r"status\.tsv: no column kind"):
+    path = tmp_path / "status.parquet"
+    pd.DataFrame({"dataset": ["a"], "model": ["b"]}).to_parquet(path, index=False)
+    with pytest.raises(ValueError, match=r"status\.parquet: no column kind"):
         read_table(path, "status")
 
 
 def test_a_data_set_called_na_is_no_missing_value(tmp_path, tables):
-    tables.status.assign(dataset="NA").to_csv(tmp_path / "status.tsv", sep="\t", index=False)
-    assert (read_table(tmp_path / "status.tsv", "status")["dataset"] == "NA").all()
+    tables.status.assign(dataset="NA").to_parquet(tmp_path / "status.parquet", index=False)
+    assert (read_table(tmp_path / "status.parquet", "status")["dataset"] == "NA").all()
 
 
 def test_the_headline_is_own_clusters_where_a_model_makes_them_else_kmeans(tables):

@@ -47,6 +47,13 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", dtype={**texts, **TYPES}, keep_default_na=False, na_values={"value": [""], "seed": [""]}, float_precision="round_trip")
 
 
+def summarise_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over cell types and seeds of every (dataset, model, metric), how many of both there are, and whether the method read the types."""
+    asked = predictions[predictions["model"] != ALL_METHODS]
+    totals = {"value": ("value", "mean"), "n_types": ("cell_type", "nunique"), "n_seeds": ("seed", "nunique"), "saw_labels": ("saw_labels", "any")}
+    return asked.groupby(["dataset", "model", "metric"], sort=True).agg(**totals).reset_index()
+
+
 def collect_predictions(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return all rows in one order."""
     order = ["dataset", "model", "seed", "cell_type", "metric"]

@@ -13,7 +13,7 @@ from latentbench.reporting.answer import answer_view
 from latentbench.reporting.choice_views import chosen_sentence, evidence_rows
 from latentbench.reporting.methods import described_models, methods_text
 from latentbench.reporting.page_views import cost_rows, dataset_row, failure_rows, score_rows, theory_rows
-from latentbench.reporting.prediction_figures import METRIC_NAMES, prediction_gaps, prediction_rows
+from latentbench.reporting.prediction_figures import METRIC_NAMES, method_colours, prediction_gaps, prediction_rows
 from latentbench.reporting.svg import inline_svg
 from latentbench.reporting.tables import StudyTables
 
@@ -104,11 +104,16 @@ def read_dataset(name: str, prepared: Mapping[str, Any], figure_paths: Mapping[s
     }
 
 
-def read_predicted(predictions: pd.DataFrame, figure: str | Path) -> dict[str, Any]:
-    """Return what the page shows of the predictions; ``figure``: the svg file."""
+def read_predicted(predictions: pd.DataFrame, summary: pd.DataFrame, figure: str | Path) -> dict[str, Any]:
+    """Return what the page shows of the predictions and their summary; ``figure``: the svg file."""
     title = "Squared correlation of predicted and hidden cells, by method, with a dot for every seed"
     drawn = inline_svg(figure, prefix="predictions", title=title)
-    return {"rows": prediction_rows(predictions), "gaps": prediction_gaps(predictions), "figure": drawn, "metrics": METRIC_NAMES.values()}
+    return {
+        "rows": prediction_rows(summary, method_colours(predictions)),
+        "gaps": prediction_gaps(predictions),
+        "figure": drawn,
+        "metrics": METRIC_NAMES.values(),
+    }
 
 
 def _asset(name: str) -> Markup:

@@ -63,17 +63,16 @@ def method_colours(predictions: pd.DataFrame) -> dict[str, str]:
     return models | dict(zip(has_seed.index[~has_seed], CONTROL_COLOURS.values(), strict=False))
 
 
-def prediction_rows(predictions: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a row for every data set and method: each metric's mean over cell types and seeds, how many of both, and whether it read the types."""
+def prediction_rows(summary: pd.DataFrame, colours: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return a row for every data set and method, those of ``colours`` in their order, from the summary of the predictions."""
     rows = []
-    for dataset, of_dataset in predictions[predictions["model"] != ALL_METHODS].groupby("dataset", sort=True):
-        for method, colour in method_colours(predictions).items():
-            of_method = of_dataset[of_dataset["model"] == method]
+    for dataset, of_dataset in summary.groupby("dataset", sort=True):
+        for method, colour in colours.items():
+            of_method = of_dataset[of_dataset["model"] == method].set_index("metric")
             if len(of_method):
-                means = of_method.groupby("metric")["value"].mean()
-                counts = {"n_types": int(of_method["cell_type"].nunique()), "n_seeds": int(of_method["seed"].nunique())}
+                counts = {"n_types": int(of_method["n_types"].max()), "n_seeds": int(of_method["n_seeds"].max())}
                 about = {"dataset": dataset, "method": method, "colour": colour, "saw_labels": bool(of_method["saw_labels"].any())}
-                rows.append({**about, **counts, "metrics": [number(means.get(metric), 3) for metric in METRICS]})
+                rows.append({**about, **counts, "metrics": [number(of_method["value"].get(metric), 3) for metric in METRICS]})
     return rows
 
 

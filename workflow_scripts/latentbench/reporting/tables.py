@@ -21,11 +21,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "tests": ("scope", "test", "statistic", "df", "df_residual", "p_value", "method", "n_datasets", "n_models", "critical_difference", "status", "reason"),
     "maps": ("cell", "model", "seed", "x", "y", "label", "cluster", "batch", "condition", "split", "layout"),
 }
-TEXTS = (
-    *("dataset", "model", "kind", "clustering", "split", "metric", "status", "reason", "label", "cluster", "batch", "condition", "cell", "term"),
-    *("level", "criterion", "picked", "measure", "part"),
-    *("scope", "cliques", "note", "test", "method"),
-)
 HEADLINE_METRICS: dict[str, str] = {"ari": "ARI", "nmi": "NMI", "acc": "ACC"}
 
 
@@ -71,15 +66,9 @@ def read_tables(paths: Mapping[str, str | Path]) -> StudyTables:
 
 
 def read_table(path: str | Path, kind: str) -> pd.DataFrame:
-    """Read one table (``.tsv`` or ``.parquet``) and check its columns against ``COLUMNS[kind]``."""
-    path = Path(path)
-    frame = (
-        pd.read_parquet(path)
-        if path.suffix == ".parquet"
-        else pd.read_csv(path, sep="\t", dtype=dict.fromkeys(TEXTS, "string"), keep_default_na=False, na_values=[""])
-    )
-    missing = [column for column in COLUMNS[kind] if column not in frame]
-    if missing:
+    """Read one table (parquet) and check its columns against ``COLUMNS[kind]``."""
+    frame = pd.read_parquet(path)
+    if missing := [column for column in COLUMNS[kind] if column not in frame]:
         raise ValueError(f"{path}: no column {', '.join(missing)}; it has {', '.join(frame.columns)}; make the table anew with this version")
     return frame
 
