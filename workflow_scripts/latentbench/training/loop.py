@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,19 +14,19 @@ from torch import Tensor
 
 from latentbench.kernels.bf16_products import has_fast_bf16, products_in_bf16
 from latentbench.kernels.log_prob import gradients_only
-from latentbench.kernels.sparse_rows import SparseCells
 from latentbench.logs import logger
 from latentbench.models.data import TrainingData
-from latentbench.models.interface import AbstractClusteringModel, AbstractModel, Minibatch, TrainingCells
+from latentbench.models.interface import AbstractClusteringModel, AbstractModel, TrainingCells
 from latentbench.outcomes import Outcome
 from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training import interruption
 from latentbench.training.checkpoints import Checkpoints
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.early_stopping import StoppingState
+from latentbench.training.loop_state import restore_loop, state_of
 from latentbench.training.minibatches import minibatches_of_epoch
 from latentbench.training.optimiser import FlatAdam
-from latentbench.training.passes import evaluate_terms, without_validation
+from latentbench.training.passes import codes_of, compute_on, evaluate_terms, inputs_of, without_validation
 from latentbench.training.phases import EarlyStopping, Phase
 from latentbench.training.record import Fitted, ReplicaReport, tidy_history
 from latentbench.training.refreshing import ClusterRefresh
@@ -46,7 +47,7 @@ class Plan:
 class TrainingLoop:
     """The training of one stack of replicas on the device where model and data are.
 
-    Everything that changes is in ``model``, the optimiser, the two random streams and a few numbers; ``_save`` writes all of it and ``_resume`` reads it back,
+    Everything that changes is in ``model``, the optimiser, the two random streams and a few numbers; ``loop_state`` writes all of it and reads it back,
     so that a run which was stopped after any step goes on with the same bytes (on a CPU).
     """
 
@@ -100,8 +101,8 @@ class TrainingLoop:
                 self.step = 0
             if self.epoch == self.epochs[self.phase]:
                 self.phase, self.epoch = self.phase + 1, 0
-        if self.checkpoints and not was_done and self._seconds() >= self.checkpoints.every_seconds:
-            self._save()
+        if self.checkpoints and not was_done and self.seconds() >= self.checkpoints.every_seconds:
+            self.checkpoints.save(*state_of(self))
         if self.stopping:
             self.stopping.restore_best(self.model)
         self.refreshed.restore_settled(self.model)
@@ -109,7 +110,7 @@ class TrainingLoop:
 
     def load_kernels(self) -> None:
         """Take a step and throw it away: what is compiled is then loaded for all processes that are forked from this one."""
-        self._start_optimiser()
+        self.start_optimiser()
         self.model.train()
         cells = self.train[:, : self._batch_size(self.plan.phases[0])]
         self._gradient(self.plan.phases[0], cells, None, wants_values=True)
@@ -118,14 +119,15 @@ class TrainingLoop:
 
     def _begin_phase(self) -> None:
         phase = self.plan.phases[self.phase]
-        self._start_optimiser()
+        self.start_optimiser()
         self.refreshed.forget()
         classes = self.y.gather(1, self.train)
-        self.model.begin_phase(phase.name, TrainingCells(self.seeds, self._codes_of_training_cells, classes, self._inputs_of_training_cells))
+        codes, inputs = partial(codes_of, self.model, self.data, self.train), partial(inputs_of, self.model, self.data, self.train)
+        self.model.begin_phase(phase.name, TrainingCells(self.seeds, codes, classes, inputs))
         if len(self.plan.phases) > 1:
             logger.info("seed %s  phase '%s'", self._names(), phase.name)
 
-    def _start_optimiser(self) -> None:
+    def start_optimiser(self) -> None:
         """Make the optimiser of a phase, and let it train the parts that the phase names."""
         phase = self.plan.phases[self.phase]
         for name, parameter in self.model.named_parameters():
@@ -190,14 +192,14 @@ class TrainingLoop:
         for index, name in _non_finite(finite, set(self.diverged_at)):
             self.diverged_at[index] = (epoch, f"non-finite '{name}' in epoch {epoch}; lower learning_rate or set clip_gradient")
             logger.warning("replica of seed %s diverged: %s", self.seeds[index], self.diverged_at[index][1])
-        self.timed_out = self.plan.max_minutes is not None and self._seconds() > 60 * self.plan.max_minutes and not self._is_last()
+        self.timed_out = self.plan.max_minutes is not None and self.seconds() > 60 * self.plan.max_minutes and not self._is_last()
 
     def _refresh_if_due(self, phase: Phase, step: int) -> None:
         if phase.refresh_every is None or step % phase.refresh_every:
             return
         if not isinstance(self.model, AbstractClusteringModel):
             raise ValueError(f"training.refresh_every: {type(self.model).__name__} has no clusters of its own to refresh; leave it out")
-        probs = self._of_training_cells(self.model.cluster_probs)
+        probs = compute_on(self.model, self.data, self.train, self.model.cluster_probs)
         self.model.refresh(probs)
         self.refreshed.take(probs, self.train, self.data.n_obs, settled_below=phase.settled_below)
         self.model.train()
@@ -228,23 +230,12 @@ class TrainingLoop:
     def _batch_size(self, phase: Phase) -> int:
         return min(phase.batch_size, self.train.shape[1])
 
-    def _seconds(self) -> float:
+    def seconds(self) -> float:
+        """Return the wall time of the training so far, before it was stopped included."""
         return self.seconds_before + time.perf_counter() - self.started
 
     def _names(self) -> str:
         return ",".join(map(str, self.seeds))
-
-    def _inputs_of_training_cells(self, places: Int[Tensor, "replicas chosen"]) -> Float[Tensor, "replicas chosen vars"]:
-        inputs = self.data.minibatch(self.train.gather(1, places), self.model.likelihood, sampled=False).inputs
-        return inputs.to_dense() if isinstance(inputs, SparseCells) else inputs
-
-    def _codes_of_training_cells(self) -> Float[Tensor, "replicas train latent"]:
-        return self._of_training_cells(self.model.embed)
-
-    @torch.no_grad()
-    def _of_training_cells(self, compute: Callable[[Minibatch], Tensor], chunk: int = 2048) -> Float[Tensor, "replicas train features"]:
-        self.model.eval()
-        return torch.cat([compute(self.data.minibatch(cells, self.model.likelihood, sampled=False)) for cells in self.train.split(chunk, dim=1)], dim=1)
 
     def _log(self, epoch: int, terms_of_splits: Mapping[str, Mapping[str, Float[Tensor, " replicas"]]]) -> None:
         for split, terms in terms_of_splits.items():
@@ -256,7 +247,7 @@ class TrainingLoop:
 
     def _reports(self) -> list[ReplicaReport]:
         """Return how each replica ended; the stack's time is shared out evenly."""
-        seconds = round(self._seconds() / len(self.seeds), 6)
+        seconds = round(self.seconds() / len(self.seeds), 6)
         done, memory, reports = self._epochs_done(), peak_memory_mb(self.data.device), []
         for index, seed in enumerate(self.seeds):
             status, reason = Outcome.OK, ""
@@ -270,62 +261,19 @@ class TrainingLoop:
             reports.append(ReplicaReport(seed, status, reason, seconds, memory, min(done, self._last_epoch(index))))
         return reports
 
-    def _pause_if_asked(self) -> None:
-        asked = interruption.is_requested()
-        if self.checkpoints and (asked or self.checkpoints.is_due()):
-            self._save()
-        if asked:
-            raise interruption.Interrupted(f"seed {self._names()}: asked to stop in epoch {self._epochs_done() + 1} of {sum(self.epochs)}")
-
-    def _save(self) -> None:
-        """Write everything that changes."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {"order": self.order_at_start, "noise": self.noise.state()}
-        tensors |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.moments().items()}
-        tensors |= {f"totals.{name}": tensor for name, tensor in self.totals.items()}
-        tensors |= {f"refreshed.{name}": tensor for name, tensor in self.refreshed.tensors().items()}
-        if self.stopping:
-            tensors |= {f"best.{name}": tensor for name, tensor in self.stopping.best.items()}
-        state = {
-            "position": [self.phase, self.epoch, self.step],
-            "n_steps": self.optimiser.n_steps,
-            "seconds": self._seconds(),
-            "rows": self.rows,
-            "terms": list(self.totals),
-            "diverged_at": sorted(self.diverged_at.items()),
-            "stopping": self.stopping.numbers() if self.stopping else None,
-            "settled_at": sorted(self.refreshed.settled_at.items()),
-            "timed_out": self.timed_out,
-        }
-        self.checkpoints.save(tensors, state)
-
     def _resume(self) -> bool:
         """Go back to the last checkpoint; return whether there is one."""
         saved = self.checkpoints.load() if self.checkpoints else None
-        if saved is None:
-            return False
-        tensors, state = saved
-        self.phase, self.epoch, self.step = state["position"]
-        self.seconds_before, self.timed_out = state["seconds"], state["timed_out"]
-        self.rows = [(epoch, split, values) for epoch, split, values in state["rows"]]
-        self.diverged_at = {index: (epoch, reason) for index, (epoch, reason) in state["diverged_at"]}
-        with torch.no_grad():
-            for name, tensor in self.model.state_dict().items():
-                tensor.copy_(tensors[f"model.{name}"])
-        # In the order of the terms: their sum depends on it.
-        self.totals = {name: tensors[f"totals.{name}"].to(self.data.device) for name in state["terms"]}
-        if self.stopping:
-            self.stopping.resume(state["stopping"], {name: tensor.to(self.data.device) for name, tensor in _under(tensors, "best").items()})
-        self.refreshed.resume(state["settled_at"], {name: tensor.to(self.data.device) for name, tensor in _under(tensors, "refreshed").items()})
-        self.order_at_start = tensors["order"]
-        self.noise.restore(tensors["noise"])
-        if self.phase < len(self.plan.phases):
-            self._start_optimiser()
-            self.optimiser.n_steps = state["n_steps"]
-            for name, tensor in self.optimiser.moments().items():
-                tensor.copy_(tensors[f"optimiser.{name}"])
-            self.order.restore(self.order_at_start)
-        return True
+        if saved is not None:
+            restore_loop(self, *saved)
+        return saved is not None
+
+    def _pause_if_asked(self) -> None:
+        asked = interruption.is_requested()
+        if self.checkpoints and (asked or self.checkpoints.is_due()):
+            self.checkpoints.save(*state_of(self))
+        if asked:
+            raise interruption.Interrupted(f"seed {self._names()}: asked to stop in epoch {self._epochs_done() + 1} of {sum(self.epochs)}")
 
 
 def _non_finite(terms: Mapping[str, Float[Tensor, " replicas"]], known: set[int]) -> list[tuple[int, str]]:
@@ -335,7 +283,3 @@ def _non_finite(terms: Mapping[str, Float[Tensor, " replicas"]], known: set[int]
         for index in (~torch.isfinite(term)).nonzero().flatten().tolist():
             first.setdefault(index, name)
     return [(index, name) for index, name in sorted(first.items()) if index not in known]
-
-
-def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}."): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")}

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from latentbench.kernels.sparse_rows import SparseCells
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel, Minibatch
 from latentbench.random_streams import RandomStreams, drawing_from, seed_of
@@ -58,6 +59,28 @@ def without_validation(
     if cells.shape[1] - n_validation < 2:
         raise ValueError(f"early_stopping.validation_fraction {rule.validation_fraction} of {cells.shape[1]} training cells leaves fewer than 2 to train on")
     return cells[:, n_validation:], cells[:, :n_validation]
+
+
+@torch.no_grad()
+def compute_on(
+    model: AbstractModel, data: TrainingData, cells: Int[Tensor, "replicas cells"], compute: Callable[[Minibatch], Tensor], *, chunk: int = 2048
+) -> Float[Tensor, "replicas cells features"]:
+    """Return what ``compute`` makes of the cells, in eval mode, their values as they are."""
+    model.eval()
+    return torch.cat([compute(data.minibatch(part, model.likelihood, sampled=False)) for part in cells.split(chunk, dim=1)], dim=1)
+
+
+def codes_of(model: AbstractModel, data: TrainingData, cells: Int[Tensor, "replicas cells"]) -> Float[Tensor, "replicas cells latent"]:
+    """Return the codes of the cells."""
+    return compute_on(model, data, cells, model.embed)
+
+
+def inputs_of(
+    model: AbstractModel, data: TrainingData, cells: Int[Tensor, "replicas cells"], places: Int[Tensor, "replicas chosen"]
+) -> Float[Tensor, "replicas chosen vars"]:
+    """Return what the encoder reads of those of the cells that stand at ``places``."""
+    inputs = data.minibatch(cells.gather(1, places), model.likelihood, sampled=False).inputs
+    return inputs.to_dense() if isinstance(inputs, SparseCells) else inputs
 
 
 @torch.no_grad()
