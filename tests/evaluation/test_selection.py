@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from latentbench.evaluation.score_rows import SCORE_COLUMNS
-from latentbench.evaluation.selection import BEST_ELSEWHERE, CRITERIA, choices, choose_replica, criterion_values, evidence
+from latentbench.evaluation.selection import BEST_ELSEWHERE, COMBINED, CRITERIA, choices, choose_replica, criterion_values, evidence
 
 KINDS = {"vae": "vae", "gmvae": "gmvae", "true_labels": "true_labels", "m2": "m2", "consensus": "consensus"}
 RULE = {"seed": "agreement_of_seeds", "model": "agreement_of_models"}
@@ -113,6 +113,19 @@ def test_the_criterion_that_is_best_elsewhere_is_chosen_without_the_data_set_tha
     assert not row["in_force"]
     two = made[made["dataset"].isin(["d0", "d1"])]
     assert BEST_ELSEWHERE not in set(evidence(two, n_bootstrap=200)["criterion"])
+
+
+def test_the_consensus_stands_beside_the_choices_with_its_gain_over_a_random_one(scores):
+    agreed = [
+        ("d", "vae", pd.NA, "test", "consensus", "ari", 0.7, "ok", "", False, False),
+        ("d", "consensus", pd.NA, "test", "consensus", "ari", 0.8, "ok", "", False, False),
+        ("d", "consensus", 0, "test", "own", "ari", 0.1, "ok", "", False, True),
+    ]
+    made = choices(pd.concat([scores, pd.DataFrame(agreed, columns=SCORE_COLUMNS).astype({"seed": "Int64"})]), KINDS, **RULE)
+    combined = made[made["criterion"] == COMBINED].set_index(["level", "model"])
+    assert combined.loc[("seed", "vae"), ["ari", "mean_ari", "gain", "share"]].tolist() == pytest.approx([0.7, 0.4, 0.3, 1.5])
+    assert combined.loc[("model", ""), ["ari", "mean_ari", "gain"]].tolist() == pytest.approx([0.8, 0.55, 0.25])
+    assert not combined["in_force"].any()
 
 
 def test_a_single_candidate_is_no_evidence():

@@ -44,6 +44,8 @@ CRITERIA: dict[str, Criterion] = {
     "confidence": Criterion("confidence", clustering="own"),
 }
 BEST_ELSEWHERE = "best_on_other_datasets"
+COMBINED = "consensus_of_all"
+"""No choice at all: what the candidates agree on. Its share may be above 1."""
 SCORE = ("ari", "test")
 
 
@@ -92,7 +94,25 @@ def choices(scores: pd.DataFrame, kinds: Mapping[str, str], *, seed: str, model:
     for (dataset, criterion), candidates in of_variants.groupby(["dataset", "criterion"], sort=True):
         rows.append({"dataset": dataset, "level": "model", "model": "", **_choice(candidates, "model", criterion), "in_force": criterion == model})
     columns = ["dataset", "level", "model", "criterion", "n_candidates", "picked", "value", "ari", "mean_ari", "best_ari", "gain", "share", "in_force"]
-    return pd.DataFrame(rows, columns=columns)
+    made = pd.DataFrame(rows, columns=columns)
+    agreed = scores[(scores["clustering"] == CONSENSUS) & (scores["metric"] == SCORE[0]) & (scores["split"] == SCORE[1]) & (scores["status"] == Outcome.OK)]
+    return pd.concat([made, *_combined(made, agreed)], ignore_index=True)
+
+
+def _combined(made: pd.DataFrame, agreed: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return, in the columns of ``made``, what there is in the place of a choice: the consensus of the seeds of a variant, and that of the variants."""
+    if agreed.empty:
+        return []
+    of_variants = agreed["model"] != CONSENSUS
+    found = agreed.assign(model=agreed["model"].where(of_variants, ""), level=np.where(of_variants, "seed", "model")).set_index(["dataset", "level", "model"])
+    candidates = made.drop_duplicates(["dataset", "level", "model"]).set_index(["dataset", "level", "model"])
+    both = candidates.join(found["value"].rename("agreed"), how="inner").reset_index()
+    gain, room = both["agreed"] - both["mean_ari"], both["best_ari"] - both["mean_ari"]
+    return [
+        both.assign(criterion=COMBINED, picked="all", value=np.nan, ari=both["agreed"], gain=gain, share=(gain / room).where(room > 1e-12), in_force=False)[
+            list(made.columns)
+        ]
+    ]
 
 
 def evidence(made: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
@@ -106,8 +126,9 @@ def evidence(made: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
     rows = []
     for level, of_level in counted.groupby("level", sort=True):
         by_criterion = {str(criterion): group for criterion, group in of_level.groupby("criterion", sort=True)}
-        if of_level["dataset"].nunique() > 2:
-            by_criterion[BEST_ELSEWHERE] = _best_elsewhere(of_level).assign(in_force=False)
+        chosen = of_level[of_level["criterion"] != COMBINED]
+        if chosen["dataset"].nunique() > 2:
+            by_criterion[BEST_ELSEWHERE] = _best_elsewhere(chosen).assign(in_force=False)
         rows += [{"level": level, "criterion": criterion, **_worth(group, n_bootstrap)} for criterion, group in by_criterion.items()]
     columns = ["level", "criterion", "n_datasets", "n_choices", "ari", "mean_ari", "best_ari", "gain", "low", "high", "share", "in_force"]
     return pd.DataFrame(rows, columns=columns).sort_values(["level", "gain", "criterion"], ascending=[False, False, True], kind="stable", ignore_index=True)

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from latentbench.evaluation.contest import ALL_DATASETS
-from latentbench.evaluation.selection import BEST_ELSEWHERE
+from latentbench.evaluation.selection import BEST_ELSEWHERE, COMBINED
 from latentbench.reporting.page_views import estimate, number
 
 CRITERION_NAMES = {
@@ -17,6 +17,7 @@ CRITERION_NAMES = {
     "agreement_of_models": "best agreement with the other models",
     "mutual_information": "most information of the clusters about the cells",
     "confidence": "surest cluster probabilities",
+    COMBINED: "no choice: the consensus of all",
     BEST_ELSEWHERE: "criterion that gains most on the other data sets",
 }
 EVIDENCE_COLUMNS = ("level", "criterion", "n_datasets", "n_choices", "ari", "mean_ari", "best_ari", "gain", "low", "high", "share", "in_force")
