@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from latentbench.applicability import CONTROL_KINDS
 from latentbench.reporting.figures import WIDTH, sentence_figure
 from latentbench.reporting.style import GRID, MUTED, lighten, model_colours, model_order
 from latentbench.reporting.tables import StudyTables
@@ -48,8 +49,8 @@ def plot_latents(ax: Axes, divergences: pd.DataFrame, colour: str) -> Axes:
 
 
 def calibration_figure(tables: StudyTables) -> Figure:
-    """Draw the reliability of every model of one data set that gives cluster probabilities, on test cells."""
-    rows = tables.reliability[tables.reliability["split"] == "test"]
+    """Draw the reliability of every model but the controls of one data set that gives cluster probabilities, on test cells."""
+    rows = tables.reliability[(tables.reliability["split"] == "test") & ~tables.reliability["model"].map(tables.kinds).isin(CONTROL_KINDS)]
     errors = tables.scores[(tables.scores["metric"] == "ece") & (tables.scores["split"] == "test")].groupby("model")["value"].mean()
 
     def draw(ax: Axes, model: str, colour: str) -> None:

@@ -9,6 +9,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from latentbench.applicability import CONSENSUS
 from latentbench.reporting.answer import answer_view
 from latentbench.reporting.choice_views import chosen_sentence, evidence_rows
 from latentbench.reporting.methods import described_models, methods_text
@@ -68,7 +69,7 @@ def render_page(
         js=_asset("page.js"),
         sections=[section for section in SECTIONS if predictions or section[0] != "predictions"],
         predictions=predictions,
-        counts={"models": tables.scores["model"].nunique(), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
+        counts={"models": len({*tables.scores["model"]} - {CONSENSUS}), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
         answer=answer_view(answer, tables, [data["row"]["name"] for data in datasets]),
         chosen=chosen_sentence(tables.choices, evidence),
         evidence=evidence_rows(evidence, correlations),
