@@ -5,7 +5,7 @@ import pandas as pd
 
 from latentbench.artefacts import write_h5ad
 from latentbench.evaluation.annotation import annotate
-from latentbench.evaluation.reading import read_embedding, read_scores
+from latentbench.evaluation.reading import read_scores
 from latentbench.logs import log_to
 
 
@@ -14,7 +14,7 @@ def main(prepared_path, embedding_paths, cluster_paths, score_path, annotated_pa
     scores = read_scores(score_path)
     annotated = annotate(
         anndata.read_h5ad(prepared_path),
-        {model: read_embedding(path) for model, path in embedding_paths.items()},
+        {model: anndata.read_h5ad(path) for model, path in embedding_paths.items()},
         {model: pd.read_parquet(path) for model, path in cluster_paths.items()},
         scores[scores["dataset"] == dataset],
         kinds,

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from anndata import AnnData
 
 from latentbench.evaluation import integration
 from latentbench.evaluation.integration import METRICS, integration_scores, require_scib_metrics
@@ -12,10 +11,10 @@ from latentbench.evaluation.trained import TrainedVariant
 
 
 def variant(z, *, failed=()):
-    obs = pd.DataFrame({"split": np.where(np.arange(len(z)) % 4 == 0, "test", "train")}, index=[f"cell{i}" for i in range(len(z))])
-    embedding = AnnData(obs=obs, uns={"latentbench": {"clusters": False}}, obsm={"X_seed0": z})
+    cells = pd.Index([f"cell{i}" for i in range(len(z))])
     replicas = [{"seed": 0, "status": "ok", "reason": ""}, *({"seed": seed, "status": "oom", "reason": "no memory"} for seed in failed)]
-    return TrainedVariant(embedding, {"dataset": "d", "model": "vae", "saw_labels": False, "replicas": replicas})
+    status = {"dataset": "d", "model": "vae", "saw_labels": False, "replicas": replicas}
+    return TrainedVariant(cells, np.arange(len(z)) % 4 != 0, {"X_seed0": z}, status, clusters_by_itself=False)
 
 
 @pytest.fixture

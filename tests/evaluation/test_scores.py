@@ -20,7 +20,7 @@ def test_scores_have_the_contracts_columns_and_every_row_once(study_files, evalu
     identity = ["seed", "split", "clustering", "metric"]
     assert scores[scores.duplicated(identity, keep=False)].empty
     expected = {(s, p, c, m) for s in (0, 1, 2) for p in ("train", "test") for c in ("kmeans", "leiden") for m in [*AGREEMENT, "n_clusters_found"]}
-    expected |= {(s, p, c, "silhouette_of_clusters") for s in (0, 1, 2) for p in ("train", "test") for c in ("kmeans", "leiden")}
+    expected |= {(s, p, "kmeans", "silhouette_of_clusters") for s in (0, 1, 2) for p in ("train", "test")}
     expected |= {(s, p, "kmeans", m) for s in (0, 1, 2) for p in ("train", "test") for m in ("agreement_of_seeds", "agreement_with_consensus")}
     expected |= {(None, p, "consensus", m) for p in ("train", "test") for m in [*AGREEMENT, "n_clusters_found"]}
     expected |= {(s, p, "none", m) for s in (0, 1, 2) for p in ("train", "test") for m in ("silhouette", "n_labelled", "n_unlabelled")}

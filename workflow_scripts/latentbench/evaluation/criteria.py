@@ -43,7 +43,8 @@ def cluster_variant(
     members = {seed: found[seed, headline] for seed in trained.seeds}
     found[None, CONSENSUS] = consensus_of(list(members.values()), is_train=trained.is_train, n_clusters=n_clusters)
     rows = [
-        *_shape_rows(trained, found, names, silhouette_max_obs),
+        *_count_rows_of_all(trained, found, names),
+        *_width_rows(trained, members, headline, silhouette_max_obs),
         *_health_rows(trained),
         *agreement_rows(members, found[None, CONSENSUS], headline, trained.is_train),
     ]
@@ -72,26 +73,24 @@ def count_rows(seed: int | None, name: str, clusters: np.ndarray | Unavailable, 
         yield Row(seed, split, name, "n_clusters_found", count)
 
 
-def _shape_rows(trained: TrainedVariant, found: Found, names: Sequence[str], max_obs: int) -> Iterator[Row]:
-    """Yield how many clusters there are and how far they lie apart in their own embedding."""
-    yield from count_rows(None, CONSENSUS, found[None, CONSENSUS], trained.is_train)
-    for seed, problem in trained.problems.items():
+def _count_rows_of_all(trained: TrainedVariant, found: Found, names: Sequence[str]) -> Iterator[Row]:
+    for seed, name in [(None, CONSENSUS), *((seed, name) for seed in trained.seeds for name in names)]:
+        yield from count_rows(seed, name, found[seed, name], trained.is_train)
+
+
+def _width_rows(trained: TrainedVariant, members: dict[int, np.ndarray | Unavailable], headline: str, max_obs: int) -> Iterator[Row]:
+    """Yield how far the headline clusters of each seed lie apart in their own embedding."""
+    for seed, clusters in members.items():
+        problem = clusters if isinstance(clusters, Unavailable) else None
         codes = None if problem else trained.codes(seed)
-        for name in names:
-            clusters = found[seed, name]
-            yield from count_rows(seed, name, clusters, trained.is_train)
-            yield from _width_rows(seed, name, codes, clusters, trained.is_train, max_obs)
+        for split, width in on_each_split(trained.is_train, problem, lambda cells, codes=codes, mine=clusters: _width(codes[cells], mine[cells], max_obs)):
+            yield Row(seed, split, headline, "silhouette_of_clusters", width)
 
 
-def _width_rows(seed: int, name: str, codes: np.ndarray | None, clusters: np.ndarray | Unavailable, is_train: Mask, max_obs: int) -> Iterator[Row]:
-    def width(cells: Mask) -> float | Unavailable:
-        if len(np.unique(clusters[cells])) < 2:
-            return Unavailable(Outcome.NOT_APPLICABLE, "all cells are in one cluster")
-        return silhouette(codes[cells], clusters[cells], max_obs=max_obs)
-
-    problem = clusters if isinstance(clusters, Unavailable) else None
-    for split, value in on_each_split(is_train, problem, width):
-        yield Row(seed, split, name, "silhouette_of_clusters", value)
+def _width(codes: np.ndarray, clusters: np.ndarray, max_obs: int) -> float | Unavailable:
+    if len(np.unique(clusters)) < 2:
+        return Unavailable(Outcome.NOT_APPLICABLE, "all cells are in one cluster")
+    return silhouette(codes, clusters, max_obs=max_obs)
 
 
 def _health_rows(trained: TrainedVariant) -> Iterator[Row]:

@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import anndata
 import h5py
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 from jaxtyping import Float, Int
 
 from latentbench.evaluation.metrics import label_codes
@@ -20,8 +18,10 @@ def read_truth(prepared_path: str | Path, cells: pd.Index) -> tuple[Int[np.ndarr
 
     Raises ValueError if its cells are not ``cells`` (those of the embedding), in that order.
     """
+    from anndata.io import read_elem  # imported here: a rule that reads embeddings alone does without
+
     with h5py.File(prepared_path) as file:
-        obs = anndata.io.read_elem(file["obs"])
+        obs = read_elem(file["obs"])
         declared = file["uns/latentbench"].get("n_clusters")
         n_clusters = None if declared is None else int(declared[()])
     if not obs.index.equals(cells):
@@ -30,18 +30,21 @@ def read_truth(prepared_path: str | Path, cells: pd.Index) -> tuple[Int[np.ndarr
     return labels, n_clusters
 
 
-def read_embedding(path: str | Path) -> AnnData:
-    """Return an embedding.h5ad."""
-    return anndata.read_h5ad(path)
-
-
 def read_trained(embedding_path: str | Path, status_path: str | Path) -> TrainedVariant:
     """Return what training left of a variant: its embedding.h5ad and status.json.
 
     Raises:
         ValueError: a replica that ended ok left no embedding.
     """
-    return TrainedVariant(read_embedding(embedding_path), read_status(status_path))
+    # By h5py: the file is the pipeline's own, and importing anndata would take longer than clustering some thousand cells.
+    with h5py.File(embedding_path) as file:
+        obs, about = file["obs"], file["uns/latentbench"]
+        cells = pd.Index(obs[obs.attrs["_index"]].asstr()[:])
+        split = obs["split"]
+        is_train = split["categories"].asstr()[:][split["codes"][:]] == "train" if isinstance(split, h5py.Group) else split.asstr()[:] == "train"
+        obsm = {name: values[:] for name, values in file["obsm"].items()}
+        clusters = bool(about["clusters"][()])
+    return TrainedVariant(cells, is_train, obsm, read_status(status_path), clusters_by_itself=clusters)
 
 
 def read_batches(prepared_path: str | Path, cells: pd.Index) -> tuple[pd.DataFrame, Float[np.ndarray, "obs pcs"], int | None]:
@@ -50,8 +53,10 @@ def read_batches(prepared_path: str | Path, cells: pd.Index) -> tuple[pd.DataFra
     Raises:
         ValueError: its cells are not ``cells`` (those of the embedding), in that order.
     """
+    from anndata.io import read_elem
+
     with h5py.File(prepared_path) as file:
-        obs, pca = anndata.io.read_elem(file["obs"]), np.asarray(file["obsm/X_pca"])
+        obs, pca = read_elem(file["obs"]), np.asarray(file["obsm/X_pca"])
     _, n_clusters = read_truth(prepared_path, cells)
     return obs, pca, n_clusters
 

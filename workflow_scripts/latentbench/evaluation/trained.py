@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from anndata import AnnData
+import pandas as pd
 from jaxtyping import Bool, Float
 
 from latentbench.outcomes import Outcome, Unavailable
@@ -13,17 +13,17 @@ from latentbench.outcomes import Outcome, Unavailable
 class TrainedVariant:
     """What training left of one variant on one data set: codes and cluster probabilities of each replica, or why it has none."""
 
-    def __init__(self, embedding: AnnData, status: Mapping[str, Any]) -> None:
-        """Take the contents of embedding.h5ad and status.json.
+    def __init__(
+        self, cells: pd.Index, is_train: Bool[np.ndarray, " obs"], obsm: Mapping[str, np.ndarray], status: Mapping[str, Any], *, clusters_by_itself: bool
+    ) -> None:
+        """Take the contents of embedding.h5ad (``obsm``: codes and cluster probabilities by seed) and status.json.
 
         Raises:
             ValueError: a replica that ended ok left no embedding.
         """
         self.dataset, self.model, self.saw_labels = str(status["dataset"]), str(status["model"]), bool(status["saw_labels"])
-        self.cells = embedding.obs_names
-        self.is_train: Bool[np.ndarray, " obs"] = (embedding.obs["split"] == "train").to_numpy(dtype=bool)
-        self.clusters_by_itself = bool(embedding.uns["latentbench"]["clusters"])
-        self._obsm = embedding.obsm
+        self.cells, self.is_train, self.clusters_by_itself = cells, is_train, clusters_by_itself
+        self._obsm = obsm
         self.problems: dict[int, Unavailable | None] = {replica["seed"]: self._problem_of(replica) for replica in status["replicas"]}
 
     @property
