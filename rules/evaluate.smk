@@ -180,6 +180,10 @@ rule verdict:
     input:
         status="results/tables/status.parquet",
         report="results/report/index.html",
+        manifest="results/manifest.tsv",
+        annotated=expand(
+            "results/data/{dataset}/annotated.h5ad", dataset=study.datasets
+        ),
         code=library("verdict"),
     output:
         "results/verdict.txt",

@@ -4,7 +4,7 @@ The rule in force is named by the config, before any score is known. What it pic
 other criterion, what was gained over a choice at random:
 
     gain   = score(picked) - mean score(candidates)                                     (1)
-    share  = gain / ( max score(candidates) - mean score(candidates) )                  (2)   1 for the best candidate, 0 for chance
+    share  = 100 gain / ( max score(candidates) - mean score(candidates) )              (2)   percent: 100 for the best candidate, 0 for chance
 
 The score is the ARI of the headline clusters of the test cells. Candidates on the level ``seed`` are the replicas of a variant, on the level ``model`` the
 variants of a data set, each by its mean over seeds. Bounds and losses of different likelihoods do not compare, so no variant is chosen by one.
@@ -45,7 +45,7 @@ CRITERIA: dict[str, Criterion] = {
 }
 BEST_ELSEWHERE = "best_on_other_datasets"
 COMBINED = "consensus_of_all"
-"""No choice at all: what the candidates agree on. Its share may be above 1."""
+"""No choice at all: what the candidates agree on. Its share may be above 100."""
 SCORE = ("ari", "test")
 
 
@@ -109,7 +109,7 @@ def _combined(made: pd.DataFrame, agreed: pd.DataFrame) -> list[pd.DataFrame]:
     both = candidates.join(found["value"].rename("agreed"), how="inner").reset_index()
     gain, room = both["agreed"] - both["mean_ari"], both["best_ari"] - both["mean_ari"]
     return [
-        both.assign(criterion=COMBINED, picked="all", value=np.nan, ari=both["agreed"], gain=gain, share=(gain / room).where(room > 1e-12), in_force=False)[
+        both.assign(criterion=COMBINED, picked="all", value=np.nan, ari=both["agreed"], gain=gain, share=(100 * gain / room).where(room > 1e-12), in_force=False)[
             list(made.columns)
         ]
     ]
@@ -170,5 +170,5 @@ def _choice(candidates: pd.DataFrame, name: str, criterion: str) -> dict[str, ob
     return {
         **{"criterion": criterion, "n_candidates": len(candidates), "picked": str(best[name]), "value": float(best["value"])},
         **{"ari": float(best["ari"]) if known else np.nan, "mean_ari": float(mean), "best_ari": float(highest), "gain": float(gain)},
-        "share": float(gain / (highest - mean)) if known and highest - mean > 1e-12 else np.nan,
+        "share": float(100 * gain / (highest - mean)) if known and highest - mean > 1e-12 else np.nan,
     }
