@@ -108,11 +108,8 @@ def _combined(made: pd.DataFrame, agreed: pd.DataFrame) -> list[pd.DataFrame]:
     candidates = made.drop_duplicates(["dataset", "level", "model"]).set_index(["dataset", "level", "model"])
     both = candidates.join(found["value"].rename("agreed"), how="inner").reset_index()
     gain, room = both["agreed"] - both["mean_ari"], both["best_ari"] - both["mean_ari"]
-    return [
-        both.assign(criterion=COMBINED, picked="all", value=np.nan, ari=both["agreed"], gain=gain, share=(100 * gain / room).where(room > 1e-12), in_force=False)[
-            list(made.columns)
-        ]
-    ]
+    worth = {"ari": both["agreed"], "gain": gain, "share": (100 * gain / room).where(room > 1e-12)}
+    return [both.assign(criterion=COMBINED, picked="all", value=np.nan, in_force=False, **worth)[list(made.columns)]]
 
 
 def evidence(made: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
