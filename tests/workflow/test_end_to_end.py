@@ -159,7 +159,7 @@ def test_the_annotated_data_set_opens_as_viewers_of_cells_want_it(finished):
 def test_a_study_with_a_failure_writes_everything_and_ends_with_an_error_unless_the_config_allows_it(fresh_workspace):
     models = fresh_workspace.folder / "tiny_models.yaml"
     models.write_text(
-        models.read_text().replace("likelihood: gaussian, training: {epochs: 2}}", "likelihood: gaussian, training: {epochs: 2, learning_rate: 1.0e30}}", 1)
+        models.read_text().replace("likelihood: gaussian, training: {epochs: 2}}", "likelihood: gaussian, training: {epochs: 2, learning_rate: 1.0e+30}}", 1)
     )
     config = fresh_workspace.folder / "tiny.yaml"
     config.write_text(re.sub(r"predictions: .*\n", "predictions: []\n", config.read_text()))
