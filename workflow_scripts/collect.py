@@ -6,8 +6,8 @@ from latentbench.artefacts import write_table
 from latentbench.evaluation.controls import check_controls
 from latentbench.evaluation.criterion_agreement import criterion_agreement
 from latentbench.evaluation.rank_tables import rank_table, rank_tests
-from latentbench.evaluation.reading import read_quality, read_scores, read_status
-from latentbench.evaluation.selection import choices, criterion_values, evidence
+from latentbench.evaluation.reading import read_quality, read_reliability, read_scores, read_status
+from latentbench.evaluation.selection import CRITERIA, choices, criterion_values, evidence
 from latentbench.evaluation.statistics import answer, summarise
 from latentbench.evaluation.tables import collect_histories, collect_quality, collect_reliability, collect_scores, collect_statuses, cost_table
 from latentbench.logs import log_to
@@ -24,6 +24,7 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
     scores = collect_scores([read_scores(path) for path in [*inputs["scores"], *inputs["integration"]]], not_applicable)
     check_controls(scores, kinds)
     status = collect_statuses([*statuses, *map(read_status, inputs["consensus"])], not_applicable, kinds)
+    values = criterion_values(scores, kinds)
     made = choices(scores, kinds, **rule)
     tables = {
         "scores": scores,
@@ -33,11 +34,11 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
         "tests": rank_tests(scores, kinds),
         "choices": made,
         "criteria": evidence(made, **statistics),
-        "correlations": criterion_agreement(criterion_values(scores, kinds), **statistics),
+        "correlations": criterion_agreement(values[values["criterion"].map(lambda name: CRITERIA[name].between_models)], **statistics),
         "status": status,
         "cost": cost_table(status),
         "quality": collect_quality([read_quality(path) for path in inputs["quality"]], statuses),
-        "reliability": collect_reliability([pd.read_csv(path, sep="\t") for path in inputs["reliability"]]),
+        "reliability": collect_reliability([read_reliability(path) for path in inputs["reliability"]]),
         "history": collect_histories([pd.read_parquet(path) for path in inputs["histories"]], statuses),
     }
     for name, table in tables.items():

@@ -13,7 +13,7 @@ from latentbench.evaluation.trained import TrainedVariant
 def variant(z, *, failed=()):
     cells = pd.Index([f"cell{i}" for i in range(len(z))])
     replicas = [{"seed": 0, "status": "ok", "reason": ""}, *({"seed": seed, "status": "oom", "reason": "no memory"} for seed in failed)]
-    status = {"dataset": "d", "model": "vae", "saw_labels": False, "replicas": replicas}
+    status = {"dataset": "d", "model": "vae", "kind": "vae", "saw_labels": False, "replicas": replicas}
     return TrainedVariant(cells, np.arange(len(z)) % 4 != 0, {"X_seed0": z}, status, clusters_by_itself=False)
 
 

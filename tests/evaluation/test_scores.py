@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from latentbench.artefacts import write_h5ad
 from latentbench.evaluation.cluster_tables import clusters_of
+from latentbench.evaluation.dataset_scores import score_dataset
 from latentbench.evaluation.metrics import AGREEMENT
 from latentbench.evaluation.reading import read_scores
 from latentbench.evaluation.resolution import RESOLUTIONS
@@ -138,7 +139,7 @@ def test_the_oracle_takes_the_resolution_that_shares_most_with_the_training_labe
     scores, clusters = read_scores(score_path), pd.read_parquet(cluster_path)
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
     train = (obs["split"] == "train").to_numpy()
-    oracle = scores[(scores["clustering"] == "leiden_oracle") & (scores["split"] == "test")]
+    oracle = scores[(scores["clustering"] == "leiden_oracle") & (scores["split"] == "test") & (scores["metric"] != "resolutions_tried")]
     assert oracle["saw_labels"].all()
     assert not oracle["headline"].any()
     for seed in (0, 1):
@@ -163,3 +164,28 @@ def test_what_training_measured_is_carried_over(study_files, evaluate):
     scores = read_scores(evaluate(study_files, "vae")[0]).query("metric == 'elbo'")
     assert set(scores["value"]) == {-9.0}
     assert set(scores["clustering"]) == {"none"}
+
+
+def test_a_failed_replica_has_its_status_in_the_rows_of_the_oracle_and_of_the_loss_too(study_files, evaluate, write_training):
+    scores = read_scores(evaluate(study_files, "vae", oracle=True)[0]).query("metric == 'ari' and split == 'test'")
+    by_seed = scores[scores["clustering"] == "leiden_oracle"].set_index("seed")["status"]
+    assert by_seed.to_dict() == {0: "ok", 1: "ok", 2: "diverged"}
+    obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
+    write_training(study_files / "lost", {0: ("oom", "out of memory")}, obs, model="lost")
+    lost = read_scores(evaluate(study_files, "lost", oracle=True)[0])
+    assert set(lost.query("metric == 'loss' or clustering == 'leiden_oracle'")["status"]) == {"oom"}
+    assert len(lost.query("metric == 'loss'")) == 1
+
+
+def test_no_labelled_training_cell_means_no_calibration(study_files, evaluate, write_prepared):
+    obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
+    write_prepared(study_files / "prepared.h5ad", [label if split == "test" else np.nan for label, split in zip(obs["label"], obs["split"], strict=True)])
+    errors = read_scores(evaluate(study_files, "gmvae")[0]).query("metric == 'ece'")
+    assert set(errors["status"]) == {"not_applicable"}
+
+
+def test_a_data_set_on_which_nothing_runs_has_tables_without_rows(study_files):
+    scores, reliability = score_dataset(study_files / "prepared.h5ad", [], [])
+    assert list(scores.columns) == SCORE_COLUMNS
+    assert scores.empty
+    assert reliability.empty

@@ -131,3 +131,31 @@ def test_the_consensus_stands_beside_the_choices_with_its_gain_over_a_random_one
 def test_a_single_candidate_is_no_evidence():
     alone = {("d", "vae"): [0.5]}
     assert evidence(choices(study(alone, alone), KINDS, **RULE)).empty
+
+
+@pytest.mark.parametrize("models", [[], ["true_labels"], ["m2"]])
+def test_nobody_to_choose_from_is_a_table_without_rows(scores, models):
+    made = choices(scores[scores["model"].isin(models)], KINDS, **RULE)
+    assert made.empty
+    assert made["in_force"].dtype == bool
+    assert evidence(made).empty
+
+
+def test_a_replica_without_a_value_of_the_criterion_is_a_candidate_all_the_same():
+    ari = {("d", "vae"): [0.9, 0.0, 0.0, 0.0], ("d", "gmvae"): [0.6, 0.6, 0.6, 0.6]}
+    scores = study(ari, ari)
+    collapsed = (scores["model"] == "vae") & (scores["seed"] > 0) & (scores["metric"] != "ari")
+    made = choices(scores[~collapsed], KINDS, **RULE).set_index(["level", "model", "criterion"])
+    between = made.loc[("model", "", "agreement_of_models")]
+    assert between[["ari", "mean_ari", "best_ari"]].tolist() == pytest.approx([0.225, 0.4125, 0.6])
+    assert made.loc[("seed", "vae", "agreement_of_seeds")][["ari", "mean_ari", "n_candidates"]].tolist() == pytest.approx([0.9, 0.225, 4])
+
+
+def test_gain_and_share_weigh_data_sets_alike_however_many_variants_they_have():
+    rng = np.random.default_rng(7)
+    ari = {("a", f"model{i}"): list(rng.random(4)) for i in range(9)} | {("b", "vae"): list(rng.random(4))}
+    noise = {key: list(rng.random(4)) for key in ari}
+    table = evidence(choices(study(ari, noise), {**KINDS, **{f"model{i}": "vae" for i in range(9)}}, **RULE), n_bootstrap=200)
+    for row in table.itertuples():
+        assert row.gain == pytest.approx(row.ari - row.mean_ari)
+        assert row.share == pytest.approx(100 * row.gain / (row.best_ari - row.mean_ari))

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from latentbench.evaluation.cluster_tables import clusters_of
+from latentbench.evaluation.criteria import mean_agreement
 from latentbench.evaluation.reading import read_scores
 from latentbench.evaluation.variants_consensus import cluster_together, consensus_status
 
@@ -56,3 +57,15 @@ def test_a_variant_without_clusters_weighs_nothing(together, study_files, evalua
         n_clusters=4,
     )
     assert np.array_equal(clusters_of(alone, None, "consensus"), clusters_of(more, None, "consensus"))
+
+
+def test_agreeing_on_one_cluster_is_no_agreement():
+    """Three collapsed seeds of five agree perfectly on nothing: they must not be picked."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 400)
+    noisy = [np.where(rng.random(400) < 0.2, rng.integers(0, 4, 400), truth) for _ in range(2)]
+    nothing, every = np.zeros(400, dtype=np.int64), np.ones(400, dtype=bool)
+    members = [nothing, nothing, nothing, *noisy]
+    agreement = [mean_agreement(each, [other for number, other in enumerate(members) if number != place], every) for place, each in enumerate(members)]
+    assert agreement[:3] == [0.0] * 3
+    assert min(agreement[3:]) > 0.1

@@ -58,7 +58,10 @@ def gaussian_mixture(replica: Replica) -> Clusters | Unavailable:
     if problem := _problem_with_declared(replica):
         return problem
     z = replica.z.astype(np.float64)
-    fitted = GaussianMixture(replica.n_clusters, random_state=replica.seed).fit(z[replica.is_train])
+    try:
+        fitted = GaussianMixture(replica.n_clusters, random_state=replica.seed).fit(z[replica.is_train])
+    except ValueError as singular:
+        return Unavailable(Outcome.DEGENERATE, f"a component's covariance is singular: {singular}".split("\n", maxsplit=1)[0])
     return numbered_by_size(fitted.predict(z), replica.is_train)
 
 

@@ -11,9 +11,10 @@ from jaxtyping import Bool
 
 from latentbench.applicability import CONSENSUS
 from latentbench.evaluation.cluster_tables import Found, clusters_frame
+from latentbench.evaluation.clusterings import SWEEP
 from latentbench.evaluation.health import HEALTH
 from latentbench.evaluation.metrics import adjusted_rand_index, contingency_table, silhouette
-from latentbench.evaluation.score_rows import SPLITS, Row, scores_frame
+from latentbench.evaluation.score_rows import ORACLE, SPLITS, Row, scores_frame
 from latentbench.evaluation.trained import TrainedVariant
 from latentbench.evaluation.variant_clusters import cluster_replicas, consensus_of
 from latentbench.logs import logger
@@ -44,6 +45,7 @@ def cluster_variant(
     found[None, CONSENSUS] = consensus_of(list(members.values()), is_train=trained.is_train, n_clusters=n_clusters)
     rows = [
         *_count_rows_of_all(trained, found, names),
+        *(_sweep_rows(trained, found) if oracle else ()),
         *_width_rows(trained, members, headline, silhouette_max_obs),
         *_health_rows(trained),
         *agreement_rows(members, found[None, CONSENSUS], headline, trained.is_train),
@@ -76,6 +78,14 @@ def count_rows(seed: int | None, name: str, clusters: np.ndarray | Unavailable, 
 def _count_rows_of_all(trained: TrainedVariant, found: Found, names: Sequence[str]) -> Iterator[Row]:
     for seed, name in [(None, CONSENSUS), *((seed, name) for seed in trained.seeds for name in names)]:
         yield from count_rows(seed, name, found[seed, name], trained.is_train)
+
+
+def _sweep_rows(trained: TrainedVariant, found: Found) -> Iterator[Row]:
+    """Yield how many resolutions there are for the oracle to choose from, for every seed that was planned."""
+    for seed, problem in trained.problems.items():
+        tried = sum(each == seed and name.startswith(SWEEP) for each, name in found)
+        gap = problem or (None if tried else Unavailable(Outcome.NOT_APPLICABLE, "too few training cells for a neighbour graph"))
+        yield from (Row(seed, split, ORACLE, "resolutions_tried", gap or float(tried)) for split in SPLITS)
 
 
 def _width_rows(trained: TrainedVariant, members: dict[int, np.ndarray | Unavailable], headline: str, max_obs: int) -> Iterator[Row]:
@@ -116,5 +126,7 @@ def agreement_rows(members: dict[int, np.ndarray | Unavailable], shared: np.ndar
 
 
 def mean_agreement(clusters: np.ndarray, others: Sequence[np.ndarray], cells: Mask) -> float:
-    """Return the mean ARI of a clustering with others, over some cells."""
+    """Return the mean ARI of a clustering with others, over some cells; 0 for one cluster, whose agreement with another one is no finding."""
+    if np.ptp(clusters[cells]) == 0:
+        return 0.0
     return float(np.mean([adjusted_rand_index(contingency_table(clusters[cells], other[cells])) for other in others]))

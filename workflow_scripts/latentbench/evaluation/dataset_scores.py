@@ -9,8 +9,8 @@ import pandas as pd
 
 from latentbench.evaluation.cluster_tables import CELL
 from latentbench.evaluation.reading import read_quality, read_scores, read_trained, read_truth
-from latentbench.evaluation.score_rows import IDENTITY
-from latentbench.evaluation.scores import score_clusters, score_training
+from latentbench.evaluation.score_rows import COLUMN_TYPES, IDENTITY, SCORE_COLUMNS
+from latentbench.evaluation.scores import RELIABILITY_COLUMNS, score_clusters, score_training
 from latentbench.logs import logger
 
 
@@ -50,7 +50,8 @@ def score_dataset(
         labels, _ = read_truth(prepared_path, pd.Index(clusters[CELL]))
         of_members = criteria["metric"] == "agreement_of_models"
         scores += [score_clusters(clusters, criteria[~of_members], labels), criteria[of_members]]
+    scores.append(pd.DataFrame(columns=SCORE_COLUMNS).astype(COLUMN_TYPES))  # a data set on which nothing runs has a table without rows
     every = pd.concat(scores, ignore_index=True).sort_values(IDENTITY, kind="stable", ignore_index=True)
     logger.info("%d of %d scores could be had", int(np.isfinite(every["value"]).sum()), len(every))
-    filled = [table for table in reliabilities if len(table)] or reliabilities[:1]
-    return every, pd.concat(filled, ignore_index=True)
+    filled = [table for table in reliabilities if len(table)]
+    return every, pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=RELIABILITY_COLUMNS)

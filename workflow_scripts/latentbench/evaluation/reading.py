@@ -61,6 +61,13 @@ def read_batches(prepared_path: str | Path, cells: pd.Index) -> tuple[pd.DataFra
     return obs, pca, n_clusters
 
 
+def read_reliability(path: str | Path) -> pd.DataFrame:
+    """Return a reliability table; an empty bin has neither confidence nor accuracy."""
+    types = {**dict.fromkeys(("dataset", "model", "split"), str), **dict.fromkeys(("seed", "bin", "n_obs"), np.int64), "confidence": float, "accuracy": float}
+    absent = {"confidence": [""], "accuracy": [""]}
+    return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=absent, float_precision="round_trip")
+
+
 def read_quality(path: str | Path) -> pd.DataFrame:
     """Return a quality.tsv; an empty part is ""."""
     types = {"seed": np.int64, "split": str, "measure": str, "part": str, "value": np.float64, "status": str, "reason": str}

@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from latentbench.evaluation.calibration import class_of_clusters, reliability
-from latentbench.evaluation.cluster_tables import clusters_of, seeds_of, training_cells
+from latentbench.evaluation.cluster_tables import clusters_of, training_cells
 from latentbench.evaluation.clusterings import SWEEP
 from latentbench.evaluation.criteria import Mask, cells_of, on_each_split
 from latentbench.evaluation.metrics import AGREEMENT, agreement, contingency_table, normalised_mutual_information, problem_with_labels, silhouette
@@ -41,7 +41,7 @@ def score_clusters(clusters: pd.DataFrame, criteria: pd.DataFrame, labels: Label
     about = {"dataset": str(planned["dataset"].iloc[0]), "model": str(planned["model"].iloc[0])}
     headline = str(planned.loc[planned["headline"], "clustering"].iloc[0])
     scored = scores_frame(rows, **about, saw_labels=bool(planned["saw_labels"].any()), headline=headline)
-    oracle = scores_frame(_oracle_rows(clusters, labels, is_train), **about, saw_labels=True, headline=headline)
+    oracle = scores_frame(_oracle_rows(clusters, criteria, labels, is_train), **about, saw_labels=True, headline=headline)
     return pd.concat([frame for frame in (criteria, scored, oracle) if len(frame)], ignore_index=True)
 
 
@@ -49,7 +49,11 @@ def score_training(
     trained: TrainedVariant, history: pd.DataFrame, quality: pd.DataFrame, labels: Labels, *, n_clusters: int | None, silhouette_max_obs: int = 10_000
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the scores of what needs no clustering, and the reliability of the cluster probabilities (columns ``RELIABILITY_COLUMNS``)."""
-    rows = [*_silhouette_rows(trained, labels, silhouette_max_obs), *_loss_rows(history, trained.problems), *_quality_rows(quality, trained.problems)]
+    rows = [
+        *_silhouette_rows(trained, labels, silhouette_max_obs),
+        *(_loss_rows(history, trained.problems) if trained.is_network else ()),
+        *_quality_rows(quality, trained.problems),
+    ]
     errors, tables = _calibration(trained, labels)
     about = {"dataset": trained.dataset, "model": trained.model}
     scored = scores_frame([*rows, *errors], **about, saw_labels=trained.saw_labels, headline=trained.headline(n_clusters))
@@ -72,21 +76,20 @@ def _agreement_rows(seed: int | None, clustering: str, clusters: np.ndarray | Un
         yield from (Row(seed, split, clustering, metric, value) for metric, value in values.items())
 
 
-def _oracle_rows(clusters: pd.DataFrame, labels: Labels, is_train: Mask) -> Iterator[Row]:
+def _oracle_rows(clusters: pd.DataFrame, criteria: pd.DataFrame, labels: Labels, is_train: Mask) -> Iterator[Row]:
     """Yield the agreement of Leiden at the resolution whose clusters share most information (NMI) with the labels of the training cells.
 
     That is how the resolution is chosen in scIB (Luecken et al. 2022, doi:10.1038/s41592-021-01336-8) and nearly everywhere else.
     """
-    resolutions = list(dict.fromkeys(name.partition("_seed")[0] for name in clusters.columns if name.startswith(SWEEP)))
     cells = is_train & (labels >= 0)
-    for seed in seeds_of(clusters, resolutions[0]) if resolutions else []:
-        tried = {name: clusters_of(clusters, seed, name) for name in resolutions}
-        problem = problem_with_labels(labels[is_train])
-        shared = {} if problem else {name: _shared_information(labels[cells], found[cells]) for name, found in tried.items()}
-        best = max(shared, key=shared.__getitem__, default=None)
-        yield from _agreement_rows(seed, ORACLE, problem if best is None else tried[best], labels, is_train)
+    for plan in criteria[criteria["metric"] == "resolutions_tried"].drop_duplicates("seed").itertuples():
+        names = [name.removesuffix(f"_seed{plan.seed}") for name in clusters.columns if name.startswith(SWEEP) and name.endswith(f"_seed{plan.seed}")]
+        problem = problem_with_labels(labels[is_train]) if names else Unavailable(Outcome(plan.status), plan.reason)
+        tried = {} if problem else {name: clusters_of(clusters, int(plan.seed), name) for name in names}
+        best = max(tried, key=lambda name: _shared_information(labels[cells], tried[name][cells]), default=None)
+        yield from _agreement_rows(int(plan.seed), ORACLE, problem or tried[best], labels, is_train)
         for split in SPLITS:
-            yield Row(seed, split, ORACLE, "resolution", problem if best is None else float(best.removeprefix(SWEEP)))
+            yield Row(int(plan.seed), split, ORACLE, "resolution", problem or float(best.removeprefix(SWEEP)))
 
 
 def _shared_information(labels: Labels, clusters: np.ndarray) -> float:
@@ -103,13 +106,13 @@ def _silhouette_rows(trained: TrainedVariant, labels: Labels, max_obs: int) -> I
 
 
 def _loss_rows(history: pd.DataFrame, problems: dict[int, Unavailable | None]) -> Iterator[Row]:
-    """Yield the loss per cell of the test cells at the last epoch, where this variant has one; lower is better.
+    """Yield the loss per cell of the test cells at the last epoch of a network; lower is better.
 
     Not that of the training cells: it is taken in training mode, over weights that move, with the observed classes put in, and cannot be compared with it.
     """
     losses = history[(history["term"] == "loss") & (history["split"] == "test")].sort_values("epoch", kind="stable")
     last = {int(row.replica): float(row.value) for row in losses.itertuples()}
-    for seed, problem in problems.items() if len(losses) else ():
+    for seed, problem in problems.items():
         value: float | Unavailable = last.get(seed, np.nan)
         if not np.isfinite(value):
             value = Unavailable(Outcome.FAILED, "the history holds no finite loss of this replica")
@@ -127,8 +130,8 @@ def _calibration(trained: TrainedVariant, labels: Labels) -> tuple[list[Row], li
     """Return the expected calibration errors, and the tables behind them."""
     rows, tables = [], []
     for seed, problem in trained.problems.items() if trained.clusters_by_itself else ():
-        probs = None if problem else trained.cluster_probs(seed)
-        train = trained.is_train
+        probs, train = None if problem else trained.cluster_probs(seed), trained.is_train
+        problem = problem or problem_with_labels(labels[train])
         matched = None if problem else class_of_clusters(labels[train], probs[train].argmax(axis=1), probs.shape[1])
         for split, found in on_each_split(train, problem, lambda cells, probs=probs, matched=matched: reliability(probs[cells], labels[cells], matched)):
             rows.append(Row(seed, split, "own", "ece", found if isinstance(found, Unavailable) else found.expected_calibration_error))

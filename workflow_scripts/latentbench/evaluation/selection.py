@@ -47,6 +47,11 @@ BEST_ELSEWHERE = "best_on_other_datasets"
 COMBINED = "consensus_of_all"
 """No choice at all: what the candidates agree on. Its share may be above 100."""
 SCORE = ("ari", "test")
+REPLICA = ["dataset", "model", "seed"]
+CHOICE_COLUMNS = [
+    *("dataset", "level", "model", "criterion", "n_candidates", "picked", "value"),
+    *("ari", "mean_ari", "best_ari", "gain", "share", "in_force"),
+]
 
 
 def criterion_values(scores: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
@@ -54,17 +59,25 @@ def criterion_values(scores: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataF
 
     Controls, variants that saw labels, the consensus, and replicas that did not end ok are left out.
     """
-    ours = ~scores["model"].map(kinds).isin([*CONTROL_KINDS, CONSENSUS]) & ~scores["saw_labels"] & scores["seed"].notna() & (scores["status"] == Outcome.OK)
-    scores = scores[ours].astype({"seed": int})
-    keys = ["dataset", "model", "seed"]
-    ari = scores[scores["headline"] & (scores["metric"] == SCORE[0]) & (scores["split"] == SCORE[1])].set_index(keys)["value"].rename("ari")
+    scores = _competing(scores, kinds)
     frames = []
     for name, criterion in CRITERIA.items():
         of_clusters = scores["headline"] if criterion.clustering is None else scores["clustering"] == criterion.clustering
         found = scores[of_clusters & (scores["metric"] == criterion.metric) & (scores["split"] == criterion.split)]
         sign = 1.0 if criterion.higher_is_better else -1.0
-        frames.append(found[keys].assign(criterion=name, value=sign * found["value"]))
-    return pd.concat(frames, ignore_index=True).join(ari, on=keys)
+        frames.append(found[REPLICA].assign(criterion=name, value=sign * found["value"]))
+    return pd.concat(frames, ignore_index=True).join(_ari_of(scores), on=REPLICA)
+
+
+def _competing(scores: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+    ours = ~scores["model"].map(kinds).isin([*CONTROL_KINDS, CONSENSUS]) & ~scores["saw_labels"] & scores["seed"].notna() & (scores["status"] == Outcome.OK)
+    return scores[ours].astype({"seed": int})
+
+
+def _ari_of(scores: pd.DataFrame) -> pd.Series:
+    """Return the score of every replica that has one, by ``REPLICA``."""
+    counted = scores[scores["headline"] & (scores["metric"] == SCORE[0]) & (scores["split"] == SCORE[1])]
+    return counted.set_index(REPLICA)["value"].rename("ari")
 
 
 def choose_replica(scores: pd.DataFrame, kinds: Mapping[str, str], criterion: str, *, dataset: str, model: str, ok_seeds: list[int]) -> tuple[int, str]:
@@ -75,41 +88,61 @@ def choose_replica(scores: pd.DataFrame, kinds: Mapping[str, str], criterion: st
     values = criterion_values(scores[(scores["dataset"] == dataset) & (scores["model"] == model)], kinds)
     values = values[values["criterion"] == criterion].sort_values(["value", "seed"], ascending=[False, True], kind="stable")
     if values.empty:
-        return min(ok_seeds), f"the first seed that ended ok: {criterion} has no value"
+        return min(ok_seeds), f"the first seed that ended ok: {criterion} has no value, or the variant saw labels"
     return int(values["seed"].iloc[0]), criterion
 
 
 def choices(scores: pd.DataFrame, kinds: Mapping[str, str], *, seed: str, model: str) -> pd.DataFrame:
     """Return what every criterion picks on both levels, and its gain; ``in_force`` marks the rule that the config names, ``seed`` and ``model``.
 
-    Columns: dataset, level, model (of a choice among seeds), criterion, n_candidates, picked (a seed or a variant), value, ari, mean_ari, best_ari, gain,
-    share, in_force. The ARI columns are NaN where the labels do not serve; the choice stands all the same.
+    Columns: ``CHOICE_COLUMNS``; ``model`` is that of a choice among seeds, ``picked`` a seed or a variant. ``mean_ari`` and ``best_ari`` are those of all that
+    compete, whether the criterion has a value of them or not (a collapsed clustering has no silhouette, and is a candidate all the same). The ARI columns are
+    NaN where the labels do not serve; the choice stands.
     """
     values = criterion_values(scores, kinds)
-    of_variants = values.groupby(["dataset", "model", "criterion"], as_index=False)[["value", "ari"]].mean()
-    of_variants = of_variants[of_variants["criterion"].map(lambda name: CRITERIA[name].between_models)]
+    ari = _ari_of(_competing(scores, kinds))
+    of_variants = ari.groupby(level=["dataset", "model"]).mean()
     rows = []
     for (dataset, variant, criterion), candidates in values.groupby(["dataset", "model", "criterion"], sort=True):
-        rows.append({"dataset": dataset, "level": "seed", "model": variant, **_choice(candidates, "seed", criterion), "in_force": criterion == seed})
-    for (dataset, criterion), candidates in of_variants.groupby(["dataset", "criterion"], sort=True):
-        rows.append({"dataset": dataset, "level": "model", "model": "", **_choice(candidates, "model", criterion), "in_force": criterion == model})
-    columns = ["dataset", "level", "model", "criterion", "n_candidates", "picked", "value", "ari", "mean_ari", "best_ari", "gain", "share", "in_force"]
-    made = pd.DataFrame(rows, columns=columns)
+        pool = ari[(ari.index.get_level_values(0) == dataset) & (ari.index.get_level_values(1) == variant)].droplevel([0, 1])
+        chosen = _choice(candidates.set_index("seed")["value"], pool)
+        rows.append({"dataset": dataset, "level": "seed", "model": variant, "criterion": criterion, **chosen, "in_force": criterion == seed})
+    between = values[values["criterion"].isin([name for name, criterion in CRITERIA.items() if criterion.between_models])]
+    for (dataset, criterion), candidates in between.groupby(["dataset", "criterion"], sort=True):
+        pool = of_variants[of_variants.index.get_level_values(0) == dataset].droplevel(0)
+        chosen = _choice(candidates.groupby("model")["value"].mean(), pool)
+        rows.append({"dataset": dataset, "level": "model", "model": "", "criterion": criterion, **chosen, "in_force": criterion == model})
+    made = pd.DataFrame(rows, columns=CHOICE_COLUMNS).astype({"in_force": bool})
     agreed = scores[(scores["clustering"] == CONSENSUS) & (scores["metric"] == SCORE[0]) & (scores["split"] == SCORE[1]) & (scores["status"] == Outcome.OK)]
     return pd.concat([made, *_combined(made, agreed)], ignore_index=True)
 
 
+def _choice(values: pd.Series, ari: pd.Series) -> dict[str, object]:
+    """Return the candidate with the highest value, the first by name of equal ones, and its worth among all whose ``ari`` is known; both by candidate."""
+    picked = values.sort_index(kind="stable").idxmax()
+    known = len(ari) > 0 and picked in ari.index
+    of_picked, mean, highest = (float(ari[picked]), float(ari.mean()), float(ari.max())) if known else (np.nan, np.nan, np.nan)
+    return {
+        **{"n_candidates": max(len(values), len(ari)), "picked": str(picked), "value": float(values[picked])},
+        **{"ari": of_picked, "mean_ari": mean, "best_ari": highest, "gain": of_picked - mean, "share": _share(of_picked - mean, highest - mean)},
+    }
+
+
+def _share(gain: float, room: float) -> float:
+    return 100 * gain / room if room > 1e-12 else np.nan
+
+
 def _combined(made: pd.DataFrame, agreed: pd.DataFrame) -> list[pd.DataFrame]:
     """Return, in the columns of ``made``, what there is in the place of a choice: the consensus of the seeds of a variant, and that of the variants."""
-    if agreed.empty:
-        return []
     of_variants = agreed["model"] != CONSENSUS
     found = agreed.assign(model=agreed["model"].where(of_variants, ""), level=np.where(of_variants, "seed", "model")).set_index(["dataset", "level", "model"])
     candidates = made.drop_duplicates(["dataset", "level", "model"]).set_index(["dataset", "level", "model"])
     both = candidates.join(found["value"].rename("agreed"), how="inner").reset_index()
-    gain, room = both["agreed"] - both["mean_ari"], both["best_ari"] - both["mean_ari"]
-    worth = {"ari": both["agreed"], "gain": gain, "share": (100 * gain / room).where(room > 1e-12)}
-    return [both.assign(criterion=COMBINED, picked="all", value=np.nan, in_force=False, **worth)[list(made.columns)]]
+    if both.empty:
+        return []
+    gain = both["agreed"] - both["mean_ari"]
+    share = [_share(each, room) for each, room in zip(gain, both["best_ari"] - both["mean_ari"], strict=True)]
+    return [both.assign(criterion=COMBINED, picked="all", value=np.nan, in_force=False, ari=both["agreed"], gain=gain, share=share)[CHOICE_COLUMNS]]
 
 
 def evidence(made: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
@@ -117,16 +150,19 @@ def evidence(made: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
 
     Columns: level, criterion, n_datasets, n_choices, ari, mean_ari, best_ari, gain, low, high, share (percent of what could be gained), in_force. Choices among
     fewer than two, or without an ARI, do not count. ``BEST_ELSEWHERE`` takes on each data set the criterion with the highest mean gain on the others: what
-    choosing a criterion by labels that one has is worth on data that has none. It needs three data sets.
+    choosing a criterion by labels that one has is worth on data that has none. It needs three data sets,
+    and has no interval.
     """
     counted = made[(made["n_candidates"] > 1) & made["gain"].notna()]
     rows = []
     for level, of_level in counted.groupby("level", sort=True):
         by_criterion = {str(criterion): group for criterion, group in of_level.groupby("criterion", sort=True)}
         chosen = of_level[of_level["criterion"] != COMBINED]
-        if chosen["dataset"].nunique() > 2:
-            by_criterion[BEST_ELSEWHERE] = _best_elsewhere(chosen).assign(in_force=False)
         rows += [{"level": level, "criterion": criterion, **_worth(group, n_bootstrap)} for criterion, group in by_criterion.items()]
+        if chosen["dataset"].nunique() > 2 and len(elsewhere := _best_elsewhere(chosen)):
+            # Its picks depend on each other through the data sets that they share: an interval of independent ones would be too narrow.
+            worth = {**_worth(elsewhere, n_bootstrap), "low": np.nan, "high": np.nan, "in_force": False}
+            rows.append({"level": level, "criterion": BEST_ELSEWHERE, **worth})
     columns = ["level", "criterion", "n_datasets", "n_choices", "ari", "mean_ari", "best_ari", "gain", "low", "high", "share", "in_force"]
     return pd.DataFrame(rows, columns=columns).sort_values(["level", "gain", "criterion"], ascending=[False, False, True], kind="stable", ignore_index=True)
 
@@ -134,12 +170,10 @@ def evidence(made: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
 def _worth(group: pd.DataFrame, n_bootstrap: int) -> dict[str, object]:
     gains = _by_dataset(group, "gain")
     low, high = interval(gains, n_bootstrap)
-    room = float((group["best_ari"] - group["mean_ari"]).sum())
+    means = {name: mean_of_means(_by_dataset(group, name)) for name in ("ari", "mean_ari", "best_ari", "gain")}
     return {
-        **{"n_datasets": len(gains), "n_choices": len(group)},
-        **{name: mean_of_means(_by_dataset(group, name)) for name in ("ari", "mean_ari", "best_ari")},
-        **{"gain": mean_of_means(gains), "low": low, "high": high},
-        **{"share": 100 * float(group["gain"].sum()) / room if room > 0 else np.nan, "in_force": bool(group["in_force"].any())},
+        **{"n_datasets": len(gains), "n_choices": len(group), **means, "low": low, "high": high},
+        **{"share": _share(means["gain"], means["best_ari"] - means["mean_ari"]), "in_force": bool(group["in_force"].any())},
     }
 
 
@@ -151,21 +185,8 @@ def _best_elsewhere(of_level: pd.DataFrame) -> pd.DataFrame:
         gains = {str(criterion): mean_of_means(_by_dataset(group, "gain")) for criterion, group in others.groupby("criterion", sort=True)}
         if gains:
             chosen.append(here[here["criterion"] == max(gains, key=gains.__getitem__)])
-    return pd.concat(chosen, ignore_index=True)
+    return pd.concat(chosen, ignore_index=True) if chosen else of_level.iloc[:0]
 
 
 def _by_dataset(group: pd.DataFrame, column: str) -> list[np.ndarray]:
     return [each[column].to_numpy(dtype=np.float64) for _, each in group.groupby("dataset", sort=True)]
-
-
-def _choice(candidates: pd.DataFrame, name: str, criterion: str) -> dict[str, object]:
-    ordered = candidates.sort_values(["value", name], ascending=[False, True], kind="stable")
-    best = ordered.iloc[0]
-    known = candidates["ari"].notna().all()
-    mean, highest = (candidates["ari"].mean(), candidates["ari"].max()) if known else (np.nan, np.nan)
-    gain = best["ari"] - mean if known else np.nan
-    return {
-        **{"criterion": criterion, "n_candidates": len(candidates), "picked": str(best[name]), "value": float(best["value"])},
-        **{"ari": float(best["ari"]) if known else np.nan, "mean_ari": float(mean), "best_ari": float(highest), "gain": float(gain)},
-        "share": float(100 * gain / (highest - mean)) if known and highest - mean > 1e-12 else np.nan,
-    }

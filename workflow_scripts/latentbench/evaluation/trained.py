@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from latentbench.models import MODELS
 from latentbench.outcomes import Outcome, Unavailable
 
 
@@ -22,6 +23,7 @@ class TrainedVariant:
             ValueError: a replica that ended ok left no embedding.
         """
         self.dataset, self.model, self.saw_labels = str(status["dataset"]), str(status["model"]), bool(status["saw_labels"])
+        self.is_network = MODELS[status["kind"]].is_network
         self.cells, self.is_train, self.clusters_by_itself = cells, is_train, clusters_by_itself
         self._obsm = obsm
         self.problems: dict[int, Unavailable | None] = {replica["seed"]: self._problem_of(replica) for replica in status["replicas"]}

@@ -1,8 +1,8 @@
 """The consensus over the variants of one data set, as a method of its own: what models that know nothing of each other agree on. No label is given to it.
 
 Its replica of a seed is the consensus of every variant's headline clusters of that seed, so that it can be compared with any variant seed by seed; the one
-without a seed takes all seeds of all variants. Every variant has the same weight, however many of its replicas ended ok. Controls, and variants that saw
-labels, are no members.
+without a seed takes all seeds of all variants. Every variant has the same weight, however many of its replicas ended ok; a clustering of one cluster tells
+nothing and is left out. Controls, and variants that saw labels, are no members.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

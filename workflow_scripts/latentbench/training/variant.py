@@ -1,4 +1,4 @@
-"""Train one variant on one data set, whatever its kind, and type whatever becomes of each replica: one that fails takes no other with it."""
+"""Train one variant on one data set, whatever its kind, and type whatever becomes of each replica; a variant that fails takes no other with it."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -110,9 +110,10 @@ def train_variant(
         else:
             fitted = _fit_alone(variant, data, seeds, read_codes(guide, seeds) if guide else None, checkpoints=checkpoints, options=options)
         return _finished(variant, fitted, data, held_out=held_out or {}), data
-    except ValueError:
-        raise
     except Exception as error:
+        # A mistake of the user's is a ValueError; so is numpy's LinAlgError, which is none.
+        if isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError):
+            raise
         logger.error("traceback", exc_info=error)
         return _untrained(variant, data, seeds, Unavailable(Outcome.FAILED, f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0])), data
 
