@@ -168,11 +168,15 @@ def models_of(wildcards):
     return [model for dataset, model in study.cells if dataset == wildcards.dataset]
 
 
-def of_models(path):
-    """A function of the wildcards: a file of every model that runs on the data set."""
+def members_of_consensus(wildcards):
+    return study.members_of_consensus(wildcards.dataset)
+
+
+def of_models(path, among=models_of):
+    """A function of the wildcards: a file of every model that runs on the data set, or of some of them."""
 
     def paths(wildcards):
-        return expand(path, dataset=wildcards.dataset, model=models_of(wildcards))
+        return expand(path, dataset=wildcards.dataset, model=among(wildcards))
 
     return paths
 
@@ -183,31 +187,17 @@ histories_of = of_models("results/models/{dataset}/{model}/history.parquet")
 quality_of = of_models("results/models/{dataset}/{model}/quality.tsv")
 clusters_of = of_models("results/clusters/{dataset}/{model}.parquet")
 criteria_of = of_models("results/criteria/{dataset}/{model}.tsv")
+clusters_of_members = of_models(
+    "results/clusters/{dataset}/{model}.parquet", members_of_consensus
+)
+criteria_of_members = of_models(
+    "results/criteria/{dataset}/{model}.tsv", members_of_consensus
+)
 
 
 def declared_clusters(wildcards):
     """The number of clusters that the sheet declares, if it does."""
     return study.row(wildcards.dataset)["n_clusters"]
-
-
-def members_of_consensus(wildcards):
-    return study.members_of_consensus(wildcards.dataset)
-
-
-def clusters_of_members(wildcards):
-    return expand(
-        "results/clusters/{dataset}/{model}.parquet",
-        dataset=wildcards.dataset,
-        model=members_of_consensus(wildcards),
-    )
-
-
-def criteria_of_members(wildcards):
-    return expand(
-        "results/criteria/{dataset}/{model}.tsv",
-        dataset=wildcards.dataset,
-        model=members_of_consensus(wildcards),
-    )
 
 
 def has_consensus(dataset):
@@ -236,25 +226,18 @@ def scored_datasets():
     return list(dict.fromkeys(dataset for dataset, _ in study.cells))
 
 
-def histories_of_study():
-    return [
-        f"results/models/{dataset}/{model}/history.parquet"
-        for dataset, model in study.cells
-    ]
+def of_pairs(path, pairs):
+    """A file, or the files of an output, of every (data set, model)."""
+    return expand(path, zip, dataset=[d for d, _ in pairs], model=[m for _, m in pairs])
 
 
-def quality_of_study():
-    return [
-        f"results/models/{dataset}/{model}/quality.tsv"
-        for dataset, model in study.cells
-    ]
+def of_study(path):
+    """A file of every model on every data set that it runs on."""
+    return of_pairs(path, study.cells)
 
 
-def statuses_of_study():
-    return [
-        f"results/models/{dataset}/{model}/status.json"
-        for dataset, model in study.cells
-    ]
+def agreeing_datasets():
+    return [dataset for dataset in study.datasets if has_consensus(dataset)]
 
 
 def if_integrated():
@@ -266,8 +249,9 @@ def if_integrated():
 
 
 def statuses_of_consensus():
-    agreeing = [dataset for dataset in study.datasets if has_consensus(dataset)]
-    return expand("results/models/{dataset}/consensus/status.json", dataset=agreeing)
+    return expand(
+        "results/models/{dataset}/consensus/status.json", dataset=agreeing_datasets()
+    )
 
 
 def trained_cells():
@@ -278,13 +262,6 @@ def trained_cells():
         if guide and (dataset, guide) not in cells:
             cells.append((dataset, guide))
     return cells
-
-
-def of_pairs(output, pairs):
-    """The files of an output for every (data set, model)."""
-    return expand(
-        output, zip, dataset=[d for d, _ in pairs], model=[m for _, m in pairs]
-    )
 
 
 def artefacts_of_study(wildcards):
@@ -301,10 +278,7 @@ def artefacts_of_study(wildcards):
         "preprocess": expand(rules.preprocess.output, dataset=prepared),
         "train": of_pairs(rules.train.output, trained_cells()),
         "cluster": of_pairs(rules.cluster.output, study.cells),
-        "consensus": expand(
-            rules.consensus.output,
-            dataset=[each for each in study.datasets if has_consensus(each)],
-        ),
+        "consensus": expand(rules.consensus.output, dataset=agreeing_datasets()),
         "integrate": if_integrated(),
         "score": expand(rules.score.output, dataset=scored_datasets()),
         **{name: list(getattr(rules, name).output) for name in once},

@@ -101,10 +101,10 @@ rule collect:
     input:
         integration=if_integrated(),
         scores=expand("results/scores/{dataset}.tsv", dataset=scored_datasets()),
-        histories=histories_of_study(),
-        statuses=statuses_of_study(),
+        histories=of_study("results/models/{dataset}/{model}/history.parquet"),
+        statuses=of_study("results/models/{dataset}/{model}/status.json"),
         consensus=statuses_of_consensus(),
-        quality=quality_of_study(),
+        quality=of_study("results/models/{dataset}/{model}/quality.tsv"),
         reliability=expand(
             "results/reliability/{dataset}.tsv", dataset=scored_datasets()
         ),

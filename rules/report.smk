@@ -216,7 +216,7 @@ rule write_report:
         criteria="results/tables/criteria.parquet",
         correlations="results/tables/correlations.parquet",
         cost="results/tables/cost.parquet",
-        statuses=statuses_of_study(),
+        statuses=of_study("results/models/{dataset}/{model}/status.json"),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
         cost_figure="results/figures/cost.svg",

@@ -5,18 +5,20 @@ from threadpoolctl import threadpool_limits
 
 from latentbench.artefacts import write_table
 from latentbench.evaluation.integration import integration_scores, require_scib_metrics
-from latentbench.evaluation.reading import read_batches, read_trained
+from latentbench.evaluation.prepared_cells import read_components, read_prepared_cells
+from latentbench.evaluation.reading import read_trained
 from latentbench.logs import log_to
 
 
 def main(prepared_path, embedding_paths, status_paths, scores_path) -> None:
     """Write the scores of all variants, whose embeddings and statuses go in step."""
     require_scib_metrics()
+    prepared, pca = read_prepared_cells(prepared_path), read_components(prepared_path)
     frames = []
     for embedding_path, status_path in zip(embedding_paths, status_paths, strict=True):
         trained = read_trained(embedding_path, status_path)
-        obs, pca, n_clusters = read_batches(prepared_path, trained.cells)
-        frames.append(integration_scores(trained, obs, pca, n_clusters=n_clusters))
+        prepared.require(trained.cells)
+        frames.append(integration_scores(trained, prepared, pca))
     write_table(pd.concat(frames, ignore_index=True), scores_path)
 
 

@@ -10,7 +10,7 @@ import cluster
 import score
 from latentbench.artefacts import write_h5ad, write_json, write_table
 from latentbench.evaluation.dataset_scores import VariantFiles
-from latentbench.evaluation.reading import read_truth
+from latentbench.evaluation.prepared_cells import read_prepared_cells
 
 N_GROUPS = 4
 
@@ -85,7 +85,7 @@ def study_files(tmp_path):
 def evaluate(folder, model, *, scoring=None, **clustering):
     """Run the cluster and the score scripts' mains on one variant of a folder of ``study_files``; return the paths of its scores and clusters."""
     here = folder / model
-    _, n_clusters = read_truth(folder / "prepared.h5ad", pd.Index(anndata.read_h5ad(here / "embedding.h5ad").obs_names))
+    n_clusters = read_prepared_cells(folder / "prepared.h5ad").n_clusters
     scores, clusters, criteria = here / "scores.tsv", here / "clusters.parquet", here / "criteria.tsv"
     cluster.main(here / "embedding.h5ad", here / "status.json", clusters, criteria, n_clusters=n_clusters, clustering={"oracle": False, **clustering})
     files = VariantFiles(here / "embedding.h5ad", here / "status.json", here / "history.parquet", here / "quality.tsv", clusters, criteria)

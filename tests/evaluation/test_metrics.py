@@ -136,7 +136,3 @@ def test_the_silhouette_of_a_sample_is_close_to_that_of_all_cells():
 
 def test_coinciding_points_of_all_classes_have_silhouette_zero():
     assert metrics.silhouette(np.zeros((6, 2)), np.array([0, 0, 1, 1, 2, 2])) == 0.0
-
-
-def test_a_missing_label_has_the_code_minus_one():
-    assert metrics.label_codes(pd.Series(["b", np.nan, "a"])).tolist() == [1, -1, 0]

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from latentbench.evaluation.cluster_tables import CELL
-from latentbench.evaluation.reading import read_quality, read_scores, read_trained, read_truth
+from latentbench.evaluation.prepared_cells import read_prepared_cells
+from latentbench.evaluation.reading import read_quality, read_scores, read_trained
 from latentbench.evaluation.score_rows import COLUMN_TYPES, IDENTITY, SCORE_COLUMNS
 from latentbench.evaluation.scores import RELIABILITY_COLUMNS, score_clusters, score_training
 from latentbench.logs import logger
@@ -36,10 +37,12 @@ def score_dataset(
     Raises:
         ValueError: the cells of the prepared data are not those that were embedded.
     """
+    prepared = read_prepared_cells(prepared_path)
+    labels, n_clusters = prepared.codes("label"), prepared.n_clusters
     scores, reliabilities = [], []
     for files in variants:
         trained, clusters = read_trained(files.embedding, files.status), pd.read_parquet(files.clusters)
-        labels, n_clusters = read_truth(prepared_path, trained.cells)
+        prepared.require(trained.cells)
         scores.append(score_clusters(clusters, read_scores(files.criteria), labels))
         history, quality = pd.read_parquet(files.history), read_quality(files.quality)
         scored, reliability = score_training(trained, history, quality, labels, n_clusters=n_clusters, silhouette_max_obs=silhouette_max_obs)
@@ -47,7 +50,7 @@ def score_dataset(
         reliabilities.append(reliability)
     for clusters_path, criteria_path in consensus:
         clusters, criteria = pd.read_parquet(clusters_path), read_scores(criteria_path)
-        labels, _ = read_truth(prepared_path, pd.Index(clusters[CELL]))
+        prepared.require(pd.Index(clusters[CELL]))
         of_members = criteria["metric"] == "agreement_of_models"
         scores += [score_clusters(clusters, criteria[~of_members], labels), criteria[of_members]]
     scores.append(pd.DataFrame(columns=SCORE_COLUMNS).astype(COLUMN_TYPES))  # a data set on which nothing runs has a table without rows

@@ -17,7 +17,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from sklearn.neighbors import NearestNeighbors
 
-from latentbench.evaluation.metrics import label_codes
+from latentbench.evaluation.prepared_cells import PreparedCells
 from latentbench.evaluation.score_rows import NO_CLUSTERING, SPLITS, Row, scores_frame
 from latentbench.evaluation.trained import TrainedVariant
 from latentbench.logs import logger
@@ -86,12 +86,12 @@ def require_scib_metrics() -> None:
         ) from None
 
 
-def integration_scores(trained: TrainedVariant, obs: pd.DataFrame, pca: Float[np.ndarray, "obs pcs"], *, n_clusters: int | None) -> pd.DataFrame:
-    """Return the tidy scores of every replica on training and on test cells; ``obs`` and ``pca``: the prepared data set's."""
-    codes = {name: label_codes(obs[name]) if name in obs else np.full(len(obs), -1) for name in ("batch", "label")}
+def integration_scores(trained: TrainedVariant, prepared: PreparedCells, pca: Float[np.ndarray, "obs pcs"]) -> pd.DataFrame:
+    """Return the tidy scores of every replica on training and on test cells; ``prepared`` and ``pca``: those of the data set, in the embedding's order."""
+    codes = {name: prepared.codes(name) for name in ("batch", "label")}
     rows = [row for seed in trained.seeds for split in SPLITS for row in _rows_of(trained, seed, split, codes["batch"], codes["label"], pca)]
     logger.info("%s, %s: %d integration scores could be had", trained.dataset, trained.model, sum(not isinstance(row.value, Unavailable) for row in rows))
-    return scores_frame(rows, dataset=trained.dataset, model=trained.model, saw_labels=trained.saw_labels, headline=trained.headline(n_clusters))
+    return scores_frame(rows, dataset=trained.dataset, model=trained.model, saw_labels=trained.saw_labels, headline=trained.headline(prepared.n_clusters))
 
 
 def _rows_of(trained: TrainedVariant, seed: int, split: str, batches: np.ndarray, labels: np.ndarray, pca: np.ndarray) -> Iterator[Row]:

@@ -18,7 +18,6 @@ expect at least two classes and two clusters; ``agreement`` turns anything less 
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import expected_mutual_information
@@ -169,11 +168,6 @@ def _silhouette_widths(block: Int[np.ndarray, " rows"], z: Float[np.ndarray, "ob
     nearest = to_classes.min(axis=1)
     larger = np.maximum(within, nearest)
     return np.where((own_size > 1) & (larger > 0), (nearest - within) / np.where(larger > 0, larger, 1.0), 0.0)
-
-
-def label_codes(labels: pd.Series) -> Int[np.ndarray, " obs"]:
-    """Return integer codes of the labels, -1 where a cell has none."""
-    return pd.Categorical(labels).codes.astype(np.int64)
 
 
 def _pairs(counts: Int[np.ndarray, "*any"]) -> float:

@@ -7,27 +7,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
 
-from latentbench.evaluation.metrics import label_codes
 from latentbench.evaluation.trained import TrainedVariant
-
-
-def read_truth(prepared_path: str | Path, cells: pd.Index) -> tuple[Int[np.ndarray, " obs"], int | None]:
-    """Return the label codes (-1: none) of a prepared.h5ad's cells and its declared number of clusters, without reading its matrices.
-
-    Raises ValueError if its cells are not ``cells`` (those of the embedding), in that order.
-    """
-    from anndata.io import read_elem  # imported here: a rule that reads embeddings alone does without
-
-    with h5py.File(prepared_path) as file:
-        obs = read_elem(file["obs"])
-        declared = file["uns/latentbench"].get("n_clusters")
-        n_clusters = None if declared is None else int(declared[()])
-    if not obs.index.equals(cells):
-        raise ValueError(f"{prepared_path}: its cells are not those of the embedding, in the same order; train this data set's variants again")
-    labels = label_codes(obs["label"]) if "label" in obs else np.full(len(obs), -1, dtype=np.int64)
-    return labels, n_clusters
 
 
 def read_trained(embedding_path: str | Path, status_path: str | Path) -> TrainedVariant:
@@ -45,20 +26,6 @@ def read_trained(embedding_path: str | Path, status_path: str | Path) -> Trained
         obsm = {name: values[:] for name, values in file["obsm"].items()}
         clusters = bool(about["clusters"][()])
     return TrainedVariant(cells, is_train, obsm, read_status(status_path), clusters_by_itself=clusters)
-
-
-def read_batches(prepared_path: str | Path, cells: pd.Index) -> tuple[pd.DataFrame, Float[np.ndarray, "obs pcs"], int | None]:
-    """Return a prepared.h5ad's obs, its principal components and its declared number of clusters, without reading its matrices.
-
-    Raises:
-        ValueError: its cells are not ``cells`` (those of the embedding), in that order.
-    """
-    from anndata.io import read_elem
-
-    with h5py.File(prepared_path) as file:
-        obs, pca = read_elem(file["obs"]), np.asarray(file["obsm/X_pca"])
-    _, n_clusters = read_truth(prepared_path, cells)
-    return obs, pca, n_clusters
 
 
 def read_reliability(path: str | Path) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 import anndata as ad
-import h5py
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -13,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from latentbench.applicability import CONTROL_KINDS
 from latentbench.evaluation.cluster_tables import CELL, clusters_of, seeds_of
+from latentbench.evaluation.prepared_cells import read_prepared_cells
 from latentbench.evaluation.trained import headline_clustering
 from latentbench.logs import logger
 from latentbench.reporting.tables import COLUMNS
@@ -39,7 +39,8 @@ def draw_maps(
     The first replica of each model that ended ok is shown, with the clusters of its headline clustering. Above ``max_points`` cells, a random subset
     (fixed by ``seed``, the same for every model) is laid out and shown. ``cluster_paths`` are in the order of ``embedding_paths``.
     """
-    obs, n_clusters = read_cells(prepared_path)
+    prepared = read_prepared_cells(prepared_path)
+    obs, n_clusters = prepared.obs, prepared.n_clusters
     shown = subset(len(obs), max_points, seed)
     frames, done = [], {}
     for embedding_path, cluster_path in zip(embedding_paths, cluster_paths, strict=True):
@@ -60,13 +61,6 @@ def draw_maps(
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS["maps"]))
 
 
-def read_cells(prepared_path: str | Path) -> tuple[pd.DataFrame, int | None]:
-    """Return the obs table of a prepared.h5ad and the declared number of clusters, without reading its matrices."""
-    with h5py.File(prepared_path) as file:
-        declared = file["uns/latentbench"].get("n_clusters")
-        return ad.io.read_elem(file["obs"]), None if declared is None else int(declared[()])
-
-
 def clusters_of_replica(clusters: pd.DataFrame, clustering: str, replica: int) -> pd.Series:
     """Return one clustering of one replica from a clusters table: cluster names by cell; empty where there is none."""
     found = clusters_of(clusters, replica, clustering)
@@ -78,7 +72,7 @@ def gather_clusters(prepared_path: str | Path, cluster_paths: Mapping[str, str |
 
     ``cluster_paths`` and ``clusterings``: by model, its clusters table and the name of its headline clustering. The truth comes as model ``label``, seed 0.
     """
-    obs, _ = read_cells(prepared_path)
+    obs = read_prepared_cells(prepared_path).obs
     cells = pd.DataFrame({column: obs[column].astype("string") if column in obs else pd.NA for column in ("label", "split")}, index=obs.index.astype("string"))
     frames = [cells.rename_axis("cell").reset_index().assign(model="label", seed=0, cluster=lambda frame: frame["label"])]
     for model, path in cluster_paths.items():
