@@ -10,7 +10,7 @@ from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
 from latentbench.logs import failures_since
 from latentbench.sheets import numbers_of, read_yaml
-from latentbench.study import load_study
+from latentbench.study import load_study, scaled
 from snakemake.exceptions import WorkflowError
 
 
@@ -22,6 +22,7 @@ def read_study():
             read_yaml(Path(path))
         for key in workflow.config_settings.config or {}:
             config[key] = numbers_of(config[key])
+        config.update(scaled(config, named=named))
         return load_study(
             config,
             named=named,
@@ -54,7 +55,7 @@ onerror:
 
 
 wildcard_constraints:
-    dataset="|".join(dict.fromkeys([*study.prepared_datasets, *study.predictions])),
+    dataset="|".join(study.prepared_datasets),
     model="|".join(dict.fromkeys([*study.trained_models, *models_that_predict(study)])),
 
 
@@ -141,6 +142,20 @@ def own_files(wildcards):
 
 def dataset_preset(wildcards):
     return study.row(wildcards.dataset)["preset"]
+
+
+def data_sharing_genes(wildcards):
+    """The data set whose genes alone are kept; nothing where all are."""
+    other = study.row(wildcards.dataset)["genes_of"]
+    return f"results/data/{other}/prepared.h5ad" if other else []
+
+
+def cells_looked_at(wildcards):
+    """Which cells of a data set the study looks at: those that its row names, and of these at most so many."""
+    return {
+        "only": study.row(wildcards.dataset)["only"],
+        "max_obs": config["preprocessing"].get("max_obs"),
+    }
 
 
 def preset_options(wildcards):
@@ -266,16 +281,16 @@ def trained_cells():
 
 def artefacts_of_study(wildcards):
     """Every file that the study makes, by the rule that makes it."""
-    sources = filter(None, (study.pretrained_on(model) for _, model in study.cells))
-    prepared = dict.fromkeys([*study.datasets, *sources, *study.predictions])
     asked = [
         (d, m) for d, request in study.predictions.items() for m in request["models"]
     ]
     once = ["collect", "theory", "draw_figures", "draw_plates", "write_report"]
     of_each_dataset = ["annotate", "draw_maps", "draw_dataset_figures", "run_notebook"]
     artefacts = {
-        "download": expand(rules.download.output, dataset=prepared),
-        "preprocess": expand(rules.preprocess.output, dataset=prepared),
+        "download": expand(rules.download.output, dataset=study.prepared_datasets),
+        "preprocess": expand(
+            rules.preprocess.output, dataset=study.prepared_datasets
+        ),
         "train": of_pairs(rules.train.output, trained_cells()),
         "cluster": of_pairs(rules.cluster.output, study.cells),
         "consensus": expand(rules.consensus.output, dataset=agreeing_datasets()),

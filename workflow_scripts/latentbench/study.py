@@ -28,19 +28,35 @@ class Study:
     not_applicable: list[dict[str, str]] = field(default_factory=list)
 
     @property
+    def experiments(self) -> list[dict[str, Any]]:
+        """Further products of data sets and models: name, datasets, models."""
+        return list(self.config.get("experiments", []))
+
+    @property
+    def asked(self) -> dict[str, list[str]]:
+        """What the config asks for: data set -> model variants, those of ``datasets`` x ``models`` and of every experiment, each once."""
+        products = [self.config, *self.experiments]
+        models: dict[str, list[str]] = {dataset: [] for product in products for dataset in product["datasets"]}
+        for product in products:
+            for dataset in product["datasets"]:
+                models[dataset] += [model for model in product["models"] if model not in models[dataset]]
+        return models
+
+    @property
     def datasets(self) -> list[str]:
         """Names of the data sets of the study, in the config's order."""
-        return list(self.config["datasets"])
+        return list(self.asked)
 
     @property
     def prepared_datasets(self) -> list[str]:
-        """Names of the data sets that are prepared: those of the study, and those that a variant of it is pretrained on."""
-        return list(dict.fromkeys([*self.datasets, *filter(None, map(self.pretrained_on, self.models))]))
+        """Names of the data sets that are prepared: those of the study, those that a variant of it is pretrained on, and those whose genes one is kept to."""
+        names = dict.fromkeys([*self.datasets, *filter(None, map(self.pretrained_on, self.models)), *self.predictions])
+        return list(dict.fromkeys([*names, *filter(None, (self.rows[name]["genes_of"] for name in names))]))
 
     @property
     def models(self) -> list[str]:
         """Names of the model variants of the study, in the config's order."""
-        return list(self.config["models"])
+        return list(dict.fromkeys(model for models in self.asked.values() for model in models))
 
     @property
     def seeds(self) -> list[int]:
@@ -65,7 +81,7 @@ class Study:
         """Names of the variants that are trained: those of the study, and those whose codes guide one of them, and theirs."""
         names = list(self.models)
         for model in names:  # grows while it is gone through
-            names += [guide for dataset in self.datasets if (guide := self.guide_of(model, dataset)) and guide not in names]
+            names += dict.fromkeys(guide for dataset in self.datasets if (guide := self.guide_of(model, dataset)) and guide not in names)
         return names
 
     def members_of_consensus(self, dataset: str) -> list[str]:
@@ -121,17 +137,17 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
     if CONSENSUS in variants:
         raise ValueError(f"{sheets['models']}: {CONSENSUS}: that is the name of what all variants agree on; give the variant another")
     study = Study(dict(config), rows, variants)
-    _check_names(study.datasets, rows, named, "datasets", sheets["datasets"])
-    _check_names(study.models, variants, named, "models", sheets["models"])
+    _check_products(study, named, sheets)
     for model in filter(study.pretrained_on, study.models):
         _check_names([study.pretrained_on(model)], rows, str(sheets["models"]), f"{model}: task: pretrain_on", sheets["datasets"])
     for model in study.models:
         _check_guides(study, model, sheets["models"])
     _check_predictions(study, named, sheets)
-    for dataset in dict.fromkeys([*study.prepared_datasets, *study.predictions]):
+    for dataset in study.prepared_datasets:
+        _check_genes_of(rows, dataset, sheets["datasets"])
         _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])
-    for dataset in study.datasets:
-        for model in study.models:
+    for dataset, models in study.asked.items():
+        for model in models:
             reason = obstacle(variants[model], rows[dataset], study.source_row(model)) or _obstacle_of_guide(study, model, dataset)
             if reason is None:
                 study.cells.append((dataset, model))
@@ -140,6 +156,38 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
     if not study.cells:
         raise ValueError(f"{named}: none of the models fits any of the data sets: {study.not_applicable[0]['reason']}")
     return study
+
+
+def scaled(config: Mapping[str, Any], *, named: str) -> dict[str, Any]:
+    """Return the config at the scale that it asks for: the keys that ``scales`` gives under that name laid over the others, mappings into mappings.
+
+    Raises:
+        ValueError: there is no such scale.
+    """
+    if "scale" not in config:
+        return dict(config)
+    scales = config.get("scales") or {}
+    if config["scale"] not in scales:
+        hint = nearest(config["scale"], list(scales))
+        raise ValueError(f"{named}: scale: '{config['scale']}' is not among scales{hint}; known: {', '.join(scales) or 'none'}")
+    return _laid_over(config, scales[config["scale"]])
+
+
+def _laid_over(config: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: _laid_over(config[key], over[key]) for key in over if isinstance(over[key], dict) and isinstance(config.get(key), dict)}
+    return {**config, **over, **both}
+
+
+def _check_products(study: Study, named: str, sheets: Mapping[str, Path]) -> None:
+    """Refuse data sets and variants that the sheets do not know, and a study that asks for nothing."""
+    products = {"": study.config} | {f"experiments: {each['name']}: ": each for each in study.experiments}
+    if len(products) <= len(study.experiments):
+        raise ValueError(f"{named}: experiments: a name is used twice; give each experiment its own")
+    for place, product in products.items():
+        _check_names(product["datasets"], study.rows, named, f"{place}datasets", sheets["datasets"])
+        _check_names(product["models"], study.variants, named, f"{place}models", sheets["models"])
+    if not study.models:
+        raise ValueError(f"{named}: nothing to run: name datasets and models, or experiments that have both")
 
 
 def _check_guides(study: Study, model: str, sheet: Path) -> None:
@@ -175,6 +223,16 @@ def _check_names(names: list[str], known: Mapping[str, Any], named: str, key: st
     for name in names:
         if name not in known:
             raise ValueError(f"{named}: {key}: '{name}' is not in {sheet}{nearest(name, list(known))}; known: {', '.join(known)}")
+
+
+def _check_genes_of(rows: Mapping[str, Mapping[str, Any]], dataset: str, sheet: Path) -> None:
+    """Refuse a data set that is not in the sheet, and one that is itself kept to the genes of another."""
+    other = rows[dataset]["genes_of"] if dataset in rows else None
+    if other is None:
+        return
+    _check_names([other], rows, str(sheet), f"{dataset}: genes_of", sheet)
+    if rows[other]["genes_of"] is not None:
+        raise ValueError(f"{sheet}: {dataset}: genes_of: {other} is itself kept to the genes of {rows[other]['genes_of']}; name that one, or leave it blank")
 
 
 def _check_predictions(study: Study, named: str, sheets: Mapping[str, Path]) -> None:

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from anndata.utils import make_index_unique
 from scipy import sparse
 
 from latentbench.artefacts import atomic_path, write_h5ad
@@ -86,7 +87,7 @@ def layer_of_values(row: dict[str, Any], layers: Iterable[str]) -> str:
 
 def _raw_frame(found: AnnData, var: pd.DataFrame, row: dict[str, Any], source: str) -> AnnData:
     """Return obs, var and obsm in the form of raw.h5ad, without values."""
-    obs_names, var_names = found.obs_names.astype(str), var.index.astype(str)
+    obs_names, var_names = found.obs_names.astype(str), _variable_names(var, row, source)
     refuse_duplicates(obs_names, "cell names (obs_names)", source)
     refuse_duplicates(var_names, "variable names (var_names)", source)
     obs = _storable(canonical_obs(found.obs, row, source))
@@ -95,6 +96,17 @@ def _raw_frame(found: AnnData, var: pd.DataFrame, row: dict[str, Any], source: s
         # X_pca is the name that prepared.h5ad uses for its own.
         frame.obsm["X_pca_source" if name == "X_pca" else name] = found.obsm[name]
     return frame
+
+
+def _variable_names(var: pd.DataFrame, row: dict[str, Any], source: str) -> pd.Index:
+    """Return the names of the variables: those of the file, or those of the var column that the sheet names, where a name that occurs again gets -1, -2 ..."""
+    column = row.get("var_names")
+    if not column:
+        return var.index.astype(str)
+    if column not in var:
+        there = ", ".join(map(str, var.columns)) or "none"
+        raise ValueError(f"{source}: no var column '{column}' for var_names; the columns are: {there}. Correct the 'var_names' column of the data sheet")
+    return make_index_unique(pd.Index(var[column].astype(str).tolist()))
 
 
 def _values_and_variables(found: AnnData, row: dict[str, Any], source: str) -> tuple[Any, pd.DataFrame]:

@@ -66,6 +66,17 @@ def blocks_on_disk(path: str | Path, group: str, *, most_stored: int = MOST_STOR
     return RowBlocks(shape, edges_by_stored(indptr, most_stored), read)
 
 
+def some_rows(blocks: RowBlocks, keep: Bool[np.ndarray, " obs"]) -> RowBlocks:
+    """Return the rows that are kept, in the same order and cut at the same places."""
+    places = np.flatnonzero(keep)
+
+    def read(rows: slice) -> sparse.csr_matrix:
+        wanted = places[rows]
+        return blocks.read(slice(int(wanted[0]), int(wanted[-1]) + 1))[wanted - wanted[0]]
+
+    return RowBlocks((len(places), blocks.shape[1]), np.unique(np.searchsorted(places, blocks.edges)), read)
+
+
 def edges_by_stored(indptr: Int[np.ndarray, " rows_and_end"], most_stored: int) -> Int[np.ndarray, " edges"]:
     """Return where to cut rows so that no block holds more than ``most_stored`` values; a row that alone has more is a block of its own."""
     edges, n_rows = [0], len(indptr) - 1

@@ -51,13 +51,17 @@ def fetch(row: dict[str, Any], *, mirror: str | None = None, cache: Path, stream
 
 
 def candidates(row: dict[str, Any], mirror: str | None) -> list[str]:
-    """Return the sources of a row in the order they are tried: the mirror's file or folder where there is one, then the sheet's."""
+    """Return the sources of a row in the order they are tried: the mirror's file or folder where there is one, then the sheet's.
+
+    The mirror's is what ``mirror:<file>`` names, or else what is called after the data set.
+    """
     sources = list(row.get("sources") or [])
     if not mirror:
         return sources
     if not Path(mirror).is_dir():
         raise ValueError(f"mirror: {mirror} is not a folder; give one that holds <dataset>{SUFFIXES[0]} or <dataset>/, or leave mirror empty")
-    names = [*(f"{row['dataset']}{suffix}" for suffix in SUFFIXES), row["dataset"]]
+    named = [source.removeprefix("mirror:") for source in sources if source.startswith("mirror:")]
+    names = [*filter(None, named), *(f"{row['dataset']}{suffix}" for suffix in SUFFIXES), row["dataset"]]
     return [str(Path(mirror) / name) for name in names if (Path(mirror) / name).exists()][:1] + sources
 
 

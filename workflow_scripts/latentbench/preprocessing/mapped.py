@@ -10,7 +10,7 @@ from anndata.io import write_elem
 from jaxtyping import Bool, Int
 
 from latentbench.artefacts import atomic_path
-from latentbench.data.row_blocks import RowBlocks, blocks_on_disk, empty_csr, empty_rows, read_frame
+from latentbench.data.row_blocks import RowBlocks, blocks_on_disk, empty_csr, empty_rows, read_frame, some_rows
 from latentbench.data.values import as_count_blocks
 from latentbench.logs import logger
 from latentbench.preprocessing.counts import COUNT_PRESETS, Selection, log_normalised, record_selection, select
@@ -18,28 +18,36 @@ from latentbench.preprocessing.gate import pass_gate
 from latentbench.preprocessing.pca import principal_components
 from latentbench.preprocessing.records import begin_record, record_pca
 from latentbench.preprocessing.shuffling import Shuffle
+from latentbench.preprocessing.subset import EVERYTHING, Subset
 
 ORDER_SEED = 20180605
 VALUES_PER_PART = 2**24
 """Stored values that are shuffled in memory at a time: 0.13 GB, and a few times that while they are worked on."""
 
 
-def preprocess_on_disk(raw_path: str | Path, prepared_path: str | Path, *, preset: str, options: dict[str, Any], split: dict[str, Any]) -> None:
+def preprocess_on_disk(
+    raw_path: str | Path, prepared_path: str | Path, *, preset: str, options: dict[str, Any], split: dict[str, Any], subset: Subset = EVERYTHING
+) -> None:
     """Write prepared.h5ad from a raw.h5ad of counts that is read three times, block by block; arguments and errors are those of ``preprocess``.
 
     Two passes choose cells and genes (``select``), the third writes the highly variable genes alone, cells in a random order that depends on
     their number only. What is left is small and is gone through again for the principal components.
     """
-    frame = read_frame(raw_path)
-    where = pass_gate(frame)
-    is_empty, recipe = empty_rows(raw_path, "X"), COUNT_PRESETS[preset](**options)
-    blocks = as_count_blocks(blocks_on_disk(raw_path, "X"), frame.obs_names, frame.var_names, where=where)
+    everyone = read_frame(raw_path)
+    where = pass_gate(everyone)
+    if not subset.variables(everyone.var, where=where).all():
+        raise ValueError(f"{where}: genes_of needs the counts in memory; raise stream_above_gb, or keep the shared genes of the file alone")
+    keep, left_out = subset.cells(everyone.obs, where=where), subset.left_out(everyone.obs, everyone.var, where=where)
+    frame, recipe = everyone[keep].copy(), COUNT_PRESETS[preset](**options)
+    is_empty = empty_rows(raw_path, "X")[keep]
+    blocks = some_rows(as_count_blocks(blocks_on_disk(raw_path, "X"), everyone.obs_names, everyone.var_names, where=where), keep)
     begin_record(frame, is_empty, preset=preset, options=options, split=split, where=where)
     selection = select(frame, blocks, is_empty, recipe, where=where)
     order = np.random.default_rng(ORDER_SEED).permutation(len(selection.totals))
     prepared = frame[np.flatnonzero(selection.kept.cells)[order], _modelled(selection)].copy()
     prepared.var["highly_variable"] = True
     record_selection(prepared, selection)
+    prepared.uns["latentbench"]["filters"] = {**left_out, **prepared.uns["latentbench"]["filters"]}
     prepared.uns["latentbench"]["storage"] = "mapped"
     with atomic_path(prepared_path) as temporary:
         prepared.write_h5ad(temporary, compression="gzip", compression_opts=1)

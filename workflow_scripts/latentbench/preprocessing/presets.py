@@ -12,15 +12,23 @@ from latentbench.preprocessing.counts import COUNT_PRESETS, prepare_in_memory
 from latentbench.preprocessing.gate import pass_gate
 from latentbench.preprocessing.pca import fit_pca
 from latentbench.preprocessing.records import begin_record, record_pca
+from latentbench.preprocessing.subset import EVERYTHING, Subset
 
 
-def preprocess(raw: AnnData, *, preset: str, options: dict[str, Any], split: dict[str, Any]) -> AnnData:
-    """Return prepared.h5ad's content (docs/architecture.md) from raw.h5ad's: gate, split, preset, in this order.
+def preprocess(raw: AnnData, *, preset: str, options: dict[str, Any], split: dict[str, Any], subset: Subset = EVERYTHING) -> AnnData:
+    """Return prepared.h5ad's content (docs/architecture.md) from raw.h5ad's: gate, subset, split, preset, in this order.
 
     ``options`` are the keyword arguments of the preset, ``split`` those of ``split_cells``. Raises ``ValueError`` for data that the gate
     refuses or that leaves nothing after quality control.
     """
     where = pass_gate(raw)
+    cells, variables, left_out = subset.cells(raw.obs, where=where), subset.variables(raw.var, where=where), subset.left_out(raw.obs, raw.var, where=where)
+    prepared = _prepare(raw[cells, variables].copy() if left_out else raw, preset, options, split, where)
+    prepared.uns["latentbench"]["filters"] = {**left_out, **prepared.uns["latentbench"]["filters"]}
+    return prepared
+
+
+def _prepare(raw: AnnData, preset: str, options: dict[str, Any], split: dict[str, Any], where: str) -> AnnData:
     raw.X = BY_MODALITY[raw.uns["latentbench"]["modality"]](raw.X, raw.obs_names, raw.var_names, where=where)
     if preset in COUNT_PRESETS:
         is_empty = np.diff(raw.X.indptr) == 0
