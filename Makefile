@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 ARGS ?=
 RESULTS ?= results
 BENCHMARK := PYTHONPATH=workflow_scripts $(BIN)/python benchmarks
+# Tests side by side on every core; those that share a study stay together.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 PEERS := --peers .bench-venv/bin/python
 # On a terminal: progress bars; in a file: plain lines.
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
@@ -20,17 +22,17 @@ study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." i
 	@echo "The report: results/report/index.html"
 
 test: environment ## run every test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: environment ## run the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: environment ## ruff, snakefmt, snakemake --lint, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 validate: environment ## check config, sheets and schemas in seconds, and show what would run; trains nothing
 	$(BIN)/snakemake --dry-run --quiet all $(ARGS)

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from latentbench.sheets import nearest, numbers_of
-from latentbench.study import load_study
+from latentbench.study import load_study, scaled
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -33,6 +33,65 @@ def test_the_default_study_is_valid_and_skips_count_likelihoods_on_other_data(fo
     assert len(study.cells) + len(study.not_applicable) == len(study.datasets) * len(study.models)
 
 
+def test_experiments_add_their_products_and_what_is_asked_twice_is_trained_once(folder):
+    experiments = [
+        {"name": "images", "datasets": ["digits"], "models": ["pca", "ae_images"]},
+        {"name": "toy", "datasets": ["blobs", "digits"], "models": ["pca"]},
+    ]
+    study = load(folder, datasets=["digits"], models=["pca", "ae"], experiments=experiments)
+
+    assert study.cells == [("digits", "pca"), ("digits", "ae"), ("digits", "ae_images"), ("blobs", "pca")]
+    assert study.datasets == ["digits", "blobs"]
+    assert study.models == ["pca", "ae", "ae_images"]
+
+
+def test_experiments_alone_make_a_study(folder):
+    study = load(folder, datasets=[], models=[], experiments=[{"name": "toy", "datasets": ["blobs"], "models": ["pca"]}])
+
+    assert study.cells == [("blobs", "pca")]
+
+
+def test_the_thesis_is_a_valid_study_at_every_scale_and_no_pair_is_not_applicable(folder):
+    thesis = {**CONFIG, **yaml.safe_load((ROOT / "config/thesis.yaml").read_text())}
+    for scale in thesis["scales"]:
+        study = load_study(scaled({**thesis, "scale": scale}, named="thesis.yaml"), named="thesis.yaml", schemas=ROOT / "config/schemas", folders=[folder])
+        assert study.not_applicable == []
+        assert set(study.prepared_datasets) == set(study.datasets)
+
+
+def test_a_scale_lays_its_keys_over_the_others():
+    config = {"scale": "small", "scales": {"small": {"preprocessing": {"max_obs": 50}, "seeds": [0]}}, "preprocessing": {"stream_above_gb": 4}, "seeds": [0, 1]}
+
+    assert scaled(config, named="config.yaml") | {"scale": None, "scales": None} == {
+        **{"scale": None, "scales": None, "seeds": [0]},
+        **{"preprocessing": {"stream_above_gb": 4, "max_obs": 50}},
+    }
+    assert config["seeds"] == [0, 1]
+
+
+def test_a_misspelt_scale_is_refused():
+    with pytest.raises(ValueError, match=r"config.yaml: scale: 'smal' is not among scales; did you mean 'small'\?; known: full, small"):
+        scaled({"scale": "smal", "scales": {"full": {}, "small": {}}}, named="config.yaml")
+
+
+def test_a_data_set_kept_to_the_genes_of_another_has_it_prepared_too(folder):
+    study = load(folder, datasets=["kang_control"], models=["pca"], mirror="anywhere")
+
+    assert study.prepared_datasets == ["kang_control", "pbmc_facs"]
+
+
+def test_a_chain_of_shared_genes_is_refused(folder):
+    sheet = folder / "config/datasets.tsv"
+    lines = sheet.read_text().splitlines()
+    column = lines[0].split("\t").index("genes_of")
+    changed = [line.split("\t") for line in lines]
+    for cells in changed:
+        cells[column] = "kang_ifnb" if cells[0] == "pbmc_facs" else cells[column]
+    sheet.write_text("\n".join("\t".join(cells) for cells in changed))
+    with pytest.raises(ValueError, match="kang_control: genes_of: pbmc_facs is itself kept to the genes of kang_ifnb"):
+        load(folder, datasets=["kang_control"], models=["pca"], mirror="anywhere")
+
+
 def test_every_row_of_the_sheet_and_every_variant_makes_a_valid_study(folder):
     rows = load(folder).rows
     study = load(folder, datasets=list(rows))
@@ -45,6 +104,13 @@ def test_every_row_of_the_sheet_and_every_variant_makes_a_valid_study(folder):
         ({"dataset": ["digits"]}, "config.yaml: unknown key 'dataset'; did you mean 'datasets'?"),
         ({"datasets": ["digit"]}, "config.yaml: datasets: 'digit' is not in .*datasets.tsv; did you mean 'digits'?"),
         ({"models": ["gmvea"]}, "config.yaml: models: 'gmvea' is not in .*models.yaml; did you mean 'gmvae'?"),
+        ({"datasets": [], "models": []}, "config.yaml: nothing to run: name datasets and models, or experiments that have both"),
+        (
+            {"experiments": [{"name": "a", "datasets": ["digits"], "models": ["gmvea"]}]},
+            "config.yaml: experiments: a: models: 'gmvea' is not in .*models.yaml; did you mean 'gmvae'?",
+        ),
+        ({"experiments": [{"name": "a", "datasets": ["digits"], "models": ["pca"]}] * 2}, "experiments: a name is used twice"),
+        ({"experiments": [{"name": "a", "datasets": ["digits"], "model": ["pca"]}]}, "experiments: 0: unknown key 'model'; did you mean 'models'?"),
         ({"seeds": []}, r"config.yaml: seeds: \[\] should be non-empty"),
         ({"seeds": [1, 1]}, "config.yaml: seeds: .*non-unique"),
         ({"preprocessing": {"split": {"test_fractoin": 0.2}}}, "preprocessing: split: unknown key 'test_fractoin'; did you mean 'test_fraction'?"),

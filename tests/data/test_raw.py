@@ -41,6 +41,20 @@ def test_a_column_named_as_the_canonical_one_is_used_as_it_is(cells, row):
     assert list(raw.obs["source_batch"]) == ["a", "a", "b", "b"]
 
 
+def test_variables_are_called_as_the_named_column_says(cells, row, tmp_path):
+    cells.var["symbol"] = ["A", "B", *["A"] * (cells.n_vars - 2)]
+    raw = make(cells, row, var_names="symbol")
+
+    write_h5ad(raw, tmp_path / "raw.h5ad")
+
+    assert list(ad.read_h5ad(tmp_path / "raw.h5ad").var_names)[:3] == ["A", "B", "A-1"][: cells.n_vars]
+
+
+def test_a_missing_column_of_names_is_refused(cells, row):
+    with pytest.raises(ValueError, match=r"no var column 'symbl' for var_names; the columns are: none. Correct the 'var_names' column"):
+        make(cells, row, var_names="symbl")
+
+
 def test_blank_and_missing_labels_are_missing(cells, row):
     cells.obs["cell_type"] = ["T", " ", None, np.nan]
 

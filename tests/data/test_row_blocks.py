@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from latentbench.data.row_blocks import append_csr, blocks_in_memory, blocks_on_disk, edges_by_stored, empty_rows, gb_in_memory, read_frame, warn_of_large_dense
+from latentbench.data.row_blocks import (
+    append_csr,
+    blocks_in_memory,
+    blocks_on_disk,
+    edges_by_stored,
+    empty_rows,
+    gb_in_memory,
+    read_frame,
+    some_rows,
+    warn_of_large_dense,
+)
 
 
 @pytest.fixture
@@ -84,3 +94,13 @@ def test_dense_values_above_the_limit_are_warned_of(tmp_path, matrix, limit, war
         warn_of_large_dense(tmp_path / "raw.h5ad", limit)
 
     assert ("only counts are prepared block by block" in caplog.text) == warned
+
+
+@pytest.mark.parametrize("kept", [[0], [1, 3], [0, 1, 2, 3], [3]])
+def test_some_rows_are_the_rows_that_are_kept_in_their_order(on_disk, counts, kept):
+    keep = np.isin(np.arange(4), kept)
+    blocks = some_rows(blocks_on_disk(on_disk, "X", most_stored=3), keep)
+
+    np.testing.assert_array_equal(sparse.vstack([block for _, block in blocks]).toarray(), counts[kept])
+    assert blocks.shape == (len(kept), counts.shape[1])
+    assert np.concatenate([np.arange(rows.start, rows.stop) for rows, _ in blocks]).tolist() == list(range(len(kept)))

@@ -40,6 +40,12 @@ def test_the_mirror_comes_before_the_sheet(row, mirror, tmp_path):
     assert raw.uns["latentbench"]["sha256"] == hashlib.sha256((mirror / "mine.h5ad").read_bytes()).hexdigest()
 
 
+def test_a_row_may_name_the_mirrors_file(row, mirror, tmp_path):
+    row |= {"dataset": "another", "sources": ["mirror:mine.h5ad"]}
+
+    assert fetch(row, mirror=str(mirror), cache=tmp_path).uns["latentbench"]["source"] == str(mirror / "mine.h5ad")
+
+
 def test_a_mirror_without_the_data_set_is_passed_over_and_one_that_is_no_folder_refused(row, mirror, tmp_path):
     row |= {"dataset": "other", "sources": ["simulate:counts"]}
 

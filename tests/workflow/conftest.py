@@ -93,3 +93,10 @@ def finished(tmp_path_factory):
     run = workspace.snakemake()
     assert run.returncode == 0, run.stdout + run.stderr
     return workspace
+
+
+def pytest_collection_modifyitems(items):
+    """Workers of pytest-xdist share nothing: the study that these tests have in common is run by one of them."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("workflow"))
