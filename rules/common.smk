@@ -54,7 +54,14 @@ onerror:
     )
 
 
+# Every data set has these figures.
+FIGURES_OF_DATASET = [
+    *["scores", "maps", "losses", "usage", "confusion", "calibration", "latents"]
+]
+
+
 wildcard_constraints:
+    chapter="|".join(study.chapters),
     dataset="|".join(study.prepared_datasets),
     model="|".join(dict.fromkeys([*study.trained_models, *models_that_predict(study)])),
 
@@ -118,6 +125,38 @@ TABLES = {
         *["choices", "reliability", "quality"],
     ]
 }
+
+
+def if_published(*paths):
+    """Files that are only made where the study has a sheet of published results."""
+    return list(paths) if "published" in study.sheets else []
+
+
+def predictions_table(wildcards):
+    return if_predicted("results/tables/predictions.parquet")
+
+
+def figures_of_chapter(wildcards):
+    """The figures that a chapter may show: those of the study, and those of its data sets."""
+    figures = ["scores", "cost", "ranks", *if_predicted("predictions")]
+    figures += [
+        f"{dataset}/{figure}"
+        for dataset in study.chapters[wildcards.chapter]["datasets"]
+        for figure in FIGURES_OF_DATASET
+    ]
+    return expand("results/figures/{figure}.png", figure=figures)
+
+
+def title_of_chapter(wildcards):
+    return study.chapters[wildcards.chapter]["title"]
+
+
+def datasets_of_chapter(wildcards):
+    return study.chapters[wildcards.chapter]["datasets"]
+
+
+def notebook_of_chapter(wildcards):
+    return f"{workflow.basedir}/workflow_scripts/notebooks/chapters/{wildcards.chapter}.ipynb"
 
 
 def dataset_row(wildcards):
@@ -288,14 +327,14 @@ def artefacts_of_study(wildcards):
     of_each_dataset = ["annotate", "draw_maps", "draw_dataset_figures", "run_notebook"]
     artefacts = {
         "download": expand(rules.download.output, dataset=study.prepared_datasets),
-        "preprocess": expand(
-            rules.preprocess.output, dataset=study.prepared_datasets
-        ),
+        "preprocess": expand(rules.preprocess.output, dataset=study.prepared_datasets),
         "train": of_pairs(rules.train.output, trained_cells()),
         "cluster": of_pairs(rules.cluster.output, study.cells),
         "consensus": expand(rules.consensus.output, dataset=agreeing_datasets()),
         "integrate": if_integrated(),
         "score": expand(rules.score.output, dataset=scored_datasets()),
+        "compare_published": if_published(*rules.compare_published.output),
+        "run_chapter": expand(rules.run_chapter.output, chapter=study.chapters),
         **{name: list(getattr(rules, name).output) for name in once},
         **{
             name: expand(getattr(rules, name).output, dataset=study.datasets)

@@ -151,6 +151,27 @@ rule collect:
         "../workflow_scripts/collect.py"
 
 
+rule compare_published:
+    input:
+        sheet=study.sheets.get("published", []),
+        scores="results/tables/scores.parquet",
+        predictions=predictions_table,
+        code=library("compare_published"),
+    output:
+        multiext("results/tables/published", ".tsv", ".parquet"),
+    log:
+        "results/logs/compare_published.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    params:
+        n_bootstrap=config["evaluation"]["statistics"]["n_bootstrap"],
+    message:
+        "set published results beside those of the study"
+    script:
+        "../workflow_scripts/compare_published.py"
+
+
 rule annotate:
     input:
         prepared="results/data/{dataset}/prepared.h5ad",

@@ -206,6 +206,37 @@ rule run_notebook:
         "../workflow_scripts/run_notebook.py"
 
 
+rule run_chapter:
+    input:
+        **TABLES,
+        published="results/tables/published.parquet",
+        theory="results/tables/theory.parquet",
+        predictions=if_predicted("results/tables/predictions_summary.parquet"),
+        figures=figures_of_chapter,
+        notebook=notebook_of_chapter,
+        code=library("run_chapter", "reporting.chapter_views"),
+    output:
+        notebook="results/chapters/{chapter}.ipynb",
+        html=report(
+            "results/chapters/{chapter}.html",
+            caption="../report/chapter.rst",
+            category="Chapters",
+            labels={"figure": "{chapter}"},
+        ),
+    log:
+        "results/logs/run_chapter/{chapter}.log",
+    conda:
+        "../envs/notebook.yaml"
+    threads: 1
+    params:
+        title=title_of_chapter,
+        datasets=datasets_of_chapter,
+    message:
+        "write the chapter {wildcards.chapter}"
+    script:
+        "../workflow_scripts/run_chapter.py"
+
+
 rule write_report:
     input:
         **TABLES,
@@ -224,15 +255,7 @@ rule write_report:
         dataset_figures=expand(
             "results/figures/{dataset}/{figure}.svg",
             dataset=study.datasets,
-            figure=[
-                "scores",
-                "maps",
-                "losses",
-                "usage",
-                "confusion",
-                "calibration",
-                "latents",
-            ],
+            figure=FIGURES_OF_DATASET,
         ),
         figures=["results/figures/scores.svg"],
         plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
@@ -242,6 +265,8 @@ rule write_report:
             "results/figures/predictions.svg",
         ),
         notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
+        chapters=expand("results/chapters/{chapter}.html", chapter=study.chapters),
+        published=if_published("results/tables/published.parquet"),
         code=library("write_report"),
         template=multiext(
             f"{workflow.basedir}/workflow_scripts/latentbench/reporting/page",

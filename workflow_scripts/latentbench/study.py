@@ -16,12 +16,13 @@ from latentbench.sheets import check, nearest, read_sheet, read_yaml
 
 @dataclass(frozen=True)
 class Study:
-    """A validated study: rows and variants by name, and what runs.
+    """A validated study: its sheets, their rows and variants by name, and what runs.
 
     ``cells`` are the (dataset, model) pairs that are trained; ``not_applicable`` the pairs that the config asks for and that cannot be, each with its reason.
     """
 
     config: dict[str, Any]
+    sheets: dict[str, Path]
     rows: dict[str, dict[str, Any]]
     variants: dict[str, dict[str, Any]]
     cells: list[tuple[str, str]] = field(default_factory=list)
@@ -62,6 +63,11 @@ class Study:
     def seeds(self) -> list[int]:
         """The seeds, one replica each."""
         return list(self.config["seeds"])
+
+    @property
+    def chapters(self) -> dict[str, dict[str, Any]]:
+        """The chapters that are written from the results, by name: title and data sets."""
+        return {chapter["name"]: chapter for chapter in self.config.get("chapters", [])}
 
     @property
     def predictions(self) -> dict[str, dict[str, Any]]:
@@ -130,19 +136,20 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
         ValueError: the first file with mistakes, all of its mistakes listed.
     """
     check(config, schemas / "config.schema.json", named)
-    sheets = {name: find_file(path, folders, named) for name, path in config["sheets"].items()}
+    sheets = {name: find_file(path, folders, named) for name, path in config["sheets"].items() if path is not None}
     rows = read_sheet(sheets["datasets"], schemas)
     variants = read_yaml(sheets["models"])
     check(variants, schemas / "models.schema.json", str(sheets["models"]))
     if CONSENSUS in variants:
         raise ValueError(f"{sheets['models']}: {CONSENSUS}: that is the name of what all variants agree on; give the variant another")
-    study = Study(dict(config), rows, variants)
+    study = Study(dict(config), sheets, rows, variants)
     _check_products(study, named, sheets)
     for model in filter(study.pretrained_on, study.models):
         _check_names([study.pretrained_on(model)], rows, str(sheets["models"]), f"{model}: task: pretrain_on", sheets["datasets"])
     for model in study.models:
         _check_guides(study, model, sheets["models"])
     _check_predictions(study, named, sheets)
+    _check_chapters(study, named)
     for dataset in study.prepared_datasets:
         _check_genes_of(rows, dataset, sheets["datasets"])
         _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])
@@ -246,6 +253,15 @@ def _check_predictions(study: Study, named: str, sheets: Mapping[str, Path]) -> 
             entry, row = study.variants[model], study.rows[dataset]
             if reason := obstacle_to_prediction(entry, row) or obstacle(entry, row, None):
                 raise ValueError(f"{named}: predictions: {model} on {dataset}: {reason}")
+
+
+def _check_chapters(study: Study, named: str) -> None:
+    if study.chapters and "published" not in study.sheets:
+        raise ValueError(f"{named}: chapters: they set results beside published ones; name the sheet of these in sheets: published (config/published.tsv)")
+    for name, chapter in study.chapters.items():
+        for dataset in chapter["datasets"]:
+            if dataset not in study.datasets:
+                raise ValueError(f"{named}: chapters: {name}: '{dataset}' is no data set of the study{nearest(dataset, study.datasets)}")
 
 
 def _check_local_sources(row: Mapping[str, Any], mirror: str | None, sheet: Path) -> None:

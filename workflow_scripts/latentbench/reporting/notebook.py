@@ -1,17 +1,22 @@
 """Running a parametrised notebook and rendering it for people who do not read code."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
+from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 
 import latentbench
 from latentbench.artefacts import atomic_path, write_text
+
+EQUATION = re.compile(r"\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$", re.DOTALL)
 
 
 def run_notebook(template: str | Path, notebook_path: str | Path, html_path: str | Path, parameters: Mapping[str, Any], *, title: str) -> None:
@@ -40,7 +45,7 @@ def without_times(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def rendered(notebook: nbformat.NotebookNode, *, title: str) -> str:
-    """Return the notebook as one HTML page, code hidden, that asks nothing of the network."""
+    """Return the notebook as one HTML page, code hidden, that asks nothing of the network; its equations are MathML, which browsers draw by themselves."""
     exporter = HTMLExporter(
         exclude_input=True,
         exclude_input_prompt=True,
@@ -51,8 +56,17 @@ def rendered(notebook: nbformat.NotebookNode, *, title: str) -> str:
         mermaid_js_url="",
         mermaid_layout_elk_js_url="",
     )
-    body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    body, _ = exporter.from_notebook_node(with_mathml(notebook), resources={"metadata": {"name": title}})
     return body
+
+
+def with_mathml(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a copy in which the LaTeX of text cells, between one or two dollar signs, is MathML."""
+    converted = deepcopy(notebook)
+    for cell in converted.cells:
+        if cell.cell_type == "markdown":
+            cell.source = EQUATION.sub(lambda found: convert(found["block"] or found["inline"], display="block" if found["block"] else "inline"), cell.source)
+    return converted
 
 
 @contextmanager
