@@ -52,11 +52,18 @@ def test_experiments_alone_make_a_study(folder):
 
 
 def test_the_thesis_is_a_valid_study_at_every_scale_and_no_pair_is_not_applicable(folder):
-    thesis = {**CONFIG, **yaml.safe_load((ROOT / "config/thesis.yaml").read_text())}
+    over = yaml.safe_load((ROOT / "config/thesis.yaml").read_text())
+    thesis = {**CONFIG, **over, "sheets": CONFIG["sheets"] | over["sheets"]}
     for scale in thesis["scales"]:
         study = load_study(scaled({**thesis, "scale": scale}, named="thesis.yaml"), named="thesis.yaml", schemas=ROOT / "config/schemas", folders=[folder])
         assert study.not_applicable == []
         assert set(study.prepared_datasets) == set(study.datasets)
+
+
+def test_a_chapter_about_a_data_set_that_is_not_in_the_study_is_refused(folder):
+    sheets = CONFIG["sheets"] | {"published": "config/published.tsv"}
+    with pytest.raises(ValueError, match=r"config.yaml: chapters: a: 'digit' is no data set of the study; did you mean 'digits'\?"):
+        load(folder, sheets=sheets, chapters=[{"name": "a", "title": "A", "datasets": ["digit"]}])
 
 
 def test_a_scale_lays_its_keys_over_the_others():
@@ -111,6 +118,7 @@ def test_every_row_of_the_sheet_and_every_variant_makes_a_valid_study(folder):
         ),
         ({"experiments": [{"name": "a", "datasets": ["digits"], "models": ["pca"]}] * 2}, "experiments: a name is used twice"),
         ({"experiments": [{"name": "a", "datasets": ["digits"], "model": ["pca"]}]}, "experiments: 0: unknown key 'model'; did you mean 'models'?"),
+        ({"chapters": [{"name": "a", "title": "A", "datasets": []}]}, "config.yaml: chapters: they set results beside published ones; name the sheet"),
         ({"seeds": []}, r"config.yaml: seeds: \[\] should be non-empty"),
         ({"seeds": [1, 1]}, "config.yaml: seeds: .*non-unique"),
         ({"preprocessing": {"split": {"test_fractoin": 0.2}}}, "preprocessing: split: unknown key 'test_fractoin'; did you mean 'test_fraction'?"),
