@@ -15,11 +15,21 @@ PEERS := --peers .bench-venv/bin/python
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study test test-fast check validate verify compare reference bench bench-full lock clean clean-all help environment
+.PHONY: study thesis results test test-fast check validate verify compare reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
 	@echo "The report: results/report/index.html"
+
+thesis: environment ## run the study of config/thesis.yaml (ARGS="--config scale=small mirror=FOLDER" for an hour on two cores)
+	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/thesis.yaml $(ARGS)
+	@echo "The report: results/report/index.html; its chapters: results/chapters"
+
+results: ## put the results of a finished thesis into docs/results.md
+	mkdir -p docs/images/results docs/results
+	cp results/report/results.md docs/results.md
+	cp results/figures/scores.png results/figures/ranks.png docs/images/results/
+	cp results/tables/published.tsv results/tables/ranks.tsv results/tables/answer.tsv docs/results/
 
 test: environment ## run every test
 	$(PYTEST)

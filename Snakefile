@@ -29,3 +29,4 @@ rule all:
         "results/verdict.txt",
         expand("results/data/{dataset}/annotated.h5ad", dataset=study.datasets),
         "results/manifest.tsv",
+        if_published("results/report/results.md"),

@@ -172,6 +172,18 @@ def config_of_results():
     }
 
 
+def command_of_study():
+    """What runs this study, as one would write it: its config files and its scale."""
+    root = str(WORKFLOW)
+    files = [
+        str(Path(path).resolve()).removeprefix(f"{root}/")
+        for path in workflow.configfiles
+    ]
+    named = f" --configfile {' '.join(files)}" if files else ""
+    scale = f" --config scale={config['scale']}" if "scale" in config else ""
+    return f"snakemake --cores all{named}{scale}"
+
+
 def own_files(wildcards):
     """The local files that a data set's row names: a changed file is read anew."""
     row = study.row(wildcards.dataset)
@@ -334,6 +346,7 @@ def artefacts_of_study(wildcards):
         "integrate": if_integrated(),
         "score": expand(rules.score.output, dataset=scored_datasets()),
         "compare_published": if_published(*rules.compare_published.output),
+        "write_results": if_published(*rules.write_results.output),
         "run_chapter": expand(rules.run_chapter.output, chapter=study.chapters),
         **{name: list(getattr(rules, name).output) for name in once},
         **{

@@ -293,3 +293,29 @@ rule write_report:
         "write the report"
     script:
         "../workflow_scripts/write_report.py"
+
+
+rule write_results:
+    input:
+        **TABLES,
+        published="results/tables/published.parquet",
+        ranks="results/tables/ranks.parquet",
+        tests="results/tables/tests.parquet",
+        criteria="results/tables/criteria.parquet",
+        prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
+        code=library("write_results"),
+    output:
+        "results/report/results.md",
+    log:
+        "results/logs/write_results.log",
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    params:
+        datasets=study.datasets,
+        config=config_of_results(),
+        command=command_of_study(),
+    message:
+        "write the results as Markdown"
+    script:
+        "../workflow_scripts/write_results.py"

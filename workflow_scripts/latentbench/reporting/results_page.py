@@ -1,0 +1,154 @@
+"""The results of a study as one Markdown page for the repository: every number is one of a table's, with the command that makes it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from latentbench.applicability import CONTROL_KINDS
+from latentbench.evaluation.statistics import ALL_DATASETS
+from latentbench.outcomes import Outcome
+from latentbench.reporting.choice_views import CRITERION_NAMES, chosen_sentence
+from latentbench.reporting.tables import StudyTables, headline
+
+STANDINGS = {"above": "above", "within": "not distinguishable", "below": "below"}
+FIGURES = {
+    "scores": "ARI, NMI and ACC of every variant on every data set, a dot for every seed.",
+    "ranks": "Mean ranks over data sets; variants under one bar are not told apart.",
+}
+
+
+def results_page(
+    tables: StudyTables,
+    *,
+    published: pd.DataFrame,
+    ranks: pd.DataFrame,
+    tests: pd.DataFrame,
+    evidence: pd.DataFrame,
+    datasets: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
+    command: str,
+) -> str:
+    """Return the page.
+
+    ``datasets``: name, n_obs, n_vars, n_labels of each, as they were after preparation; ``command``: what runs the study; the other arguments are tables.
+    """
+    parts = [
+        f"# Results: {config['report']['title']}\n\nWritten by the pipeline from its tables; do not edit.\n\n    {command}\n",
+        _sizes(tables, datasets, config),
+        _published(published),
+        _figures(),
+        _ranks(ranks, tests),
+        *[_scores(tables.of_dataset(data["name"]), data["name"]) for data in datasets],
+        _choices(tables, evidence),
+        _failures(tables),
+    ]
+    return "\n".join(parts)
+
+
+def _sizes(tables: StudyTables, datasets: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:
+    status = tables.status[tables.status["status"] != Outcome.NOT_APPLICABLE]
+    at_most = config["preprocessing"].get("max_obs")
+    drawn = f"At this scale at most {at_most} cells or images of a data set are looked at, drawn at random. " if at_most else ""
+    sentence = (
+        f"Scale `{config.get('scale', 'full')}`, seeds {', '.join(map(str, config['seeds']))}. {drawn}Scores are means over seeds on held-out test cells "
+        "(a fifth), in brackets the 95 % bootstrap interval; no label was used to choose anything. † saw labels in training."
+    )
+    rows = [
+        [data["name"], data["n_obs"], data["n_vars"], data["n_labels"], status[status["dataset"] == data["name"]]["model"].nunique() - 1] for data in datasets
+    ]
+    return f"## What was run\n\n{sentence}\n\n{_table(['data set', 'cells', 'variables', 'classes', 'variants'], rows)}"
+
+
+def _published(published: pd.DataFrame) -> str:
+    if published.empty:
+        return ""
+    rows = [
+        [
+            row.experiment,
+            f"`{row.model}`" if row.model else "–",
+            row.metric,
+            _estimate(row.mean, row.low, row.high) if row.status == Outcome.OK else "–",
+            f"{row.value:.3g}" if pd.isna(row.value_high) else f"{row.value:.3g} to {row.value_high:.3g}",
+            f"{row.source}: {row.protocol}",
+            STANDINGS.get(row.standing, row.reason),
+            "" if pd.isna(row.bar) else f"{row.bar:.3g} {'reached' if row.bar_met == 'yes' else 'missed' if row.bar_met == 'no' else 'not measured'}",
+            row.remark,
+        ]
+        for row in published.itertuples()
+    ]
+    counts = published["standing"].value_counts()
+    bars = published.dropna(subset="bar").drop_duplicates(["experiment", "model", "metric"])
+    said = ", ".join(f"{int(counts.get(key, 0))} {words}" for key, words in STANDINGS.items())
+    summary = f"Of {len(published)} published numbers ours are: {said}; {int((published['status'] != Outcome.OK).sum())} without a number of ours. "
+    summary += f"Of the {len(bars)} bars that this study set itself {int((bars['bar_met'] == 'yes').sum())} are reached."
+    header = ["experiment", "variant", "metric", "ours", "published", "by", "ours is", "our bar", "remark"]
+    return f"## Beside the published numbers\n\n{summary}\n\n{_table(header, rows)}"
+
+
+def _figures() -> str:
+    return "\n".join(f"![{caption}](images/results/{name}.png)\n" for name, caption in FIGURES.items())
+
+
+def _ranks(ranks: pd.DataFrame, tests: pd.DataFrame) -> str:
+    over_all = ranks[ranks["scope"] == ALL_DATASETS].sort_values("mean_rank", kind="stable")
+    rows = [[f"`{row.model}`", _estimate(row.mean_rank, row.rank_low, row.rank_high, 2), row.cliques or "–"] for row in over_all.itertuples()]
+    friedman = tests[(tests["scope"] == ALL_DATASETS) & (tests["test"] == "iman_davenport")]
+    said = (
+        f"Friedman's test (Iman and Davenport) over {int(friedman['n_datasets'].iloc[0])} data sets: p = {friedman['p_value'].iloc[0]:.3g}."
+        if len(friedman) and friedman["status"].iloc[0] == Outcome.OK
+        else "There is no test over all data sets."
+    )
+    return f"## Ranks over data sets\n\n{said} Variants that share a letter are not told apart.\n\n{_table(['variant', 'mean rank', 'group'], rows)}"
+
+
+def _scores(tables: StudyTables, dataset: str) -> str:
+    _, summary = headline(tables)
+    wide = {model: rows.set_index("metric") for model, rows in summary.groupby("model")}
+    order = sorted(wide, key=lambda model: -_mean(wide[model], "ari"))
+    rows = []
+    for model in order:
+        of_model = wide[model]
+        name = f"`{model}`" + (" †" if of_model["saw_labels"].any() else "") + (" (control)" if tables.kinds.get(model) in CONTROL_KINDS else "")
+        metrics = [_estimate(*of_model.loc[metric, ["mean", "low", "high"]]) if metric in of_model.index else "–" for metric in ("ari", "nmi", "acc", "purity")]
+        lowest = f"{of_model.loc['ari', 'lowest']:.3f}" if "ari" in of_model.index else "–"
+        rows.append([name, of_model["clustering"].iloc[0], *metrics, lowest, int(of_model["n_ok"].max())])
+    return f"## {dataset}\n\n{_table(['variant', 'clusters', 'ARI', 'NMI', 'ACC', 'purity', 'lowest ARI of a seed', 'seeds'], rows)}"
+
+
+def _choices(tables: StudyTables, evidence: pd.DataFrame) -> str:
+    rows = [
+        [
+            "a seed" if row.level == "seed" else "a variant",
+            CRITERION_NAMES[row.criterion] + (" **(in force)**" if row.in_force else ""),
+            _estimate(row.gain, row.low, row.high),
+            f"{row.n_choices} on {row.n_datasets}",
+        ]
+        for row in evidence.itertuples()
+    ]
+    header = ["to choose", "by the", "gain in ARI over a random pick", "choices"]
+    return f"## Choosing without labels\n\n{chosen_sentence(tables.choices, evidence)}\n\n{_table(header, rows)}"
+
+
+def _failures(tables: StudyTables) -> str:
+    ended = tables.status[~tables.status["status"].isin([Outcome.OK, Outcome.NOT_APPLICABLE])]
+    if ended.empty:
+        return "## What did not work\n\nEvery replica of every variant ended well.\n"
+    rows = [[row.dataset, f"`{row.model}`", int(row.seed), row.status, row.reason] for row in ended.itertuples()]
+    return f"## What did not work\n\n{_table(['data set', 'variant', 'seed', 'outcome', 'reason'], rows)}"
+
+
+def _mean(rows: pd.DataFrame, metric: str) -> float:
+    value = rows["mean"].get(metric)
+    return -1.0 if value is None or pd.isna(value) else float(value)
+
+
+def _estimate(mean: float, low: float, high: float, digits: int = 3) -> str:
+    if pd.isna(mean):
+        return "–"
+    return f"{mean:.{digits}f}" + ("" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in line)} |\n" for line in lines)
