@@ -175,11 +175,9 @@ def config_of_results():
 def command_of_study():
     """What runs this study, as one would write it: its config files and its scale."""
     root = str(WORKFLOW)
-    files = [
-        str(Path(path).resolve()).removeprefix(f"{root}/")
-        for path in workflow.configfiles
-    ]
-    named = f" --configfile {' '.join(files)}" if files else ""
+    files = [str(Path(path).resolve()) for path in workflow.configfiles]
+    own = [file for file in files if file != f"{root}/config/config.yaml"]
+    named = f" --configfile {' '.join(own)}".replace(f"{root}/", "") if own else ""
     scale = f" --config scale={config['scale']}" if "scale" in config else ""
     return f"snakemake --cores all{named}{scale}"
 
