@@ -11,9 +11,14 @@ ROOT = Path(__file__).parents[2]
 WORKFLOW = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "report")
 TINY = """
 datasets: [blobs]
-models: [pca, shuffled_labels, true_labels, quick_vae, quick_gmvae]
+models: [pca, shuffled_labels, true_labels]
+experiments:
+  - {name: networks, datasets: [blobs], models: [pca, quick_vae, quick_gmvae]}
 seeds: [0, 1]
-sheets: {datasets: config/datasets.tsv, models: tiny_models.yaml}
+sheets: {datasets: config/datasets.tsv, models: tiny_models.yaml, published: tiny_published.tsv}
+chapters: [{name: toy, title: Toy data, datasets: [blobs]}]
+scale: tiny
+scales: {tiny: {preprocessing: {max_obs: 3000}}}
 evaluation:
   clustering: {clusterings: [kmeans]}
   scoring: {}
@@ -25,6 +30,12 @@ report:
   title: a tiny study
   maps: {layout: pca}
 """
+TINY_PUBLISHED = [
+    "experiment chapter dataset model table clustering split metric cell_type source value value_high protocol bar remark".split(),
+    ["blobs", "toy", "blobs", "quick_gmvae", "scores", "own", "test", "ari", "", "Someone 2020", "0.2", "", "one run", "0.1", ""],
+    ["predicted", "toy", "blobs", "mean_shift", "predictions", "", "", "r2_mean", "", "Someone 2020", "0.5", "", "one run", "", ""],
+    ["elsewhere", "toy", "digits", "pca", "scores", "own", "test", "ari", "", "Someone 2020", "0.5", "", "one run", "0.9", ""],
+]
 TINY_MODELS = """
 pca: {kind: pca}
 shuffled_labels: {kind: shuffled_labels}
@@ -72,6 +83,7 @@ def make_workspace(folder: Path) -> Workspace:
             shutil.copy2(source, workflow / name)
     (working / "tiny.yaml").write_text(TINY)
     (working / "tiny_models.yaml").write_text(TINY_MODELS)
+    (working / "tiny_published.tsv").write_text("".join("\t".join(row) + "\n" for row in TINY_PUBLISHED))
     return Workspace(workflow, working)
 
 

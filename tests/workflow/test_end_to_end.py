@@ -42,6 +42,26 @@ def test_predictions_have_a_row_for_every_method_seed_type_and_metric_and_a_plac
     assert not (results / "models/blobs/quick_cvae").exists()
 
 
+def test_the_scale_is_in_force(finished):
+    about = ad.read_h5ad(finished.folder / "results/data/blobs/prepared.h5ad", backed="r").uns["latentbench"]
+
+    assert about["filters"]["cells_not_drawn"] == 500
+
+
+def test_published_results_stand_beside_those_of_the_study_in_a_table_a_chapter_and_a_page(finished):
+    results = finished.folder / "results"
+    table = pd.read_csv(results / "tables/published.tsv", sep="\t", keep_default_na=False).set_index("experiment")
+    summary = pd.read_csv(results / "tables/summary.tsv", sep="\t").set_index(["model", "clustering", "split", "metric"])
+
+    assert float(table.loc["blobs", "mean"]) == summary.loc[("quick_gmvae", "own", "test", "ari"), "mean"]
+    assert (table.loc["blobs", "standing"], table.loc["blobs", "bar_met"]) == ("above", "yes")
+    assert table.loc["predicted", "standing"] == "above"
+    assert table.loc["elsewhere", "reason"] == "not part of this study"
+    for page in ("chapters/toy.html", "report/results.md"):
+        assert f"{float(table.loc['blobs', 'mean']):.3f}" in (results / page).read_text()
+    assert "<figcaption>Every seed of every variant on the toy data.</figcaption>" in (results / "chapters/toy.html").read_text()
+
+
 def test_every_seed_has_a_status_and_the_annotated_data_every_embedding(finished):
     results = finished.folder / "results"
     status = json.loads((results / "models/blobs/quick_vae/status.json").read_text())
