@@ -206,7 +206,7 @@ def test_figures_are_found_by_name():
 
 
 def test_the_schema_asks_for_a_title_and_options_of_maps():
-    assert set(json.loads(SCHEMA.read_text())["properties"]) == {"title", "maps"}
+    assert set(json.loads(SCHEMA.read_text())["properties"]) == {"title", "maps", "explorer"}
 
 
 def test_the_first_line_is_what_was_chosen_without_labels_and_what_that_was_worth(page, tables):

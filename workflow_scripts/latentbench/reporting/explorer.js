@@ -2,7 +2,7 @@
 (() => {
   const part = (name) => document.getElementById(`explorer-${name}`);
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const titles = { label: "truth", clusters: "clusters", batch: "batch", condition: "condition", split: "split" };
+  const titles = { label: "truth", clusters: "cluster", batch: "batch", condition: "condition", split: "split" };
   const mostListed = 100;
   const shown = { data: null, view: null, layout: null, colouring: null };
   const read = new Map();
@@ -48,6 +48,7 @@
   };
 
   const valueAt = (variable, cell) => variable.low + (variable.steps[cell] / 255) * (variable.high - variable.low);
+  const whole = (count) => count.toLocaleString("en").replace(/,/g, "\u202f");
   const number = (value) => (Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(3));
   const textAt = (colouring, cell) => (colouring.codes ? colouring.values[colouring.codes[cell]] : number(valueAt(colouring, cell)));
 
@@ -97,7 +98,7 @@
     showTip([], {});
     showKey();
     showSelection();
-    const count = data.about.n_obs === n ? `${n} cells` : `${n} of ${data.about.n_obs} cells`;
+    const count = data.about.n_obs === n ? `${whole(n)} cells` : `${whole(n)} of ${whole(data.about.n_obs)} cells, drawn at random`;
     part("status").textContent = `${data.about.dataset}: ${view.model}, seed ${view.seed}, ${layout.title}, coloured by ${colouring.title}; ${count}.`;
   }
 
@@ -131,7 +132,7 @@
     colouring.values.forEach((value, group) => {
       if (counts[group] === 0) return;
       const button = node("button", "", { type: "button", title: "select these cells", onclick: () => select((cell) => colouring.codes[cell] === group) });
-      button.append(swatch(colouring.colours[group]), value, node("span", ` ${counts[group]}`, { className: "interval" }));
+      button.append(swatch(colouring.colours[group]), value, node("span", ` ${whole(counts[group])}`, { className: "interval" }));
       const item = node("li", "");
       item.append(button);
       list.append(item);
@@ -173,7 +174,7 @@
   function table(element, caption, head, rows) {
     const cells = (tag, row) => {
       const line = node("tr", "");
-      line.append(...row.map((text, i) => (text instanceof Node ? text : node(tag === "td" && i === 0 ? "th" : tag, text, tag === "th" ? { scope: "col" } : {}))));
+      line.append(...row.map((text, i) => (text instanceof Node ? text : node(tag === "td" && i === 0 ? "th" : tag, text, tag === "th" ? { scope: "col" } : i === 0 ? { scope: "row" } : {}))));
       return line;
     };
     const [top, body] = [node("thead", ""), node("tbody", "")];
@@ -193,7 +194,7 @@
     part("selected").hidden = chosen.length === 0;
     part("how").hidden = chosen.length > 0;
     part("copied").textContent = "";
-    part("count").textContent = chosen.length === 0 ? "No cell selected" : `${chosen.length} cell${chosen.length === 1 ? "" : "s"} selected`;
+    part("count").textContent = chosen.length === 0 ? "No cell selected" : `${whole(chosen.length)} cell${chosen.length === 1 ? "" : "s"} selected`;
     if (chosen.length === 0) return;
     const percent = (a, b) => `${((100 * a) / b).toFixed(1)} %`;
     if (colouring.codes) {
@@ -202,18 +203,19 @@
       const rows = groups.map((group) => {
         const name = node("th", "", { scope: "row" });
         name.append(swatch(colouring.colours[group]), colouring.values[group]);
-        return [name, inside[group], percent(inside[group], chosen.length), percent(inside[group], all[group])];
+        return [name, whole(inside[group]), percent(inside[group], chosen.length), percent(inside[group], all[group])];
       });
       table(part("composition"), `What is in the selection, by ${colouring.title}`, [colouring.title, "cells", "of the selection", "of the group"], rows);
     } else {
-      const mean = (cells) => number([...cells].reduce((sum, cell) => sum + valueAt(colouring, cell), 0) / [...cells].length);
-      const rest = [...data.about.cells.keys()].filter((cell) => !new Set(chosen).has(cell));
-      const rows = [["selected", chosen.length, mean(chosen)], ...(rest.length ? [["others", rest.length, mean(rest)]] : [])];
+      const mean = (cells) => number(cells.reduce((sum, cell) => sum + valueAt(colouring, cell), 0) / cells.length);
+      const isChosen = new Set(chosen);
+      const rest = [...data.about.cells.keys()].filter((cell) => !isChosen.has(cell));
+      const rows = [["selected", whole(chosen.length), mean(chosen)], ...(rest.length ? [["others", whole(rest.length), mean(rest)]] : [])];
       table(part("composition"), `Mean of ${colouring.title}`, ["cells", "number", "mean"], rows);
     }
     const columns = columnsListed();
     const rows = chosen.slice(0, mostListed).map((cell) => [data.about.cells[cell], ...columns.map((column) => textAt(column, cell))]);
-    const caption = chosen.length > mostListed ? `The first ${mostListed} of ${chosen.length} selected cells; the TSV has all` : "The selected cells";
+    const caption = chosen.length > mostListed ? `The first ${mostListed} of ${whole(chosen.length)} selected cells; the TSV has all` : "The selected cells";
     table(part("cells"), caption, ["cell", ...columns.map((column) => column.title)], rows);
   }
 

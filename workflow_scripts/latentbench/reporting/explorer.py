@@ -152,6 +152,8 @@ def _values(path: str | Path, rows: np.ndarray, is_train: Bool[np.ndarray, " cel
     values = read_values(path, rows)
     chosen, words = choose_variables(values, is_train, genes, n_genes)
     about: dict[str, Any] = {"dataset": values.dataset, "modality": values.modality, "chosen": words, "variables": [], "image": None}
+    if not len(rows):
+        return about
     if chosen:
         steps, low, high = quantise(np.ascontiguousarray(values.x[:, chosen].T), np.uint8)
         shelf.arrays["variables"] = steps
