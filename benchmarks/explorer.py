@@ -22,7 +22,7 @@ from latentbench.reporting.explorer_file import Explored, quantise, write_explor
 from latentbench.reporting.style import label_colours
 
 HERE = Path(page_explorer.__file__).parent
-PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>explorer</title>
+PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>explorer</title><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
 <style>{css}</style></head><body><main>{section}</main><script>{script}</script></body></html>"""
 FRAMES = "window.frames_ = []; (function tick(t) { frames_.push(t); requestAnimationFrame(tick); })(performance.now())"

@@ -11,6 +11,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,6 +26,15 @@ FLAGS = (
 )
 SOFTWARE = ("--disable-gpu",)
 """Everything is drawn by the processor, as on a machine without a graphics card."""
+
+PIPES_AT_3_AND_4 = """
+import fcntl, os, sys
+its_in, its_out = (fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3])
+os.dup2(its_in, 3)
+os.dup2(its_out, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Where Chromium looks for them: a program that puts them there and becomes Chromium."""
 
 
 def find_browser() -> str | None:
@@ -41,10 +51,13 @@ class Browser:
         self._waiting, self._number, self._session = b"", 0, {}
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         (its_in, self._out), (self._in, its_out) = os.pipe(), os.pipe()
-        # A shell puts the pipes where Chromium looks for them.
-        command = ["sh", "-c", f'exec "$@" 3<&{its_in} 4>&{its_out}', "sh", executable, *FLAGS, *flags, f"--user-data-dir={self._profile.name}", "about:blank"]
+        command = [executable, *FLAGS, *flags, f"--user-data-dir={self._profile.name}", "about:blank"]
         self.process = subprocess.Popen(
-            command, pass_fds=(its_in, its_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            [sys.executable, "-c", PIPES_AT_3_AND_4, str(its_in), str(its_out), *command],
+            pass_fds=(its_in, its_out),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         os.close(its_in)
         os.close(its_out)

@@ -4,6 +4,7 @@
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const titles = { label: "truth", clusters: "cluster", batch: "batch", condition: "condition", split: "split" };
   const mostListed = 100;
+  const mostMoving = 2500;
   const shown = { data: null, view: null, layout: null, colouring: null };
   const read = new Map();
   let plot = null;
@@ -81,7 +82,7 @@
     hover.renderers = [dots];
     hover.callback = { execute: (_, { geometry, index }) => showTip(index.indices, geometry) };
     source.selected.change.connect(showSelection);
-    plot = { figure, source, mapper, dots, tools, wheel };
+    plot = { figure, source, mapper, dots, tools, wheel, hover };
     return Bokeh.Plotting.show(figure, part("plot"));
   }
 
@@ -94,6 +95,8 @@
     else plot.mapper.setv({ palette: ramp(), low: 0, high: 255 });
     plot.dots.glyph.size = Math.max(3, Math.min(8, 160 / Math.sqrt(n)));
     plot.source.data = { x, y, v: colouring.codes ?? colouring.steps };
+    // While one moves about that many cells are drawn, and all of them a moment after.
+    plot.figure.setv({ lod_threshold: 2 * mostMoving, lod_factor: Math.ceil(n / mostMoving) });
     plot.figure.setv({ background_fill_color: style("--card"), border_fill_color: style("--card"), outline_line_color: style("--rule") });
     showTip([], {});
     showKey();
@@ -308,7 +311,11 @@
       keys[event.key]();
     });
     // The wheel scrolls the page until the plot is clicked, and again once something else is.
-    document.addEventListener("pointerdown", (event) => (plot.wheel.active = part("plot").contains(event.target)));
+    document.addEventListener("pointerdown", (event) => {
+      plot.wheel.active = part("plot").contains(event.target);
+      plot.hover.active = false;  // no looking for cells under the pointer while one drags
+    });
+    document.addEventListener("pointerup", () => (plot.hover.active = true));
     on("plot", "pointerleave", () => showTip([], {}));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chooseLook());
   }

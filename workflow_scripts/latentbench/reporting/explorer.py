@@ -52,9 +52,7 @@ def explore(
     shelf = Shelf()
     columns = {column: _column(obs[column], column, shelf) for column in OBS_COLUMNS if column in obs and obs[column].notna().any()}
     of_labels = dict(zip(columns["label"]["values"], columns["label"]["colours"], strict=True)) if "label" in columns else {}
-    views = [
-        view for paths in zip(embedding_paths, cluster_paths, strict=True) for view in _views_of_model(*paths, prepared, rows, maps, of_labels, shelf)
-    ]
+    views = [view for paths in zip(embedding_paths, cluster_paths, strict=True) for view in _views_of_model(*paths, prepared, rows, maps, of_labels, shelf)]
     about = {"dataset": "", "n_obs": len(prepared.obs), "cells": obs.index.astype(str).tolist(), "columns": columns, "views": views}
     about |= _values(prepared_path, rows, (obs["split"] == "train").to_numpy(dtype=bool), genes, n_genes, shelf)
     return thin(Explored(shelf.arrays, about), max_bytes=int(1e6 * max_megabytes / OF_TEXT), seed=seed)
@@ -102,7 +100,9 @@ def _views_of_model(
     with h5py.File(embedding_path) as file:
         about = {name: file["uns/latentbench"][name][()] for name in ("model", "kind", "clusters")}
         model, kind = (about[name].decode() if isinstance(about[name], bytes) else str(about[name]) for name in ("model", "kind"))
-        codes = {int(name.removeprefix("X_seed")): values[:] for name, values in file["obsm"].items() if name.startswith("X_seed") and np.isfinite(values[:]).all()}
+        codes = {
+            int(name.removeprefix("X_seed")): values[:] for name, values in file["obsm"].items() if name.startswith("X_seed") and np.isfinite(values[:]).all()
+        }
     if kind in UNMAPPED_KINDS:
         return []
     clustering = headline_clustering(clusters_by_itself=bool(about["clusters"]), n_clusters=prepared.n_clusters)
@@ -133,9 +133,7 @@ def _layout(name: str, points: Float[np.ndarray, "cells 2"], array: str, shelf: 
     return {"name": name, "title": LAYOUTS[name], "points": shelf.put(array, steps), "low": low, "high": high}
 
 
-def _clusters(
-    found: pd.Series, obs: pd.DataFrame, of_labels: Mapping[str, str], model: str, replica: int, shelf: Shelf
-) -> dict[str, Any] | None:
+def _clusters(found: pd.Series, obs: pd.DataFrame, of_labels: Mapping[str, str], model: str, replica: int, shelf: Shelf) -> dict[str, Any] | None:
     """Keep the clusters of one replica with their colours; None where it has none."""
     if found.isna().all():
         return None

@@ -20,7 +20,15 @@ from latentbench.reporting.tables import StudyTables
 
 HERE = Path(__file__).parent
 SECTIONS = (
-    *(("answer", "Answer"), ("certainty", "How sure"), ("scores", "Scores"), ("maps", "Maps"), ("explorer", "Explorer"), ("training", "Training"), ("choices", "Choices")),
+    *(
+        ("answer", "Answer"),
+        ("certainty", "How sure"),
+        ("scores", "Scores"),
+        ("maps", "Maps"),
+        ("explorer", "Explorer"),
+        ("training", "Training"),
+        ("choices", "Choices"),
+    ),
     *(("predictions", "Predictions"), ("failures", "Failures"), ("cost", "Time and memory"), ("data", "Data"), ("theory", "Theory")),
     *(("methods", "Methods"), ("files", "Files")),
 )
