@@ -211,6 +211,14 @@ def preset_options(wildcards):
     return study.config["preprocessing"].get(dataset_preset(wildcards), {})
 
 
+def explorer_options(wildcards):
+    """The config's options of the explorer for one data set: its own genes, its share of the megabytes."""
+    options = dict(config["report"].get("explorer", {}))
+    whole = options.pop("max_megabytes", 4)
+    genes = options.pop("genes", {}).get(wildcards.dataset, [])
+    return options | {"genes": genes, "max_megabytes": whole / len(study.datasets)}
+
+
 def model_variant(wildcards):
     return study.variant(wildcards.model, wildcards.dataset)
 
@@ -334,7 +342,10 @@ def artefacts_of_study(wildcards):
         (d, m) for d, request in study.predictions.items() for m in request["models"]
     ]
     once = ["collect", "theory", "draw_figures", "draw_plates", "write_report"]
-    of_each_dataset = ["annotate", "draw_maps", "draw_dataset_figures", "run_notebook"]
+    of_each_dataset = [
+        *["annotate", "draw_maps", "explore"],
+        *["draw_dataset_figures", "run_notebook"],
+    ]
     artefacts = {
         "download": expand(rules.download.output, dataset=study.prepared_datasets),
         "preprocess": expand(rules.preprocess.output, dataset=study.prepared_datasets),

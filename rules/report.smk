@@ -22,6 +22,28 @@ rule draw_maps:
         "../workflow_scripts/draw_maps.py"
 
 
+rule explore:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        embeddings=embeddings_of,
+        clusters=clusters_of,
+        maps="results/maps/{dataset}.parquet",
+        code=library("explore"),
+    output:
+        explored="results/explorer/{dataset}.safetensors",
+    log:
+        "results/logs/explore/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    params:
+        options=explorer_options,
+    message:
+        "make {wildcards.dataset} ready for the explorer"
+    script:
+        "../workflow_scripts/explore.py"
+
+
 rule draw_figures:
     input:
         **TABLES,
@@ -250,6 +272,7 @@ rule write_report:
         statuses=of_study("results/models/{dataset}/{model}/status.json"),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
+        explored=expand("results/explorer/{dataset}.safetensors", dataset=study.datasets),
         cost_figure="results/figures/cost.svg",
         ranks_figure="results/figures/ranks.svg",
         dataset_figures=expand(
@@ -268,11 +291,10 @@ rule write_report:
         chapters=expand("results/chapters/{chapter}.html", chapter=study.chapters),
         published=if_published("results/tables/published.parquet"),
         code=library("write_report"),
-        template=multiext(
-            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/page",
-            ".html.j2",
-            ".css",
-            ".js",
+        template=expand(
+            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{page}}.{{suffix}}",
+            page=["page", "explorer"],
+            suffix=["html.j2", "css", "js"],
         ),
     output:
         page=report(

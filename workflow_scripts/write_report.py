@@ -6,6 +6,7 @@ from latentbench.artefacts import write_text
 from latentbench.logs import log_to
 from latentbench.prediction.tables import read_predictions
 from latentbench.reporting.page import read_dataset, read_predicted, render_page
+from latentbench.reporting.page_explorer import explorer_view
 from latentbench.reporting.page_inputs import figures_by_name, read_logs, read_prepared, read_versions
 from latentbench.reporting.rank_views import read_certainty
 from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
@@ -24,6 +25,7 @@ def main(table_paths, dataset_paths, inputs, page_path, *, config) -> None:
         tables,
         pd.read_parquet(inputs["answer"]),
         certainty=read_certainty(read_table(inputs["ranks"], "ranks"), read_table(inputs["tests"], "tests"), tables.kinds, inputs["ranks_figure"]),
+        explorer=explorer_view(inputs["explored"]),
         datasets=datasets,
         cost=pd.read_parquet(inputs["cost"]),
         cost_figure=inputs["cost_figure"],

@@ -185,7 +185,8 @@ def write_cells(folder: Path, dataset: str, random: np.random.Generator, n_obs: 
     )
     about = {"dataset": dataset, "modality": "real", "source": f"builtin:{dataset}", "sha256": "ab" * 32, "licence": "MIT", "citation": "made up for the tests"}
     about |= {"preset": "real_standardised", "filters": {"empty_cells": 0, "empty_genes": 3}, "n_clusters": DATASETS[dataset]}
-    prepared = ad.AnnData(np.zeros((n_obs, 3), "float32"), obs=obs, uns={"latentbench": about})
+    var = pd.DataFrame({"highly_variable": True}, index=["gene_a", "gene_b", "gene_c"])
+    prepared = ad.AnnData((np.arange(3) * random.normal(size=(n_obs, 3))).astype("float32"), obs=obs, var=var, uns={"latentbench": about})
     (folder / "data" / dataset).mkdir(parents=True)
     prepared.write_h5ad(folder / "data" / dataset / "prepared.h5ad")
     (folder / "clusters" / dataset).mkdir(parents=True)

@@ -11,6 +11,7 @@ from latentbench.evaluation.tables import cost_table
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.tables import prediction_table, summarise_predictions
 from latentbench.reporting.page import FIGURE_TITLES, read_dataset, read_predicted, render_page
+from latentbench.reporting.page_explorer import explorer_view
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
 from latentbench.reporting.rank_views import read_certainty
 from latentbench.reporting.tables import StudyTables
@@ -81,7 +82,9 @@ def make_page(study_folder, svg, ranks, tests_of_ranks):
             "config": config,
         }
         certainty = read_certainty(ranks, tests, tables.kinds, svg)
-        return render_page(tables, answer, certainty=certainty, datasets=datasets, **given, predictions=predictions, title="A study")
+        return render_page(
+            tables, answer, certainty=certainty, explorer=explorer_view([]), datasets=datasets, **given, predictions=predictions, title="A study"
+        )
 
     return make
 
@@ -206,7 +209,7 @@ def test_figures_are_found_by_name():
 
 
 def test_the_schema_asks_for_a_title_and_options_of_maps():
-    assert set(json.loads(SCHEMA.read_text())["properties"]) == {"title", "maps"}
+    assert set(json.loads(SCHEMA.read_text())["properties"]) == {"title", "maps", "explorer"}
 
 
 def test_the_first_line_is_what_was_chosen_without_labels_and_what_that_was_worth(page, tables):

@@ -20,7 +20,15 @@ from latentbench.reporting.tables import StudyTables
 
 HERE = Path(__file__).parent
 SECTIONS = (
-    *(("answer", "Answer"), ("certainty", "How sure"), ("scores", "Scores"), ("maps", "Maps"), ("training", "Training"), ("choices", "Choices")),
+    *(
+        ("answer", "Answer"),
+        ("certainty", "How sure"),
+        ("scores", "Scores"),
+        ("maps", "Maps"),
+        ("explorer", "Explorer"),
+        ("training", "Training"),
+        ("choices", "Choices"),
+    ),
     *(("predictions", "Predictions"), ("failures", "Failures"), ("cost", "Time and memory"), ("data", "Data"), ("theory", "Theory")),
     *(("methods", "Methods"), ("files", "Files")),
 )
@@ -41,6 +49,7 @@ def render_page(
     answer: pd.DataFrame,
     *,
     certainty: Mapping[str, Any],
+    explorer: Mapping[str, Any],
     datasets: Sequence[Mapping[str, Any]],
     cost: pd.DataFrame,
     cost_figure: str | Path,
@@ -56,19 +65,21 @@ def render_page(
 ) -> str:
     """Return the page.
 
-    ``certainty``: what ``read_certainty`` returns; ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of
+    ``certainty``: what ``read_certainty`` returns; ``explorer``: what ``explorer_view`` returns; ``datasets``: what ``read_dataset`` returns, one each, in the order of the page; ``plates``: kind -> svg of
     its plate diagram; ``cost``, ``theory``, ``evidence`` and ``correlations``: the tables of cost, of checks, of criteria and of their correlations with the
     ARI; ``versions``: package -> version; ``logs``: (data set, model) -> the last lines of a training that failed; ``config``: the study's, as it ran;
     ``predictions``: what ``read_predicted`` returns, None where nothing is predicted.
     """
+    absent = {name for name, there in (("predictions", predictions), ("explorer", explorer["explored"])) if not there}
     # Autoescape: names of cell types and data sets come from users' files.
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("page.html.j2").render(
         title=title,
         css=_asset("page.css"),
         js=_asset("page.js"),
-        sections=[section for section in SECTIONS if predictions or section[0] != "predictions"],
+        sections=[section for section in SECTIONS if section[0] not in absent],
         predictions=predictions,
+        explorer={**explorer, "css": _asset("explorer.css"), "script": _asset("explorer.js")},
         counts={"models": len({*tables.scores["model"]} - {CONSENSUS}), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
         answer=answer_view(answer, tables, [data["row"]["name"] for data in datasets]),
         chosen=chosen_sentence(tables.choices, evidence),
