@@ -271,7 +271,10 @@ def artefacts_of_study(wildcards):
     asked = [
         (d, m) for d, request in study.predictions.items() for m in request["models"]
     ]
-    once = ["collect", "theory", "draw_figures", "draw_plates", "write_report"]
+    once = [
+        *["collect", "theory", "draw_figures", "draw_plates", "draw_thesis_figures"],
+        "write_report",
+    ]
     of_each_dataset = ["annotate", "draw_maps", "draw_dataset_figures", "run_notebook"]
     artefacts = {
         "download": expand(rules.download.output, dataset=prepared),

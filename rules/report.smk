@@ -97,6 +97,71 @@ rule draw_plates:
         "../workflow_scripts/draw_plates.py"
 
 
+rule draw_thesis_figures:
+    input:
+        code=library(
+            "draw_thesis_figures",
+            "models.vae",
+            "models.gmvae",
+            "models.gmvae_dilokthanakul",
+            "models.gmvae_dirichlet",
+            "models.gmvae_conditional",
+        ),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/thesis/figure_2_1_neuron", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_2_2_layers", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_2_3_layer_network", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_2_4_autoencoder", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_3_1_vae", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_4_1_mixtures", ".pdf", ".svg"),
+        report(
+            "results/figures/thesis/figure_2_1_neuron.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "2.1"},
+        ),
+        report(
+            "results/figures/thesis/figure_2_2_layers.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "2.2"},
+        ),
+        report(
+            "results/figures/thesis/figure_2_3_layer_network.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "2.3"},
+        ),
+        report(
+            "results/figures/thesis/figure_2_4_autoencoder.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "2.4"},
+        ),
+        report(
+            "results/figures/thesis/figure_3_1_vae.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "3.1"},
+        ),
+        report(
+            "results/figures/thesis/figure_4_1_mixtures.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "4.1"},
+        ),
+    log:
+        "results/logs/draw_thesis_figures.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    message:
+        "draw the numbered figures of the thesis"
+    script:
+        "../workflow_scripts/draw_thesis_figures.py"
+
+
 rule draw_dataset_figures:
     input:
         **TABLES,
