@@ -240,6 +240,68 @@ rule draw_dataset_figures:
         "../workflow_scripts/draw_dataset_figures.py"
 
 
+rule draw_image_figures:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        decoded=decoded_of,
+        code=library("draw_image_figures"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/{dataset}/reconstructions", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/samples", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/heads", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/traversals", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/posteriors", ".pdf", ".svg"),
+        report(
+            "results/figures/{dataset}/reconstructions.png",
+            caption="../report/reconstructions.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "reconstructions"},
+        ),
+        report(
+            "results/figures/{dataset}/samples.png",
+            caption="../report/samples.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "samples of the prior"},
+        ),
+        report(
+            "results/figures/{dataset}/heads.png",
+            caption="../report/heads.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "means of the components"},
+        ),
+        report(
+            "results/figures/{dataset}/traversals.png",
+            caption="../report/traversals.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "walks through the code"},
+        ),
+        report(
+            "results/figures/{dataset}/posteriors.png",
+            caption="../report/posteriors.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "means and samples of the posteriors"},
+        ),
+    log:
+        "results/logs/draw_image_figures/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    params:
+        kinds=networks_of,
+        layout=lookup(dpath="report/maps/layout", within=config, default="tsne"),
+        seed=lookup(dpath="report/maps/seed", within=config, default=0),
+    message:
+        "draw what the networks decode of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/draw_image_figures.py"
+
+
 rule run_notebook:
     input:
         **TABLES,
