@@ -91,6 +91,12 @@ def modules_of_networks():
     return [f"models.{MODELS[kind].module}" for kind in networks_of_study()]
 
 
+def library_of_decoding(wildcards):
+    """The library files of decoding with the weights of one network."""
+    kind = MODELS[study.variants[wildcards.model]["kind"]]
+    return library("decode", f"models.{kind.module}")
+
+
 def library_of_prediction(wildcards):
     """The library files of predicting by one variant."""
     kind = MODELS[study.variants[wildcards.model]["kind"]]
@@ -253,6 +259,23 @@ def of_models(path, among=models_of):
     return paths
 
 
+def networks_of(wildcards):
+    """The networks that run on a data set, with their kinds."""
+    kinds = {model: study.variants[model]["kind"] for model in models_of(wildcards)}
+    return {model: kind for model, kind in kinds.items() if MODELS[kind].is_network}
+
+
+def decoded_cells():
+    """The (data set, model) whose weights are decoded with: networks on images."""
+    return [
+        (dataset, model)
+        for dataset, model in study.cells
+        if study.row(dataset)["modality"] == "images"
+        and MODELS[study.variants[model]["kind"]].is_network
+    ]
+
+
+decoded_of = of_models("results/decoded/{dataset}/{model}.npz", networks_of)
 embeddings_of = of_models("results/models/{dataset}/{model}/embedding.h5ad")
 statuses_of = of_models("results/models/{dataset}/{model}/status.json")
 histories_of = of_models("results/models/{dataset}/{model}/history.parquet")
@@ -341,7 +364,10 @@ def artefacts_of_study(wildcards):
     asked = [
         (d, m) for d, request in study.predictions.items() for m in request["models"]
     ]
-    once = ["collect", "theory", "draw_figures", "draw_plates", "write_report"]
+    once = [
+        *["collect", "theory", "draw_figures", "draw_plates", "draw_thesis_figures"],
+        "write_report",
+    ]
     of_each_dataset = [
         *["annotate", "draw_maps", "explore"],
         *["draw_dataset_figures", "run_notebook"],
@@ -357,6 +383,11 @@ def artefacts_of_study(wildcards):
         "compare_published": if_published(*rules.compare_published.output),
         "write_results": if_published(*rules.write_results.output),
         "run_chapter": expand(rules.run_chapter.output, chapter=study.chapters),
+        "decode": of_pairs(rules.decode.output, decoded_cells()),
+        "draw_image_figures": expand(
+            rules.draw_image_figures.output,
+            dataset=dict.fromkeys(dataset for dataset, _ in decoded_cells()),
+        ),
         **{name: list(getattr(rules, name).output) for name in once},
         **{
             name: expand(getattr(rules, name).output, dataset=study.datasets)

@@ -119,6 +119,71 @@ rule draw_plates:
         "../workflow_scripts/draw_plates.py"
 
 
+rule draw_thesis_figures:
+    input:
+        code=library(
+            "draw_thesis_figures",
+            "models.vae",
+            "models.gmvae",
+            "models.gmvae_dilokthanakul",
+            "models.gmvae_dirichlet",
+            "models.gmvae_conditional",
+        ),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/thesis/figure_2_1_neuron", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_2_2_layers", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_2_3_layer_network", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_2_4_autoencoder", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_3_1_vae", ".pdf", ".svg"),
+        multiext("results/figures/thesis/figure_4_1_mixtures", ".pdf", ".svg"),
+        report(
+            "results/figures/thesis/figure_2_1_neuron.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "2.1"},
+        ),
+        report(
+            "results/figures/thesis/figure_2_2_layers.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "2.2"},
+        ),
+        report(
+            "results/figures/thesis/figure_2_3_layer_network.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "2.3"},
+        ),
+        report(
+            "results/figures/thesis/figure_2_4_autoencoder.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "2.4"},
+        ),
+        report(
+            "results/figures/thesis/figure_3_1_vae.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "3.1"},
+        ),
+        report(
+            "results/figures/thesis/figure_4_1_mixtures.png",
+            caption="../report/thesis.rst",
+            category="Thesis",
+            labels={"figure": "4.1"},
+        ),
+    log:
+        "results/logs/draw_thesis_figures.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    message:
+        "draw the numbered figures of the thesis"
+    script:
+        "../workflow_scripts/draw_thesis_figures.py"
+
+
 rule draw_dataset_figures:
     input:
         **TABLES,
@@ -197,6 +262,68 @@ rule draw_dataset_figures:
         "../workflow_scripts/draw_dataset_figures.py"
 
 
+rule draw_image_figures:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        decoded=decoded_of,
+        code=library("draw_image_figures"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/{dataset}/reconstructions", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/samples", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/heads", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/traversals", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/posteriors", ".pdf", ".svg"),
+        report(
+            "results/figures/{dataset}/reconstructions.png",
+            caption="../report/reconstructions.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "reconstructions"},
+        ),
+        report(
+            "results/figures/{dataset}/samples.png",
+            caption="../report/samples.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "samples of the prior"},
+        ),
+        report(
+            "results/figures/{dataset}/heads.png",
+            caption="../report/heads.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "means of the components"},
+        ),
+        report(
+            "results/figures/{dataset}/traversals.png",
+            caption="../report/traversals.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "walks through the code"},
+        ),
+        report(
+            "results/figures/{dataset}/posteriors.png",
+            caption="../report/posteriors.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "means and samples of the posteriors"},
+        ),
+    log:
+        "results/logs/draw_image_figures/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    params:
+        kinds=networks_of,
+        layout=lookup(dpath="report/maps/layout", within=config, default="tsne"),
+        seed=lookup(dpath="report/maps/seed", within=config, default=0),
+    message:
+        "draw what the networks decode of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/draw_image_figures.py"
+
+
 rule run_notebook:
     input:
         **TABLES,
@@ -272,7 +399,9 @@ rule write_report:
         statuses=of_study("results/models/{dataset}/{model}/status.json"),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
-        explored=expand("results/explorer/{dataset}.safetensors", dataset=study.datasets),
+        explored=expand(
+            "results/explorer/{dataset}.safetensors", dataset=study.datasets
+        ),
         cost_figure="results/figures/cost.svg",
         ranks_figure="results/figures/ranks.svg",
         dataset_figures=expand(

@@ -30,3 +30,25 @@ rule train:
         "train {wildcards.model} on {wildcards.dataset}"
     script:
         "../workflow_scripts/train.py"
+
+
+# Pictures of what a network of images has learned; nothing that is scored.
+rule decode:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        weights="results/models/{dataset}/{model}/weights.safetensors",
+        status="results/models/{dataset}/{model}/status.json",
+        code=library_of_decoding,
+    output:
+        decoded="results/decoded/{dataset}/{model}.npz",
+    log:
+        "results/logs/decode/{dataset}/{model}.log",
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    params:
+        variant=model_variant,
+    message:
+        "decode images of {wildcards.dataset} by {wildcards.model}"
+    script:
+        "../workflow_scripts/decode.py"

@@ -1,7 +1,8 @@
+import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.artefacts import atomic_path, sha256_of, write_json, write_table
+from latentbench.artefacts import atomic_path, sha256_of, write_arrays, write_json, write_table
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -38,3 +39,13 @@ def test_a_table_reads_back_with_its_missing_values(tmp_path):
 def test_the_checksum_is_sha256(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_arrays_read_back_and_the_same_ones_are_the_same_bytes(tmp_path):
+    arrays = {"codes": np.arange(6.0).reshape(2, 3), "seed": np.array([4])}
+    for name in ("first.npz", "second.npz"):
+        write_arrays(arrays, tmp_path / name)
+    assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
+    with np.load(tmp_path / "first.npz") as stored:
+        assert set(stored.files) == set(arrays)
+        np.testing.assert_array_equal(stored["codes"], arrays["codes"])

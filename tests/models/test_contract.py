@@ -16,14 +16,15 @@ from latentbench.kernels.log_prob import gradients_only
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
-from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, AbstractModel, AbstractShiftModel
-from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.models.interface import AbstractBoundedModel, AbstractClusteringModel, AbstractConditionalModel, AbstractModel, AbstractShiftModel
+from latentbench.random_streams import RandomStreams, drawing_from, standard_normal_like
 from latentbench.training.fit import fit
 from latentbench.training.tasks import observed_classes
 from latentbench.training.transfer import fit_transferred
 
 NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]
 REFERENCES = [kind for kind, entry in MODELS.items() if not entry.is_network]
+BOUNDED = [kind for kind in NETWORKS if issubclass(MODELS[kind].load(), AbstractBoundedModel)]
 SCHEMA = json.loads((Path(__file__).parents[2] / "config/schemas/models.schema.json").read_text())
 
 
@@ -150,6 +151,39 @@ def test_a_kind_predicts_exactly_if_it_can_be_asked_to(kind, built):
     assert MODELS[kind].predicts == isinstance(model, AbstractConditionalModel | AbstractShiftModel)
     if isinstance(model, AbstractConditionalModel):
         assert model.eval().predict(minibatch, minibatch.covariates.flip(-1)).shape == (2, data.n_obs, data.n_vars)
+
+
+def decoded(model, data, seeds):
+    """Samples of the codes, the prior's parameters, and what is expected of x at its means: of every replica, with noise from its own stream."""
+    minibatch = data.minibatch(torch.arange(data.n_obs).expand(len(seeds), -1), model.eval().likelihood, sampled=False)
+    with torch.no_grad(), drawing_from(RandomStreams(seeds, "noise")):
+        codes = model.sample_codes(minibatch)
+        prior = model.prior_of_codes(standard_normal_like(codes), minibatch)
+        z = prior.mean.expand(-1, -1, data.n_obs, -1)
+        return {"codes": codes, "mean": prior.mean, "log_variance": prior.log_variance, "x": model.decode(z, minibatch)}
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "nb", "bernoulli"])
+@pytest.mark.parametrize("kind", BOUNDED)
+def test_codes_can_be_drawn_and_decoded_component_by_component(kind, likelihood, built):
+    model, data, minibatch, _ = built(kind, likelihood)
+    found = decoded(model, data, [0, 1])
+    n_components = found["mean"].shape[1]
+    assert n_components == (4 if isinstance(model, AbstractClusteringModel) else 1)
+    assert found["codes"].shape == (2, data.n_obs, 3)
+    assert found["x"].shape == (2, n_components, data.n_obs, data.n_vars)
+    assert all(torch.isfinite(each).all() for each in found.values())
+    spread = (found["codes"] - model.embed(minibatch)).std(dim=1)
+    assert (spread > 0).all(), "a sample of the posterior is not its mean"
+
+
+@pytest.mark.parametrize("kind", BOUNDED)
+def test_what_a_replica_draws_and_decodes_does_not_depend_on_its_neighbours(kind, built):
+    stacked, data, _, _ = built(kind, "gaussian", seeds=(3, 5))
+    alone, _, _, _ = built(kind, "gaussian", seeds=(5,))
+    both, one = decoded(stacked, data, [3, 5]), decoded(alone, data, [5])
+    for name, values in one.items():
+        torch.testing.assert_close(both[name][-1], values[-1], rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", REFERENCES)

@@ -5,6 +5,7 @@ import torch
 
 from latentbench.models.dirichlet import log_beta_ratio
 from latentbench.models.interface import ClassPosterior
+from latentbench.random_streams import RandomStreams, drawing_from
 
 SATURATED = torch.tensor([[[0.0, 200.0, 0.0], [-300.0, 0.0, 300.0]]])
 
@@ -33,3 +34,15 @@ def test_an_observed_class_has_weight_one_and_no_entropy():
     assert qy.classification[0, 1] == 0
     uniform = ClassPosterior(torch.zeros(1, 1, 4), torch.tensor([[-1]]))
     assert uniform.negative_entropy.item() == pytest.approx(-math.log(4))
+
+
+def test_classes_are_drawn_as_often_as_they_are_probable_and_an_observed_one_always():
+    logits = torch.log(torch.tensor([0.2, 0.7, 0.1])).expand(1, 4000, -1)
+    values = torch.arange(3.0)[None, :, None, None].expand(1, 3, 4000, 2)
+    with drawing_from(RandomStreams([0], "noise")):
+        hidden = ClassPosterior(logits, torch.full((1, 4000), -1)).drawn(values)
+        observed = ClassPosterior(logits, torch.full((1, 4000), 2)).drawn(values)
+    assert (observed == 2).all()
+    torch.testing.assert_close(hidden[..., 0], hidden[..., 1])
+    shares = torch.bincount(hidden[0, :, 0].long(), minlength=3) / 4000
+    torch.testing.assert_close(shares, torch.tensor([0.2, 0.7, 0.1]), atol=0.03, rtol=0)

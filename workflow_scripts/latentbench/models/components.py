@@ -26,3 +26,9 @@ def log_density_of_mixture(z: Float[Tensor, "replicas obs latent"], components: 
     """Return log 1/K sum_k N(z; mean_k, variance_k) of K components that weigh the same."""
     each = log_density_by_component(z, components)
     return torch.logsumexp(each, dim=-1) - math.log(each.shape[-1])
+
+
+def standard_components(noise: Float[Tensor, "replicas obs latent"]) -> Normal:
+    """Return N(0, I) as the one component of a prior, with the axes of a mixture's: (replicas, 1, obs, latent)."""
+    zero = torch.zeros_like(noise)[:, None]
+    return Normal(zero, zero)

@@ -20,6 +20,7 @@ from torch import Tensor
 from latentbench.distributions import Distribution, Normal, kl_divergence, kl_of_each_dimension, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
+from latentbench.models.components import standard_components
 from latentbench.models.interface import AbstractConditionalModel, AbstractGaussianLatentModel, Minibatch
 
 
@@ -57,7 +58,9 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         """Return the learned p(z | c), equation (1)."""
         return Normal(*self.prior(covariates).chunk(2, dim=-1))
 
-    def px(self, z: Float[Tensor, "replicas obs latent"], covariates: Covariates, library_size: Float[Tensor, "replicas obs 1"]) -> Distribution:
+    def px(
+        self, z: Float[Tensor, "replicas *samples obs latent"], covariates: Covariates, library_size: Float[Tensor, "replicas *#samples obs 1"]
+    ) -> Distribution:
         """Return p(x | z) or p(x | z, c)."""
         outputs = self.decoder(z) if self.prior else self.decoder(z, covariates)
         return self.likelihood(outputs, library_size)
@@ -85,6 +88,21 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the mean of q(z | x, c)."""
         return self.qz(minibatch).mean
+
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x, c)."""
+        return self.qz(minibatch).rsample()
+
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return p(z | c) or p(z), its one component."""
+        if not self.prior:
+            return standard_components(noise)
+        pz = self.pz(minibatch.covariates)
+        return Normal(pz.mean[:, None], pz.log_variance[:, None])
+
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | z] or E[x | z, c]."""
+        return self.px(z, minibatch.covariates, minibatch.library_size[:, None]).mean
 
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at the code's mean under the cell's own covariates."""

@@ -49,6 +49,8 @@ class Factorisation:
     generative: tuple[Factor, ...]
     inference: tuple[Factor, ...]
     texts: tuple[str, str] = field(default=("", ""))
+    shown: frozenset[str] = frozenset()
+    """Variables that p draws and the data show all the same: the classes of a supervised training."""
 
     @property
     def p_edges(self) -> list[Edge]:
@@ -78,7 +80,7 @@ class Factorisation:
     @property
     def observed(self) -> set[str]:
         """Variables that the data hold."""
-        return self.variables & ({"x"} | (set(OBSERVED) - self.generated))
+        return self.variables & ({"x"} | self.shown | (set(OBSERVED) - self.generated))
 
     @property
     def hyperparameters(self) -> set[str]:

@@ -92,6 +92,19 @@ class GaussianMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
         qy, qz = self.posteriors(minibatch)
         return qy.expectation(qz.mean)
 
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x, y), y drawn from q(y | x)."""
+        qy, qz = self.posteriors(minibatch)
+        return qy.drawn(qz.rsample())
+
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return p(z | y) for every y."""
+        return self.pz
+
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | z]."""
+        return self.px(z, minibatch).mean
+
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at E[z]."""
         return self.px(self.embed(minibatch)[:, None], minibatch).mean.squeeze(1)

@@ -124,6 +124,22 @@ class ConditionalMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel
         """Return the mean of q(z | x, c)."""
         return self.posteriors(minibatch)[0].mean
 
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x, c)."""
+        return self.posteriors(minibatch)[0].rsample()
+
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return p(z | w, y, c) for every y, w drawn from p(w | c) by the noise."""
+        c = minibatch.covariates
+        if not self.prior:
+            return self.pz(noise, c)
+        pw = self.pw(c)
+        return self.pz(pw.mean + torch.exp(0.5 * pw.log_variance) * noise, c)
+
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | z, c]."""
+        return self.px(z, minibatch.covariates, minibatch.library_size[:, None]).mean
+
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at the mean of q(z | x, c)."""
         return self.px(self.embed(minibatch), minibatch.covariates, minibatch.library_size).mean

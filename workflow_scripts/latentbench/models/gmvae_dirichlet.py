@@ -112,6 +112,18 @@ class DirichletMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
         """Return the mean of q(z | x)."""
         return self.posteriors(minibatch)[0].mean
 
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x)."""
+        return self.posteriors(minibatch)[0].rsample()
+
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return p(z | w, y) for every y, w the noise."""
+        return self.pz(noise)
+
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | z]."""
+        return self.likelihood(self.decoder(z), minibatch.library_size[:, None]).mean
+
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at the mean of q(z | x)."""
         return self.px(self.embed(minibatch), minibatch).mean

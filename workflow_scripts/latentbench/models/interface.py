@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from latentbench.distributions import Normal
 from latentbench.kernels.sparse_rows import SparseCells
 from latentbench.likelihoods import AbstractLikelihood
+from latentbench.random_streams import uniform_like
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,22 @@ class AbstractBoundedModel(AbstractModel):
         w is an unbiased estimate of p(x | covariates), so that log of a mean of k of them is on average a bound that rises with k (Burda 2016, theorem 1).
         """
 
+    @abstractmethod
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return the code of every cell drawn from its posterior, of which ``embed`` is the mean."""
+
+    @abstractmethod
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return the prior of the codes, every component: axes (replicas, components, obs or 1, latent), one component where it is no mixture.
+
+        ``noise`` is standard normal: it is what a latent above the code (``w``) is made of, the same for every component, and means nothing elsewhere; zero
+        gives that latent its mean. Covariates are those of the minibatch.
+        """
+
+    @abstractmethod
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return what is expected of x at codes of every component, given the covariates and library sizes of the minibatch."""
+
 
 class AbstractGaussianLatentModel(AbstractBoundedModel):
     """A bounded model whose term ``kl_z`` is a divergence between diagonal Gaussians in closed form, and so a sum over the dimensions of z."""
@@ -164,6 +182,12 @@ class ClassPosterior:
     def expectation(self, values: Float[Tensor, "replicas clusters obs *features"]) -> Float[Tensor, "replicas obs *features"]:
         """Return sum_y w_y values_y."""
         return torch.einsum("rok,rko...->ro...", self.weights, values)
+
+    def drawn(self, values: Float[Tensor, "replicas clusters obs *features"]) -> Float[Tensor, "replicas obs *features"]:
+        """Return values_y of one y drawn for every cell: the observed one, or that of the largest log q(y | .) with Gumbel noise added (Gumbel 1954)."""
+        gumbel = -torch.log(-torch.log(uniform_like(self.logits)))
+        y = torch.where(self.y >= 0, self.y, (self._log_q + gumbel).argmax(-1))
+        return torch.einsum("rok,rko...->ro...", nn.functional.one_hot(y, self.logits.shape[-1]).to(values.dtype), values)
 
     @property
     def negative_entropy(self) -> Float[Tensor, "replicas obs"]:

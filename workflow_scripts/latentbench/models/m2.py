@@ -25,6 +25,7 @@ from torch import Tensor
 from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, beside_its_class
+from latentbench.models.components import standard_components
 from latentbench.models.interface import AbstractClusteringModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch
 
 
@@ -82,6 +83,20 @@ class SemiSupervisedVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
         """Return E[z] = sum_y q(y | x) m(x, y): the style, from which the class is meant to be absent."""
         qy, qz = self.posteriors(minibatch)
         return qy.expectation(qz.mean)
+
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x, y), y drawn from q(y | x)."""
+        qy, qz = self.posteriors(minibatch)
+        return qy.drawn(qz.rsample())
+
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return p(z), which is the same for every y."""
+        z = standard_components(noise)
+        return Normal(z.mean.expand(-1, self.n_clusters, -1, -1), z.log_variance)
+
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | y, z] for every y and its z."""
+        return self.px(z, minibatch).mean
 
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return sum_y q(y | x) E[x | y, m(x, y)]."""

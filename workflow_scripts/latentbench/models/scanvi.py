@@ -104,6 +104,18 @@ class ScANVI(AbstractBoundedModel, AbstractClusteringModel, AbstractConditionalM
         """Return m(x)."""
         return self.posterior(minibatch).mean
 
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x)."""
+        return self.posterior(minibatch).rsample()
+
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return p(z | u, y) for every y, u the noise."""
+        return self.pz(noise[:, None].expand(-1, self.n_clusters, -1, -1))
+
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | z, s]."""
+        return self.likelihood(self.decoder(z, minibatch.covariates), minibatch.library_size[:, None]).mean
+
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x)."""
         return self.predict(minibatch, minibatch.covariates)

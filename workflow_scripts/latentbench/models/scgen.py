@@ -20,6 +20,7 @@ from torch import Tensor
 from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
+from latentbench.models.components import standard_components
 from latentbench.models.interface import AbstractGaussianLatentModel, AbstractShiftModel, Minibatch
 
 
@@ -74,6 +75,18 @@ class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""
         return self.posterior(minibatch).mean
+
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x)."""
+        return self.posterior(minibatch).rsample()
+
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return p(z), its one component."""
+        return standard_components(noise)
+
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | z]."""
+        return self.likelihood(self.decoder(z), minibatch.library_size[:, None]).mean
 
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x)."""

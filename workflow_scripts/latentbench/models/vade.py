@@ -107,6 +107,18 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
         """Return m(x)."""
         return self.qz(minibatch).mean
 
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x)."""
+        return self.qz(minibatch).rsample()
+
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return p(z | y) for every y."""
+        return self.components
+
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | z]."""
+        return self.likelihood(self.decoder(z), minibatch.library_size[:, None]).mean
+
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x)."""
         return self.px(self.embed(minibatch), minibatch).mean

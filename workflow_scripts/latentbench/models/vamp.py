@@ -46,10 +46,15 @@ class VampPriorVAE(AbstractBoundedModel, AbstractClusteringModel):
         """Return q(z | x), equation (1)."""
         return Normal(*self.encoder(minibatch.inputs).chunk(2, dim=-1))
 
+    @property
+    def components(self) -> Normal:
+        """q(z | u_k) of every k: (replicas, clusters, 1, latent)."""
+        mean, log_variance = self.encoder(self.pseudo_inputs).chunk(2, dim=-1)
+        return Normal(mean[:, :, None], log_variance[:, :, None])
+
     def log_q_of_pseudo_inputs(self, z: Float[Tensor, "replicas obs latent"]) -> Float[Tensor, "replicas obs clusters"]:
         """Return log q(z | u_k) for every k."""
-        mean, log_variance = self.encoder(self.pseudo_inputs).chunk(2, dim=-1)
-        return log_density_by_component(z, Normal(mean[:, :, None], log_variance[:, :, None]))
+        return log_density_by_component(z, self.components)
 
     def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
         """Return p(x | z)."""
@@ -70,6 +75,18 @@ class VampPriorVAE(AbstractBoundedModel, AbstractClusteringModel):
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""
         return self.qz(minibatch).mean
+
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x)."""
+        return self.qz(minibatch).rsample()
+
+    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+        """Return q(z | u_k) for every k."""
+        return self.components
+
+    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | z]."""
+        return self.likelihood(self.decoder(z), minibatch.library_size[:, None]).mean
 
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x)."""

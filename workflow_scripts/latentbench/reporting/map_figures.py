@@ -47,7 +47,7 @@ def maps_figure(maps: pd.DataFrame, models: Sequence[str]) -> Figure:
     colours = {column: label_colours(natural_order(maps[column].dropna()), first=0 if column in ("label", "cluster") else 10) for column in columns}
     keys = [column for column in columns if column != "cluster"]
     side = WIDTH / COLUMNS_OF_MAPS
-    heights = [side] * (len(blocks) * len(columns)) + [_key_height(colours[column]) for column in keys]
+    heights = [side] * (len(blocks) * len(columns)) + [key_height(colours[column]) for column in keys]
     figure = plt.figure(figsize=(WIDTH, sum(heights)))
     grid = figure.add_gridspec(len(heights), COLUMNS_OF_MAPS, height_ratios=heights)
     axes = np.array([[figure.add_subplot(grid[i, j]) for j in range(COLUMNS_OF_MAPS)] for i in range(len(blocks) * len(columns))])
@@ -187,6 +187,6 @@ def _key_columns(colours: Mapping[str, str]) -> int:
     return -(-len(colours) // -(-len(colours) // most))
 
 
-def _key_height(colours: Mapping[str, str]) -> float:
+def key_height(colours: Mapping[str, str]) -> float:
     """Inches: the title, the rows, a gap."""
     return 0.3 + 0.155 * -(-len(colours) // _key_columns(colours))

@@ -1,6 +1,6 @@
 """Where the nodes and edges of a plate diagram lie: layers of the generative graph, and curves that keep clear of nodes and of each other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,7 @@ def layout_of(model: Factorisation) -> Layout:
         curves.append({})
         # Short edges first: they lie straight, and the long ones go round them.
         for edge in sorted(dict.fromkeys(edges), key=lambda edge: _length(places, edge)):
-            curves[-1][edge] = _routed(edge, places, drawn)
+            curves[-1][edge] = routed(edge, places, drawn)
             drawn.append(curves[-1][edge])
     inside = [np.array([place]) for name, place in places.items() if name not in model.hyperparameters]
     lines = [curve for group in curves for edge, curve in group.items() if edge[0] not in model.hyperparameters]
@@ -47,7 +47,7 @@ def layout_of(model: Factorisation) -> Layout:
 
 
 def _places(model: Factorisation) -> dict[str, Point]:
-    covariates = sorted(model.observed - {"x"})
+    covariates = sorted(model.observed - model.generated)
     aside = {*covariates, *model.hyperparameters}
     depth = _depths(model, aside)
     layers = [[name for name in _in_order(model) if depth.get(name) == level] for level in range(max(depth.values()) + 1)]
@@ -91,16 +91,16 @@ def _length(places: dict[str, Point], edge: Edge) -> float:
     return float(np.hypot(*np.subtract(places[edge[1]], places[edge[0]])))
 
 
-def _routed(edge: Edge, places: dict[str, Point], drawn: Sequence[Curve]) -> Curve:
+def routed(edge: Edge, places: Mapping[str, Point], drawn: Sequence[Curve], *, bends: Sequence[float] = BENDS) -> Curve:
     """Return the flattest curve that keeps clear of other nodes and of what is drawn already."""
     others = np.array([place for name, place in places.items() if name not in edge]).reshape(-1, 2)
-    candidates = [_curve(places[edge[0]], places[edge[1]], bend) for bend in BENDS]
-    costs = [_cost(curve, bend, others, drawn) for curve, bend in zip(candidates, BENDS, strict=True)]
+    candidates = [curve_between(places[edge[0]], places[edge[1]], bend) for bend in bends]
+    costs = [_cost(curve, bend, others, drawn) for curve, bend in zip(candidates, bends, strict=True)]
     return candidates[int(np.argmin(costs))]
 
 
-def _curve(start: Point, end: Point, bend: float) -> Curve:
-    """Return a quadratic curve between two nodes, cut off at their borders."""
+def curve_between(start: Point, end: Point, bend: float = 0.0) -> Curve:
+    """Return a quadratic curve between two nodes, cut off at their borders; ``bend`` is its height as a share of their distance."""
     a, b = np.array(start), np.array(end)
     control = (a + b) / 2 + bend * np.array([-(b - a)[1], (b - a)[0]])
     t = np.linspace(0, 1, 400)[:, None]

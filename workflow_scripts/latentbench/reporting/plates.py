@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
@@ -16,6 +15,7 @@ from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
 from latentbench.models.declared import Edge, Factorisation
 from latentbench.reporting.figures import WIDTH
 from latentbench.reporting.plate_layout import RADIUS, Curve, Layout, Point, layout_of
+from latentbench.reporting.strokes import draw_arrow, draw_round_headed
 from latentbench.reporting.style import GRID, INK, MUTED
 
 SYMBOLS = {"alpha": "α"}
@@ -28,7 +28,7 @@ ABOVE, BELOW, KEY = 0.3, 0.42, 0.34
 def plate_figure(model: Factorisation) -> Figure:
     """Draw the generative graph, the inference graph and both on top of each other, nodes in the same places."""
     layout = layout_of(model)
-    left, bottom, right, top = _extent(layout)
+    left, bottom, right, top = extent(layout)
     panel = WIDTH / len(PANELS)
     unit = min(INCHES_A_UNIT, 0.94 * panel / (right - left))
     drawing = unit * (top - bottom)
@@ -41,8 +41,8 @@ def plate_figure(model: Factorisation) -> Figure:
         plot_plate(ax, model, layout, shown)
         figure.text((i + 0.5) / len(PANELS), 1 - 0.5 * ABOVE / height, title, ha="center", va="center", weight="bold", size=8.5)
         text = model.texts[i] if i < len(model.texts) else ""
-        figure.text((i + 0.5) / len(PANELS), (KEY + BELOW - 0.05) / height, _wrapped(text), ha="center", va="top", size=7, color=MUTED)
-    _draw_key(figure.add_axes((0, 0, 1, KEY / height)))
+        figure.text((i + 0.5) / len(PANELS), (KEY + BELOW - 0.05) / height, wrapped(text), ha="center", va="top", size=7, color=MUTED)
+    draw_key(figure.add_axes((0, 0, 1, KEY / height)))
     return figure
 
 
@@ -84,40 +84,12 @@ def _draw_node(ax: Axes, name: str, place: Point, model: Factorisation) -> None:
 def _draw_edges(ax: Axes, curves: Mapping[Edge, Curve], *, dotted: bool) -> None:
     for curve in curves.values():
         if dotted:
-            _draw_round_headed(ax, curve)
+            draw_round_headed(ax, curve)
         else:
-            _draw_arrow(ax, curve)
+            draw_arrow(ax, curve)
 
 
-def _draw_arrow(ax: Axes, curve: Curve) -> None:
-    """A line that ends in a filled triangle whose tip is the curve's end."""
-    length, half_width = 0.2, 0.085
-    tip = curve[-1]
-    base = curve[np.hypot(*(curve - tip).T) > 0.8 * length]
-    back = base[-1] - tip
-    back /= np.hypot(*back)
-    corner = tip + length * back
-    across = half_width * np.array([-back[1], back[0]])
-    ax.plot(*_thinned(base).T, "-", lw=0.9, color=INK, solid_capstyle="butt")
-    ax.add_patch(Polygon([tip, corner + across, corner - across], closed=True, fc=INK, ec="none"))
-
-
-def _draw_round_headed(ax: Axes, curve: Curve) -> None:
-    """A dotted line that ends in a dot touching the node."""
-    radius = 0.075
-    centre = curve[np.hypot(*(curve - curve[-1]).T) > 0.8 * radius][-1]
-    line = curve[np.hypot(*(curve - centre).T) > radius]
-    before = line[: np.argmin(np.hypot(*(line - centre).T)) + 1]
-    ax.plot(*_thinned(before).T, lw=1.0, color=INK, ls=(0, (0.8, 1.8)), dash_capstyle="round")
-    ax.add_patch(Circle(tuple(centre), radius, fc=INK, ec="none"))
-
-
-def _thinned(curve: Curve) -> Curve:
-    """Every sixth point, and the last one: as smooth to the eye, and a smaller file."""
-    return np.vstack([curve[:-1:6], curve[-1:]])
-
-
-def _draw_key(ax: Axes) -> None:
+def draw_key(ax: Axes) -> None:
     """The key in one line, in inches."""
     ax.set(xlim=(0, WIDTH), ylim=(0, KEY))
     ax.set_axis_off()
@@ -141,7 +113,7 @@ def _draw_key(ax: Axes) -> None:
     ax.text(x + 0.35, y, "inference q", va="center_baseline", size=7)
 
 
-def _extent(layout: Layout) -> tuple[float, float, float, float]:
+def extent(layout: Layout) -> tuple[float, float, float, float]:
     """The plate, and what lies outside it."""
     left, bottom, right, top = layout.plate
     xs, ys = zip(*layout.places.values(), strict=True)
@@ -149,7 +121,7 @@ def _extent(layout: Layout) -> tuple[float, float, float, float]:
     return min(left - 0.1, min(xs) - margin), bottom - 0.1, max(right + 0.1, max(xs) + margin), max(top + 0.1, max(ys) + margin)
 
 
-def _wrapped(text: str) -> str:
+def wrapped(text: str) -> str:
     for name, symbol in SYMBOLS.items():
         text = text.replace(name, symbol)
     return "\n".join(textwrap.wrap(text, 42))
