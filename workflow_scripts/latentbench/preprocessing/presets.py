@@ -8,8 +8,9 @@ from anndata import AnnData
 from jaxtyping import Bool
 
 from latentbench.data.values import BY_MODALITY
+from latentbench.faults import naming
 from latentbench.preprocessing.counts import COUNT_PRESETS, prepare_in_memory
-from latentbench.preprocessing.gate import pass_gate
+from latentbench.preprocessing.gate import pass_gate, refuse_more_clusters_than_cells
 from latentbench.preprocessing.pca import fit_pca
 from latentbench.preprocessing.records import begin_record, record_pca
 
@@ -21,6 +22,13 @@ def preprocess(raw: AnnData, *, preset: str, options: dict[str, Any], split: dic
     refuses or that leaves nothing after quality control.
     """
     where = pass_gate(raw)
+    with naming(where):
+        prepared = _prepared(raw, where, preset=preset, options=options, split=split)
+        refuse_more_clusters_than_cells(prepared.uns["latentbench"], int(_is_train(prepared).sum()), where)
+    return prepared
+
+
+def _prepared(raw: AnnData, where: str, *, preset: str, options: dict[str, Any], split: dict[str, Any]) -> AnnData:
     raw.X = BY_MODALITY[raw.uns["latentbench"]["modality"]](raw.X, raw.obs_names, raw.var_names, where=where)
     if preset in COUNT_PRESETS:
         is_empty = np.diff(raw.X.indptr) == 0
