@@ -5,8 +5,9 @@ Only light imports: Snakemake reads this at every start.
 
 import csv
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; a mistake in it is a ValueError with its line."""
     try:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # a safe loader that is stricter still
+    except UnicodeDecodeError as mistake:
+        raise ValueError(f"{path}: not UTF-8 text ({mistake.reason} at byte {mistake.start}); save it as UTF-8") from None
+    except yaml.reader.ReaderError as mistake:
+        raise ValueError(f"{path}: character #x{mistake.character:04x} at {mistake.position}: {mistake.reason}") from None
     except yaml.MarkedYAMLError as mistake:
         line = f", line {mistake.problem_mark.line + 1}" if mistake.problem_mark else ""
         raise ValueError(f"{path}{line}: {mistake.problem}; mind indentation (spaces, no tabs) and colons") from None
@@ -57,19 +62,22 @@ def numbers_of(value: Any) -> Any:
 
 def read_sheet(path: Path, schemas: Path) -> dict[str, dict[str, Any]]:
     """Read the data sheet: blank cells become None, ``sources`` and ``sha256`` lists, ``n_clusters`` an integer; rows by data set name."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        table = list(reader)
-    if len(reader.fieldnames or []) < 2:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, delimiter="\t")
+            table, columns = list(reader), reader.fieldnames or []
+    except UnicodeDecodeError as mistake:
+        raise ValueError(f"{path}: not UTF-8 text ({mistake.reason} at byte {mistake.start}); save it as UTF-8, separated by tabs") from None
+    except csv.Error as mistake:
+        raise ValueError(f"{path}, line {reader.line_num + 1}: {mistake}; save it as text separated by tabs") from None
+    if len(columns) < 2:
         raise ValueError(f"{path}, line 1: no tab in the header; columns are separated by tabs, not by spaces or commas")
     schema = json.loads((schemas / "datasets.schema.json").read_text(encoding="utf-8"))
     rows: dict[str, dict[str, Any]] = {}
     for line, cells in enumerate(table, start=2):
         where = f"{path}, line {line}"
         if None in cells or None in cells.values():
-            raise ValueError(
-                f"{where}: {'more' if None in cells else 'fewer'} cells than the header's {len(reader.fieldnames)} columns; are all separators tabs?"
-            )
+            raise ValueError(f"{where}: {'more' if None in cells else 'fewer'} cells than the header's {len(columns)} columns; are all separators tabs?")
         _refuse_misspelt_columns(cells, schema, where)
         row = {key: _parse_cell(key, cells.get(key, "").strip()) for key in schema["properties"]}
         check(row, schemas / "datasets.schema.json", where)
@@ -85,11 +93,12 @@ def check(instance: Any, schema_path: Path, named: str) -> None:
     registry = Registry().with_resources([(name, Resource.from_contents(schema)) for name, schema in schemas.items()])
     validator = jsonschema.Draft202012Validator(schemas[schema_path.name], registry=registry)
     mistakes = [f"{named}: {_place(error)}{_sentence(error)}" for error in _leaves(validator.iter_errors(instance))]
+    mistakes += [f"{named}: {mistake}" for mistake in _beyond_schemas(instance)]
     if mistakes:
         raise ValueError("\n".join(dict.fromkeys(mistakes)))
 
 
-def nearest(word: str, words: list[str]) -> str:
+def nearest(word: Any, words: Iterable[Any]) -> str:
     """Return ``"; did you mean 'x'?"`` for the most similar word, or nothing."""
     close = get_close_matches(str(word), [str(known) for known in words], n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else ""
@@ -103,6 +112,20 @@ def _leaves(errors) -> Iterator[jsonschema.ValidationError]:
             yield from [leaf for leaf in error.context if leaf.schema_path[0] not in other_types] or [error]
         else:
             yield error
+
+
+def _beyond_schemas(value: Any, place: str = "") -> Iterator[str]:
+    """Yield what no schema can say: a bound lets nan pass, and a pattern a line break at the end."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if not str(key).isprintable():
+                yield f"{place}{str(key)!r}: a name with a line break or a control character; leave that out"
+            yield from _beyond_schemas(entry, f"{place}{key}: ")
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from _beyond_schemas(entry, f"{place}{number}: ")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{place}{value} is not a finite number"
 
 
 def _place(error: jsonschema.ValidationError) -> str:

@@ -14,7 +14,7 @@ from anndata.utils import make_index_unique
 from scipy import sparse
 
 from latentbench.data.images import idx_paths, read_idx_folder, read_npz
-from latentbench.data.raw import CANONICAL_COLUMNS, layer_of_values
+from latentbench.data.raw import CANONICAL_COLUMNS, layer_of_values, refuse_duplicates
 from latentbench.data.row_blocks import StreamedCells, blocks_on_disk, read_frame
 from latentbench.data.tenx import ARCHIVE_SUFFIXES, read_10x_h5, read_10x_mtx
 
@@ -22,6 +22,8 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 ORIENTATIONS = ("cells_by_genes", "genes_by_cells")
 SUFFIXES = (".h5ad", ".h5", ".loom", ".zarr", ".npz", *TABLE_SUFFIXES, *ARCHIVE_SUFFIXES)
 LOOM_GENES_PER_READ = 256
+FEWEST_NUMBERS = 0.5
+"""Share of numbers from which on a column with words in it is taken for values with a mistake and not for text."""
 # The types that the paper gives its clusters 1 to 19 (as scanpy names them).
 PAUL15_CELL_TYPES = (*6 * ["Ery"], "MEP", "Mk", "GMP", "GMP", "DC", "Baso", "Baso", "Mo", "Mo", "Neu", "Neu", "Eos", "Lymph")
 
@@ -38,12 +40,20 @@ def read_file(path: Path, row: dict[str, Any]) -> AnnData:
         return read_table(path, row.get("orientation"), [row[column] for column in CANONICAL_COLUMNS if row.get(column)])
     if name.endswith(ARCHIVE_SUFFIXES):
         return read_10x_mtx(path)
-    by_suffix = {".h5ad": ad.read_h5ad, ".h5": read_h5, ".loom": read_loom, ".npz": read_npz, ".zarr": ad.read_zarr}
+    by_suffix = {".h5ad": read_h5ad, ".h5": read_h5, ".loom": read_loom, ".npz": read_npz, ".zarr": ad.read_zarr}
     if path.suffix.lower() in by_suffix:
         return by_suffix[path.suffix.lower()](path)
     if path.is_dir():
         return read_10x_mtx(path) if any(path.glob("matrix.mtx*")) else read_idx_folder(path)
     raise ValueError(f"{path}: this suffix is not read; give one of {' '.join(SUFFIXES)}, or a folder with 10x mtx or IDX files")
+
+
+def read_h5ad(path: Path) -> AnnData:
+    """Return an h5ad file; one that lacks what anndata writes into every one is named as such."""
+    with h5py.File(path) as file:
+        if not {"obs", "var"} <= set(file):
+            raise ValueError(f"{path}: not an h5ad file: no obs and var (top level: {', '.join(file) or 'nothing'})")
+    return ad.read_h5ad(path)
 
 
 def counts_group(path: Path, row: dict[str, Any]) -> str:
@@ -78,12 +88,15 @@ def read_table(path: Path, orientation: str | None, obs_columns: Iterable[str]) 
     """
     if orientation not in ORIENTATIONS:
         raise ValueError(f"{path}: the data sheet's orientation is {orientation!r}; say {' or '.join(ORIENTATIONS)}")
-    frame = pd.read_csv(path, sep="\t" if ".tsv" in path.name.lower() else ",", index_col=0)
+    frame = _read_text_table(path, index_col=0)
+    if not frame.size:
+        raise ValueError(f"{path}: no values: each variable needs a column of its own; is the separator that of its suffix?")
     if orientation == "genes_by_cells":
+        _refuse_words(frame, frame.columns, 0.0, path)
         frame = frame.T
-    is_obs = [column in obs_columns or not pd.api.types.is_numeric_dtype(frame[column]) for column in frame.columns] if frame.columns.is_unique else None
-    if is_obs is None or not frame.size:
-        raise ValueError(f"{path}: no values, or repeated column names; each variable needs a column and a name of its own")
+        refuse_duplicates(frame.columns.astype(str), "variable names (the table's first column)", str(path))
+    _refuse_words(frame, [column for column in frame.columns if column not in obs_columns], FEWEST_NUMBERS, path)
+    is_obs = [column in obs_columns or not pd.api.types.is_numeric_dtype(frame[column]) for column in frame.columns]
     obs, values = frame.loc[:, is_obs], frame.loc[:, [not other for other in is_obs]]
     if values.empty:
         raise ValueError(f"{path}: no numeric column; is the separator that of its suffix, and the orientation right?")
@@ -105,8 +118,9 @@ def read_h5(path: Path) -> AnnData:
 def read_loom(path: Path) -> AnnData:
     """Return a loom file: ``matrix`` (genes x cells), names from row_attrs/Gene and col_attrs/CellID, the other one-dimensional attributes kept."""
     with h5py.File(path) as file:
-        if "matrix" not in file:
-            raise ValueError(f"{path}: no dataset 'matrix'; this is not a loom file")
+        for part in ("matrix", "row_attrs", "col_attrs"):
+            if part not in file:
+                raise ValueError(f"{path}: no {'dataset' if part == 'matrix' else 'group'} '{part}'; this is not a loom file")
         genes, cells = _loom_attributes(file["row_attrs"], ("Gene", "var_names", "Accession")), _loom_attributes(file["col_attrs"], ("CellID", "obs_names"))
         matrix = file["matrix"]
         # Read in slices of genes: the whole matrix is stored dense and may be larger than memory.
@@ -117,7 +131,7 @@ def read_loom(path: Path) -> AnnData:
 
 def read_annotation(path: Path) -> pd.DataFrame:
     """Return a csv or tsv of per-cell columns, indexed by its column ``barcodes`` or ``barcode``, or else by its first column."""
-    frame = pd.read_csv(path, sep="\t" if ".tsv" in path.name.lower() else ",")
+    frame = _read_text_table(path)
     key = next((name for name in ("barcodes", "barcode") if name in frame), frame.columns[0])
     return frame.set_index(frame[key].astype(str)).drop(columns=key)
 
@@ -133,6 +147,29 @@ def annotate(found: AnnData, annotation: pd.DataFrame, where: Path) -> AnnData:
         raise ValueError(f"{where}: none of its cell names (first: {annotation.index[0]}) is in the data (first: {found.obs_names[0]})")
     found.obs = found.obs.drop(columns=annotation.columns, errors="ignore").join(annotation)
     return found
+
+
+def _read_text_table(path: Path, **options: Any) -> pd.DataFrame:
+    """Return a csv or tsv with a header line as it is; pandas would give a repeated column another name."""
+    separator = "\t" if ".tsv" in path.name.lower() else ","
+    try:
+        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0]
+        refuse_duplicates(pd.Index(header.dropna()), "column names", str(path))
+        return pd.read_csv(path, sep=separator, **options)
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"{path}: not UTF-8 text (byte {fault.object[fault.start]:#x} at {fault.start}); save it as UTF-8") from None
+    except pd.errors.EmptyDataError:
+        raise ValueError(f"{path}: the file is empty") from None
+
+
+def _refuse_words(frame: pd.DataFrame, columns: Iterable, above: float, path: Path) -> None:
+    """Refuse a word in a column of which more than ``above`` are numbers: the column is meant to be values, and would be taken for text."""
+    for column in columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            is_word = (pd.to_numeric(frame[column], errors="coerce").isna() & frame[column].notna()).to_numpy()
+            if is_word.any() and (~is_word).mean() >= above:
+                at, others = int(np.argmax(is_word)), f"{int(is_word.sum())} of {len(frame)} values are no numbers"
+                raise ValueError(f"{path}: column {column}, line {frame.index[at]}: '{frame[column].iloc[at]}' among numbers ({others}); mend or drop it")
 
 
 def _loom_attributes(group: h5py.Group, names: tuple[str, ...]) -> pd.DataFrame:

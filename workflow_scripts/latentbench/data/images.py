@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from jaxtyping import Integer, Shaped, UInt8
+from jaxtyping import Shaped, UInt8
 
 IDX_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 IDX_UINT8 = 8
@@ -51,8 +51,9 @@ def read_idx(path: Path) -> UInt8[np.ndarray, " obs *shape"]:
     n_axes = content[3] if len(content) > 3 else 0
     if content[:3] != bytes([0, 0, IDX_UINT8]) or n_axes == 0:
         raise ValueError(f"{path}: not an IDX file of unsigned bytes (it begins with {content[:4].hex(' ')})")
-    shape = tuple(np.frombuffer(content, ">i4", n_axes, offset=4))
-    if len(content) != 4 + 4 * n_axes + int(np.prod(shape, dtype=np.int64)):
+    header = content[4 : 4 + 4 * n_axes]
+    shape = tuple(np.frombuffer(header[: len(header) // 4 * 4], ">i4"))
+    if len(shape) != n_axes or len(content) != 4 + 4 * n_axes + int(np.prod(shape, dtype=np.int64)):
         raise ValueError(f"{path}: {len(content)} bytes do not hold the {shape} values its header promises; it is cut off or damaged")
     return np.frombuffer(content, np.uint8, offset=4 + 4 * n_axes).reshape(shape)
 
@@ -61,15 +62,23 @@ def read_npz(path: Path) -> AnnData:
     """Return an npz archive: ``x_train y_train x_test y_test`` (the layout of MNIST's), or ``X`` with any further per-cell arrays as obs."""
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    if {"x_train", "y_train", "x_test", "y_test"} <= arrays.keys():
-        return _train_then_test(arrays["x_train"], arrays["y_train"], arrays["x_test"], arrays["y_test"])
+    parts = [arrays.get(name) for name in ("x_train", "y_train", "x_test", "y_test")]
+    if all(part is not None for part in parts):
+        shapes = [part.shape for part in parts]
+        if shapes[0][1:] != shapes[2][1:] or (shapes[1], shapes[3]) != (shapes[0][:1], shapes[2][:1]):
+            raise ValueError(f"{path}: the shapes of x_train, y_train, x_test, y_test do not fit: {', '.join(map(str, shapes))}")
+        return _train_then_test(*parts)
     if "X" not in arrays:
         raise ValueError(f"{path}: holds {', '.join(arrays) or 'nothing'}; name the values X (cells x variables), or x_train, y_train, x_test, y_test")
     x = arrays.pop("X")
+    if x.ndim not in (2, 3):
+        raise ValueError(f"{path}: X has {x.ndim} axes; give cells x variables, or images x rows x columns")
     obs = {name: values for name, values in arrays.items() if values.shape == (len(x),) and name not in ("obs_names", "var_names")}
     found = images_to_anndata(x, obs) if x.ndim == 3 else AnnData(x, obs=pd.DataFrame(obs, index=[f"cell_{i}" for i in range(len(x))]))
     for axis in ("obs_names", "var_names"):
         if axis in arrays:
+            if arrays[axis].shape != (len(getattr(found, axis)),):
+                raise ValueError(f"{path}: {axis} has the shape {arrays[axis].shape} and not ({len(getattr(found, axis))},)")
             setattr(found, axis, arrays[axis].astype(str))
     return found
 
@@ -111,9 +120,9 @@ def _pixels_of_256(images: Shaped[np.ndarray, "obs vars"]) -> UInt8[np.ndarray, 
 
 def _train_then_test(
     train_x: Shaped[np.ndarray, " train *shape"],
-    train_y: Integer[np.ndarray, " train"],
+    train_y: Shaped[np.ndarray, " train"],
     test_x: Shaped[np.ndarray, " test *shape"],
-    test_y: Integer[np.ndarray, " test"],
+    test_y: Shaped[np.ndarray, " test"],
 ) -> AnnData:
     labels = np.concatenate([train_y, test_y]).astype(str)
     split = np.repeat(["train", "test"], [len(train_y), len(test_y)])

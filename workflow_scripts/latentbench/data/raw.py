@@ -127,7 +127,8 @@ def _counts_elsewhere(found: AnnData, row: dict[str, Any]) -> str:
     if row["modality"] != "counts":
         return ""
     places = {"X": found.X, "raw": found.raw.X if found.raw is not None else None, **found.layers}
-    whole = [name for name, matrix in places.items() if matrix is not None and _all_whole(matrix)]
+    read = layer_of_values(row, found.layers)
+    whole = [name for name, matrix in places.items() if name != read and matrix is not None and _all_whole(matrix)]
     return f". Whole numbers are in {', '.join(whole)}: name it in the 'layer' column of the data sheet" if whole else ""
 
 
@@ -153,7 +154,13 @@ def _as_category(values: pd.Series) -> pd.Series:
 
 def _storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns in forms that h5ad can hold: text where a column mixes types, and no name that it reserves."""
-    frame = frame.rename(columns=lambda name: str(name).replace("/", "_")).drop(columns="_index", errors="ignore")
+    frame = frame.rename(columns=lambda name: str(name).replace("/", "_") or "unnamed").drop(columns="_index", errors="ignore")
     frame = frame.loc[:, ~frame.columns.duplicated()]
-    mixed = [name for name in frame if frame[name].dtype == object and pd.api.types.infer_dtype(frame[name]) != "string"]
-    return frame.assign(**{name: frame[name].astype(str).astype("category") for name in mixed})
+    return frame.assign(**{name: frame[name].astype(str).astype("category") for name in frame if not _is_storable(frame[name])})
+
+
+def _is_storable(column: pd.Series) -> bool:
+    """Whether a column, or its categories, are numbers, truth values or text: no dates, lists or mixtures."""
+    is_categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    values = column.cat.categories if is_categorical else column
+    return pd.api.types.is_numeric_dtype(values) or pd.api.types.infer_dtype(values) in (("string", "empty") if is_categorical else ("string",))

@@ -55,6 +55,11 @@ def blocks_on_disk(path: str | Path, group: str, *, most_stored: int = MOST_STOR
     """Return a CSR group (``X``, ``layers/counts`` ...) of an h5ad file in blocks of at most ``most_stored`` values, or of one row where that has more."""
     with h5py.File(path) as file:
         shape, indptr = tuple(int(size) for size in file[group].attrs["shape"]), file[group]["indptr"][()].astype(np.int64)
+        n_stored = {file[group][part].shape[0] for part in ("data", "indices")}
+    if len(indptr) != shape[0] + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any() or n_stored != {int(indptr[-1])}:
+        raise ValueError(
+            f"{path}: the places of the sparse values in {group} are damaged (its row ends do not fit its {shape[0]} rows and values); get it again"
+        )
 
     def read(rows: slice) -> sparse.csr_matrix:
         start, stop = (int(indptr[row]) for row in (rows.start, rows.stop))

@@ -21,11 +21,14 @@ from latentbench.data.row_blocks import StreamedCells, gb_in_memory
 from latentbench.data.simulation import SIMULATED
 from latentbench.data.simulation_in_blocks import NAME as IN_BLOCKS
 from latentbench.data.simulation_in_blocks import counts_in_blocks
+from latentbench.faults import naming
 from latentbench.logs import logger
 
 MAKERS = {"builtin": BUNDLED, "simulate": SIMULATED}
-# What reading a missing, refused, cut-off or foreign file can raise; anything else is a mistake of this program and is not caught.
-FAILURES = (ValueError, OSError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, pickle.UnpicklingError, subprocess.TimeoutExpired)
+# What reading a missing, refused or cut-off file raises, and its reader over one that is damaged or foreign: anything that foreign bytes can lead it to.
+EXPECTED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, pickle.UnpicklingError, subprocess.TimeoutExpired)
+OF_READERS = (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, NotImplementedError, MemoryError, AssertionError)
+FAILURES = (ValueError, *EXPECTED, *OF_READERS)
 
 
 def fetch(row: dict[str, Any], *, mirror: str | None = None, cache: Path, stream_above_gb: float = 4.0) -> AnnData | StreamedCells:
@@ -44,7 +47,8 @@ def fetch(row: dict[str, Any], *, mirror: str | None = None, cache: Path, stream
             logger.warning("%s: source failed: %s", row["dataset"], tried[-1])
             continue
         to_its_raw = to_streamed_raw if isinstance(found, StreamedCells) else to_raw
-        raw = to_its_raw(found, row, source=source, sha256=sha256, tried=tried)
+        with naming(source):
+            raw = to_its_raw(found, row, source=source, sha256=sha256, tried=tried)
         logger.info("%s: %d x %d from %s", row["dataset"], *raw.shape, source)
         return raw
     raise ValueError(_nothing_worked(row, mirror, tried))
@@ -83,6 +87,8 @@ def read_source(source: str, row: dict[str, Any], cache: Path, stream_above_gb: 
     found = read_h5ad_in_blocks(path, row) if _is_streamed(path, row, stream_above_gb) else read_file(path, row)
     if row.get("annotation"):
         table = _local(row["annotation"], row, cache)
+        if not table.is_file():
+            raise ValueError(f"{table}: no such file; correct the 'annotation' column of the data sheet")
         digests.append(require_accepted(table, row.get("sha256") or []))
         found = _annotated(found, table)
     return found, " ".join(digests)
@@ -147,4 +153,7 @@ def _nothing_worked(row: dict[str, Any], mirror: str | None, tried: list[str]) -
 
 def _one_line(reason: BaseException, source: str) -> str:
     text = " ".join(str(reason).split()).removeprefix(f"{source}: ")
-    return text if isinstance(reason, ValueError) else f"{type(reason).__name__}: {text}"
+    if isinstance(reason, ValueError):
+        return text
+    said = f"{type(reason).__name__}: {text}"
+    return said if isinstance(reason, EXPECTED) else f"it is damaged, or not what its suffix says ({said})"

@@ -52,7 +52,10 @@ def read_10x_mtx(path: Path) -> AnnData:
             stem = next((stem for stem in stems if str(folder / stem) in names), None)
             if stem is None:
                 raise ValueError(f"{path}: no {' or '.join(stems)} beside matrix.mtx")
-            return pd.read_csv(_opened(members, names[str(folder / stem)]), sep="\t", header=None, dtype=str, keep_default_na=False)
+            content = _opened(members, names[str(folder / stem)])
+            if not content.getbuffer().nbytes:
+                raise ValueError(f"{path}: {stem} is empty")
+            return pd.read_csv(content, sep="\t", header=None, dtype=str, keep_default_na=False)
 
         matrix = sparse.csr_matrix(scipy_io.mmread(_opened(members, names[str(folder / "matrix.mtx")]), spmatrix=True))
         features, barcodes = table("features.tsv", "genes.tsv"), table("barcodes.tsv")

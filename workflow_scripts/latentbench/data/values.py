@@ -17,8 +17,11 @@ class Table:
         if matrix is None or 0 in matrix.shape:
             raise ValueError(f"{where}: there are no values (shape {None if matrix is None else matrix.shape})")
         self.obs_names, self.var_names, self.where = obs_names, var_names, where
-        self.sparse = _canonical_csr(matrix) if sparse.issparse(matrix) else None
+        self.sparse = _canonical_csr(matrix, where) if sparse.issparse(matrix) else None
         self.values = self.sparse.data if self.sparse is not None else np.ascontiguousarray(matrix).reshape(-1)
+        if self.values.dtype == np.float16:
+            # Half precision overflows in the comparisons below.
+            self.values = self.values.astype(np.float32)
         self.shape = matrix.shape
         if self.values.dtype.kind not in "biuf":
             raise ValueError(f"{where}: holds {self.values.dtype} values; give numbers only (text columns belong into obs)")
@@ -52,8 +55,8 @@ def as_counts(matrix, obs_names, var_names, *, where: str) -> sparse.csr_matrix:
         fractional = table.values != np.rint(table.values)
         table.refuse_where(fractional, "non-integer values", _remedy_for_fractions(table) if fractional.any() else "")
     table.refuse_where(table.values > INT32_MAX, f"values above {INT32_MAX}", "no counting experiment gives these; check the file")
-    counts = table.sparse if table.sparse is not None else sparse.csr_matrix(matrix)
-    return counts.astype(np.int32, copy=False)
+    counts = table.sparse if table.sparse is not None else table.values.reshape(table.shape)
+    return sparse.csr_matrix(counts.astype(np.int32, copy=False))
 
 
 def as_count_blocks(blocks: RowBlocks, obs_names, var_names, *, where: str) -> RowBlocks:
@@ -63,7 +66,7 @@ def as_count_blocks(blocks: RowBlocks, obs_names, var_names, *, where: str) -> R
 
 def as_pixels(matrix, obs_names, var_names, *, where: str) -> UInt8[np.ndarray, "obs vars"]:
     """Return images as dense uint8 after checking that every pixel is a whole number from 0 to 255."""
-    table = Table(matrix.toarray() if sparse.issparse(matrix) else matrix, obs_names, var_names, where)
+    table = Table(_dense(matrix, where), obs_names, var_names, where)
     table.refuse_where(~np.isfinite(table.values), "non-finite pixels", "repair these images")
     table.refuse_where((table.values < 0) | (table.values > PIXEL_MAX), "pixels outside 0 to 255", "store pixels as 0 to 255, or use modality real")
     if table.values.dtype.kind == "f":
@@ -73,7 +76,7 @@ def as_pixels(matrix, obs_names, var_names, *, where: str) -> UInt8[np.ndarray, 
 
 def as_real(matrix, obs_names, var_names, *, where: str) -> Float32[np.ndarray, "obs vars"]:
     """Return real-valued data as dense float32 after checking that every value is finite."""
-    table = Table(matrix.toarray() if sparse.issparse(matrix) else matrix, obs_names, var_names, where)
+    table = Table(_dense(matrix, where), obs_names, var_names, where)
     with np.errstate(over="ignore"):
         values = table.values.astype(np.float32)
     table.refuse_where(~np.isfinite(values), "values that are not finite in float32", "remove or repair these cells")
@@ -83,15 +86,25 @@ def as_real(matrix, obs_names, var_names, *, where: str) -> Float32[np.ndarray, 
 BY_MODALITY = {"counts": as_counts, "images": as_pixels, "real": as_real}
 
 
-def _canonical_csr(matrix) -> sparse.csr_matrix:
+def _canonical_csr(matrix, where: str) -> sparse.csr_matrix:
+    """Return a copy as CSR, sorted, without duplicates and zeros; its places are checked before compiled code follows them."""
+    if matrix.format in ("csr", "csc"):
+        try:
+            matrix.check_format(full_check=True)
+        except ValueError as fault:
+            raise ValueError(f"{where}: the places of its sparse values are damaged ({fault}); get the file again") from None
     csr = sparse.csr_matrix(matrix, copy=True)
     csr.sum_duplicates()
     csr.eliminate_zeros()
     return csr
 
 
+def _dense(matrix, where: str):
+    return _canonical_csr(matrix, where).toarray() if sparse.issparse(matrix) else matrix
+
+
 def _remedy_for_fractions(table: Table) -> str:
-    matrix = table.sparse if table.sparse is not None else sparse.csr_matrix(table.values.reshape(table.shape))
+    matrix = table.sparse if table.sparse is not None else sparse.csr_matrix(table.values.reshape(table.shape).astype(np.float64))
     largest = float(table.values.max())
     # exp of anything above 30 would be more counts than a cell has; below, natural-log data of whole transcriptomes sums to one constant.
     if largest < 30:

@@ -6,15 +6,18 @@ from typing import Any
 
 import h5py
 import numpy as np
+from anndata import AnnData
+from anndata import AnnData
 from anndata.io import write_elem
 from jaxtyping import Bool, Int
 
 from latentbench.artefacts import atomic_path
 from latentbench.data.row_blocks import RowBlocks, blocks_on_disk, empty_csr, empty_rows, read_frame, some_rows
 from latentbench.data.values import as_count_blocks
+from latentbench.faults import naming
 from latentbench.logs import logger
 from latentbench.preprocessing.counts import COUNT_PRESETS, Selection, log_normalised, record_selection, select
-from latentbench.preprocessing.gate import pass_gate
+from latentbench.preprocessing.gate import pass_gate, refuse_more_clusters_than_cells
 from latentbench.preprocessing.pca import principal_components
 from latentbench.preprocessing.records import begin_record, record_pca
 from latentbench.preprocessing.shuffling import Shuffle
@@ -35,6 +38,21 @@ def preprocess_on_disk(
     """
     everyone = read_frame(raw_path)
     where = pass_gate(everyone)
+    with naming(where):
+        _write_prepared(everyone, where, raw_path, prepared_path, preset=preset, options=options, split=split, subset=subset)
+
+
+def _write_prepared(
+    everyone: AnnData,
+    where: str,
+    raw_path: str | Path,
+    prepared_path: str | Path,
+    *,
+    preset: str,
+    options: dict[str, Any],
+    split: dict[str, Any],
+    subset: Subset,
+) -> None:
     if not subset.variables(everyone.var, where=where).all():
         raise ValueError(f"{where}: genes_of needs the counts in memory; raise stream_above_gb, or keep the shared genes of the file alone")
     keep, left_out = subset.cells(everyone.obs, where=where), subset.left_out(everyone.obs, everyone.var, where=where)
@@ -43,6 +61,7 @@ def preprocess_on_disk(
     blocks = some_rows(as_count_blocks(blocks_on_disk(raw_path, "X"), everyone.obs_names, everyone.var_names, where=where), keep)
     begin_record(frame, is_empty, preset=preset, options=options, split=split, where=where)
     selection = select(frame, blocks, is_empty, recipe, where=where)
+    refuse_more_clusters_than_cells(frame.uns["latentbench"], int(selection.is_train.sum()), where)
     order = np.random.default_rng(ORDER_SEED).permutation(len(selection.totals))
     prepared = frame[np.flatnonzero(selection.kept.cells)[order], _modelled(selection)].copy()
     prepared.var["highly_variable"] = True

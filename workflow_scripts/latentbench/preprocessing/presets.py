@@ -8,8 +8,9 @@ from anndata import AnnData
 from jaxtyping import Bool
 
 from latentbench.data.values import BY_MODALITY
+from latentbench.faults import naming
 from latentbench.preprocessing.counts import COUNT_PRESETS, prepare_in_memory
-from latentbench.preprocessing.gate import pass_gate
+from latentbench.preprocessing.gate import pass_gate, refuse_more_clusters_than_cells
 from latentbench.preprocessing.pca import fit_pca
 from latentbench.preprocessing.records import begin_record, record_pca
 from latentbench.preprocessing.subset import EVERYTHING, Subset
@@ -22,13 +23,15 @@ def preprocess(raw: AnnData, *, preset: str, options: dict[str, Any], split: dic
     refuses or that leaves nothing after quality control.
     """
     where = pass_gate(raw)
-    cells, variables, left_out = subset.cells(raw.obs, where=where), subset.variables(raw.var, where=where), subset.left_out(raw.obs, raw.var, where=where)
-    prepared = _prepare(raw[cells, variables].copy() if left_out else raw, preset, options, split, where)
+    with naming(where):
+        cells, variables, left_out = subset.cells(raw.obs, where=where), subset.variables(raw.var, where=where), subset.left_out(raw.obs, raw.var, where=where)
+        prepared = _prepared(raw[cells, variables].copy() if left_out else raw, where, preset=preset, options=options, split=split)
+        refuse_more_clusters_than_cells(prepared.uns["latentbench"], int(_is_train(prepared).sum()), where)
     prepared.uns["latentbench"]["filters"] = {**left_out, **prepared.uns["latentbench"]["filters"]}
     return prepared
 
 
-def _prepare(raw: AnnData, preset: str, options: dict[str, Any], split: dict[str, Any], where: str) -> AnnData:
+def _prepared(raw: AnnData, where: str, *, preset: str, options: dict[str, Any], split: dict[str, Any]) -> AnnData:
     raw.X = BY_MODALITY[raw.uns["latentbench"]["modality"]](raw.X, raw.obs_names, raw.var_names, where=where)
     if preset in COUNT_PRESETS:
         is_empty = np.diff(raw.X.indptr) == 0

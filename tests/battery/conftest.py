@@ -1,0 +1,109 @@
+"""The input battery: bad and odd inputs go through the rules' own scripts, and what is refused leaves no file behind."""
+
+import importlib.util
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from scipy import sparse
+
+from latentbench.sheets import read_sheet
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = ROOT / "config/schemas"
+BLANK = ("label", "batch", "condition", "donor", "n_clusters", "orientation", "layer", "annotation", "sha256")
+N_OBS, N_VARS = 40, 30
+
+
+def script(name: str):
+    """The module of a rule's script."""
+    spec = importlib.util.spec_from_file_location(f"battery_{name}", ROOT / f"workflow_scripts/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+DOWNLOAD, PREPROCESS = script("download"), script("preprocess")
+
+
+class Workplace:
+    """A folder with a data set in it, and the two rules that bring it to prepared.h5ad."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.results = folder, folder / "results"
+
+    def prepare(self, *, options: dict | None = None, split: dict | None = None, stream_above_gb: float = 4.0, **cells: str) -> AnnData:
+        """Write a sheet of one row, read it as the study does, and run download and preprocess on it."""
+        row = self.row(**cells)
+        raw, prepared = self.results / "raw.h5ad", self.results / "prepared.h5ad"
+        DOWNLOAD.main(str(raw), row=row, mirror=None, cache=str(self.folder / "cache"), stream_above_gb=stream_above_gb)
+        PREPROCESS.main(str(raw), str(prepared), preset=row["preset"], options=options or {}, split=split or {}, stream_above_gb=stream_above_gb)
+        return ad.read_h5ad(prepared)
+
+    def row(self, **cells: str) -> dict:
+        """Return a row of the data sheet, of counts unless told otherwise, as the study reads it."""
+        given = {"dataset": "mine", "modality": "counts", "preset": "counts_raw", **dict.fromkeys(BLANK, "")} | cells
+        given["sources"] = str(self.folder / given["sources"]) if given["sources"] and ":" not in given["sources"] else given["sources"]
+        given["annotation"] = str(self.folder / given["annotation"]) if given["annotation"] else ""
+        sheet = self.folder / "sheet.tsv"
+        sheet.write_text("\t".join(given) + "\n" + "\t".join(given.values()) + "\n")
+        return read_sheet(sheet, SCHEMAS)[given["dataset"]]
+
+    def left_behind(self) -> list[str]:
+        """Return every file under the results but raw.h5ad, which may be good where the preparation refuses it."""
+        found = self.results.rglob("*") if self.results.exists() else []
+        return sorted(path.name for path in found if path.is_file() and path.name != "raw.h5ad")
+
+    def counts(self) -> np.ndarray:
+        """Return good counts."""
+        return np.random.default_rng(0).poisson(3.0, (N_OBS, N_VARS)) + np.eye(N_OBS, N_VARS, dtype=np.int64)
+
+    def cells(self, matrix=None, **obs) -> AnnData:
+        """Return good cells around ``matrix`` with columns of obs."""
+        matrix = self.counts() if matrix is None else matrix
+        frame = pd.DataFrame(obs, index=[f"c{i}" for i in range(matrix.shape[0])])
+        return AnnData(matrix, obs=frame, var=pd.DataFrame(index=[f"g{i}" for i in range(matrix.shape[1])]))
+
+    def write(self, matrix=None, name: str = "mine.h5ad", **obs) -> AnnData:
+        """Write good cells around ``matrix`` and return them."""
+        cells = self.cells(matrix, **obs)
+        cells.write_h5ad(self.folder / name, compression="gzip")
+        return cells
+
+    def csr(self) -> sparse.csr_matrix:
+        """Return good counts as CSR, as most files have them."""
+        return sparse.csr_matrix(self.counts())
+
+
+@pytest.fixture
+def place(tmp_path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+@pytest.fixture
+def refused(place):
+    """A check: the data that ``make(place)`` writes is refused with a message, and no file is left."""
+
+    def check(make, message: str, **arguments) -> str:
+        cells = make(place) or {}
+        with pytest.raises(ValueError, match=message) as caught:
+            place.prepare(**{"sources": "mine.h5ad", **cells, **arguments})
+        assert "mine" in str(caught.value), "the message names the file or the data set"
+        assert place.left_behind() == []
+        return str(caught.value)
+
+    return check
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say how many inputs were tried and how many were met as they should be."""
+    of_battery = {
+        outcome: [report for report in terminalreporter.stats.get(outcome, []) if "tests/battery/" in report.nodeid and report.when == "call"]
+        for outcome in ("passed", "failed")
+    }
+    tried = sum(map(len, of_battery.values()))
+    if tried:
+        terminalreporter.write_line(f"input battery: {tried} bad or odd inputs tried, {len(of_battery['passed'])} met as they should be")
