@@ -7,7 +7,6 @@ from typing import Any
 import h5py
 import numpy as np
 from anndata import AnnData
-from anndata import AnnData
 from anndata.io import write_elem
 from jaxtyping import Bool, Int
 
