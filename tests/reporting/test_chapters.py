@@ -66,7 +66,7 @@ def test_verdicts_follow_the_table_and_name_what_is_missing(chapter):
     page, published = views.verdicts(chapter).data, chapter.published
     assert page.count("<li>Below ") == (published["standing"] == "below").sum() > 0
     assert page.count("<li>Without a number of ours") == (published["status"] != "ok").sum() > 0
-    assert "bars set for this chapter" in page
+    assert "bars that the study set itself" in page
 
 
 def test_standings_count_every_published_result_once(chapter):

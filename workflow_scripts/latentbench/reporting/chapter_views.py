@@ -11,11 +11,12 @@ from IPython.display import HTML
 
 from latentbench.outcomes import Outcome
 from latentbench.reporting.notebook_views import scores_table
-from latentbench.reporting.page_views import estimate, theory_rows
+from latentbench.reporting.page_views import Row, theory_rows
 from latentbench.reporting.prediction_figures import METRIC_NAMES
+from latentbench.reporting.published_views import STANDINGS, counted_sentence, counts_of, published_rows
 from latentbench.reporting.tables import StudyTables, read_tables
 
-STANDINGS = {"above": "Above", "within": "Not distinguishable from", "below": "Below"}
+VERDICTS = {"above": "Above", "within": "Not distinguishable from", "below": "Below"}
 
 
 @dataclass(frozen=True)
@@ -68,52 +69,38 @@ def published_table(chapter: Chapter) -> HTML:
         return HTML("<p>No published number belongs to this chapter.</p>")
     rows = [
         {
-            "experiment": row.experiment,
-            "metric": row.metric,
-            "ours": _ours(row),
-            "variant": row.model or "–",
-            "theirs": _theirs(row),
-            "source": row.source,
-            "theirs was made by": row.protocol,
-            "our bar": "–"
-            if pd.isna(row.bar)
-            else f"{row.bar:.3g}: {'reached' if row.bar_met == 'yes' else 'missed' if row.bar_met == 'no' else 'not measured'}",
-            "remark": row.remark,
+            **{"experiment": row["experiment"], "metric": row["metric"], "ours": _ours(row), "variant": row["model"], "theirs": row["theirs"]},
+            **{"source": row["source"], "theirs was made by": row["protocol"], "our bar": row["bar"], "remark": row["remark"]},
         }
-        for row in chapter.published.itertuples()
+        for row in published_rows(chapter.published)
     ]
     return _table(pd.DataFrame(rows))
 
 
 def verdicts(chapter: Chapter) -> HTML:
     """Return in sentences where our results lie beside the published ones, and which are missing."""
-    items = []
-    for standing, words in STANDINGS.items():
-        of_standing = chapter.published[chapter.published["standing"] == standing]
-        items += [
-            f"<li>{words} {escape(row.source)}: {escape(row.experiment)}, {row.metric} {_ours(row)} against {_theirs(row)}.</li>"
-            for row in of_standing.itertuples()
-        ]
-    missing = chapter.published[chapter.published["status"] != Outcome.OK]
-    items += [f"<li>Without a number of ours: {escape(row.experiment)} ({escape(str(row.model))}): {escape(row.reason)}.</li>" for row in missing.itertuples()]
-    bars = chapter.published.dropna(subset="bar").drop_duplicates(["experiment", "model", "metric"])
-    reached = int((bars["bar_met"] == "yes").sum())
-    counted = f"<p>Of the {len(bars)} bars set for this chapter {reached} {'is' if reached == 1 else 'are'} reached.</p>" if len(bars) else ""
-    return HTML(f"{counted}<ul>{''.join(items)}</ul>")
+    rows = published_rows(chapter.published)
+    items = [
+        f"{words} {row['source']}: {row['experiment']}, {row['metric']} {_ours(row)} against {row['theirs']}."
+        for standing, words in VERDICTS.items()
+        for row in rows
+        if row["standing"] == STANDINGS[standing]
+    ]
+    items += [f"Without a number of ours: {row['experiment']} ({row['model']}): {row['reason']}." for row in rows if not row["ours"]["value"]]
+    return HTML(f"<p>{escape(counted_sentence(chapter.published))}</p><ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>")
 
 
 def standings(chapter: Chapter) -> HTML:
     """Return, for every chapter, how many of our results lie above, within and below the published ones, and how many bars are reached."""
     rows = []
     for name, published in chapter.all_published.groupby("chapter", sort=False):
-        counts = published["standing"].value_counts()
-        bars = published.dropna(subset="bar").drop_duplicates(["experiment", "model", "metric"])
+        counts = counts_of(published)
         rows.append(
             {
                 "chapter": str(name).replace("_", " "),
-                **{words.lower(): int(counts.get(standing, 0)) for standing, words in STANDINGS.items()},
-                "no number of ours": int((published["status"] != Outcome.OK).sum()),
-                "bars reached": f"{int((bars['bar_met'] == 'yes').sum())} of {len(bars)}",
+                **{words.lower(): counts[standing] for standing, words in VERDICTS.items()},
+                "no number of ours": counts["missing"],
+                "bars reached": f"{counts['reached']} of {counts['bars']}",
             }
         )
     return _table(pd.DataFrame(rows))
@@ -160,15 +147,8 @@ def predictions(chapter: Chapter) -> HTML:
     return _table(wide.rename(columns=METRIC_NAMES).map(lambda value: "–" if pd.isna(value) else f"{value:.3f}").reset_index())
 
 
-def _ours(row) -> str:
-    if row.status != Outcome.OK:
-        return "–"
-    shown = estimate(pd.Series({"mean": row.mean, "low": row.low, "high": row.high}))
-    return f"{shown['mean']} {shown['interval']} ({row.n_seeds} seed{'s' if row.n_seeds != 1 else ''})".replace("  ", " ")
-
-
-def _theirs(row) -> str:
-    return f"{row.value:.3f}" if pd.isna(row.value_high) else f"{row.value:.3f} to {row.value_high:.3f}"
+def _ours(row: Row) -> str:
+    return " ".join(filter(None, [row["ours"]["mean"], row["ours"]["interval"], f"({row['seeds']})" if row["seeds"] else ""]))
 
 
 def _listed(seeds) -> str:

@@ -9,9 +9,9 @@ from latentbench.applicability import CONTROL_KINDS
 from latentbench.evaluation.statistics import ALL_DATASETS
 from latentbench.outcomes import Outcome
 from latentbench.reporting.choice_views import CRITERION_NAMES, chosen_sentence
+from latentbench.reporting.published_views import counted_sentence, published_rows
 from latentbench.reporting.tables import StudyTables, headline
 
-STANDINGS = {"above": "above", "within": "not distinguishable", "below": "below"}
 FIGURES = {
     "scores": "ARI, NMI and ACC of every variant on every data set, a dot for every seed.",
     "ranks": "Mean ranks over data sets; variants under one bar are not told apart.",
@@ -65,25 +65,20 @@ def _published(published: pd.DataFrame) -> str:
         return ""
     rows = [
         [
-            row.experiment,
-            f"`{row.model}`" if row.model else "–",
-            row.metric,
-            _estimate(row.mean, row.low, row.high) if row.status == Outcome.OK else "–",
-            f"{row.value:.3g}" if pd.isna(row.value_high) else f"{row.value:.3g} to {row.value_high:.3g}",
-            f"{row.source}: {row.protocol}",
-            STANDINGS.get(row.standing, row.reason),
-            "" if pd.isna(row.bar) else f"{row.bar:.3g} {'reached' if row.bar_met == 'yes' else 'missed' if row.bar_met == 'no' else 'not measured'}",
-            row.remark,
+            row["experiment"],
+            f"`{row['model']}`",
+            row["metric"],
+            " ".join(filter(None, [row["ours"]["mean"], row["ours"]["interval"]])),
+            row["theirs"],
+            f"{row['source']}: {row['protocol']}",
+            row["standing"] if row["ours"]["value"] else row["reason"],
+            row["bar"],
+            row["remark"],
         ]
-        for row in published.itertuples()
+        for row in published_rows(published)
     ]
-    counts = published["standing"].value_counts()
-    bars = published.dropna(subset="bar").drop_duplicates(["experiment", "model", "metric"])
-    said = ", ".join(f"{int(counts.get(key, 0))} {words}" for key, words in STANDINGS.items())
-    summary = f"Of {len(published)} published numbers ours are: {said}; {int((published['status'] != Outcome.OK).sum())} without a number of ours. "
-    summary += f"Of the {len(bars)} bars that this study set itself {int((bars['bar_met'] == 'yes').sum())} are reached."
     header = ["experiment", "variant", "metric", "ours", "published", "by", "ours is", "our bar", "remark"]
-    return f"## Beside the published numbers\n\n{summary}\n\n{_table(header, rows)}"
+    return f"## Beside the published numbers\n\n{counted_sentence(published)}\n\n{_table(header, rows)}"
 
 
 def _figures() -> str:
