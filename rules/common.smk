@@ -9,6 +9,7 @@ sys.path.insert(0, str(WORKFLOW / "workflow_scripts"))
 from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
 from latentbench.logs import failures_since
+from latentbench.reporting.captions import names_of
 from latentbench.sheets import numbers_of, read_yaml
 from latentbench.study import load_study
 from snakemake.exceptions import WorkflowError
@@ -145,6 +146,12 @@ def dataset_preset(wildcards):
 
 def preset_options(wildcards):
     return study.config["preprocessing"].get(dataset_preset(wildcards), {})
+
+
+def figures_of_study():
+    """The figures of the whole study, as svg: that of the predictions only where something is predicted."""
+    names = [n for n in names_of("study") if n != "predictions" or study.predictions]
+    return expand("results/figures/{figure}.svg", figure=names)
 
 
 def explorer_options(wildcards):

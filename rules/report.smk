@@ -241,28 +241,19 @@ rule write_report:
         statuses=of_study("results/models/{dataset}/{model}/status.json"),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
-        explored=expand("results/explorer/{dataset}.safetensors", dataset=study.datasets),
-        cost_figure="results/figures/cost.svg",
-        ranks_figure="results/figures/ranks.svg",
+        explored=expand(
+            "results/explorer/{dataset}.safetensors", dataset=study.datasets
+        ),
+        study_figures=figures_of_study(),
         dataset_figures=expand(
             "results/figures/{dataset}/{figure}.svg",
             dataset=study.datasets,
-            figure=[
-                "scores",
-                "maps",
-                "losses",
-                "usage",
-                "confusion",
-                "calibration",
-                "latents",
-            ],
+            figure=names_of("dataset"),
         ),
-        figures=["results/figures/scores.svg"],
         plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
         predicted=if_predicted(
             "results/tables/predictions.tsv",
             "results/tables/predictions_summary.parquet",
-            "results/figures/predictions.svg",
         ),
         notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
         code=library("write_report"),
@@ -270,7 +261,10 @@ rule write_report:
             f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{page}}.{{suffix}}",
             page=["page", "explorer"],
             suffix=["html.j2", "css", "js"],
-        ),
+        )
+        + [
+            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/figures.html.j2"
+        ],
     output:
         page=report(
             "results/report/index.html",

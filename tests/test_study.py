@@ -44,6 +44,10 @@ def test_every_row_of_the_sheet_and_every_variant_makes_a_valid_study(folder):
     [
         ({"dataset": ["digits"]}, "config.yaml: unknown key 'dataset'; did you mean 'datasets'?"),
         ({"datasets": ["digit"]}, "config.yaml: datasets: 'digit' is not in .*datasets.tsv; did you mean 'digits'?"),
+        (
+            {"report": {"title": "a study", "explorer": {"genes": {"digit": ["CD3D"]}}}},
+            "config.yaml: report: explorer: genes: 'digit' is not in .*datasets.tsv; did you mean 'digits'?",
+        ),
         ({"models": ["gmvea"]}, "config.yaml: models: 'gmvea' is not in .*models.yaml; did you mean 'gmvae'?"),
         ({"seeds": []}, r"config.yaml: seeds: \[\] should be non-empty"),
         ({"seeds": [1, 1]}, "config.yaml: seeds: .*non-unique"),

@@ -128,6 +128,7 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
     for model in study.models:
         _check_guides(study, model, sheets["models"])
     _check_predictions(study, named, sheets)
+    _check_names(list(config["report"].get("explorer", {}).get("genes", {})), rows, named, "report: explorer: genes", sheets["datasets"])
     for dataset in dict.fromkeys([*study.prepared_datasets, *study.predictions]):
         _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])
     for dataset in study.datasets:
