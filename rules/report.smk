@@ -262,9 +262,10 @@ rule write_report:
             page=["page", "explorer"],
             suffix=["html.j2", "css", "js"],
         )
-        + [
-            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/figures.html.j2"
-        ],
+        + expand(
+            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{part}}.html.j2",
+            part=["figures", "health"],
+        ),
     output:
         page=report(
             "results/report/index.html",

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from latentbench.applicability import CONSENSUS
 from latentbench.reporting.answer import answer_view
 from latentbench.reporting.choice_views import chosen_sentence, evidence_rows
+from latentbench.reporting.health_views import COLUMNS as HEALTH_COLUMNS
+from latentbench.reporting.health_views import RULES, health_rows, health_sentence
 from latentbench.reporting.methods import described_models, methods_text
 from latentbench.reporting.page_figures import figure_groups, figures_of, plate_figures
 from latentbench.reporting.page_views import cost_rows, dataset_row, failure_rows, score_rows, theory_rows
@@ -66,6 +68,7 @@ def render_page(
     figures, diagrams = figures_of("study", study_figures), plate_figures(plates)
     if not certainty["applies"]:
         figures = [figure | {"svg": None} if figure["section"] == "certainty" else figure for figure in figures]
+    health = {data["row"]["name"]: health_rows(tables.of_dataset(data["row"]["name"]), data["declared"]) for data in datasets}
     # Autoescape: names of cell types and data sets come from users' files.
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("page.html.j2").render(
@@ -80,7 +83,8 @@ def render_page(
         chosen=chosen_sentence(tables.choices, evidence),
         evidence=evidence_rows(evidence, correlations),
         certainty=certainty,
-        datasets=[{**data, "scores": score_rows(tables.of_dataset(data["row"]["name"]))} for data in datasets],
+        datasets=[{**data, "scores": score_rows(tables.of_dataset(data["row"]["name"])), "health": health[data["row"]["name"]]} for data in datasets],
+        health={"sentence": health_sentence(health), "rules": RULES, "columns": HEALTH_COLUMNS},
         layout=" and ".join(sorted({data["layout"] for data in datasets})),
         failures=failure_rows(tables, logs),
         cost=cost_rows(tables, cost),
@@ -102,6 +106,7 @@ def read_dataset(name: str, prepared: Mapping[str, Any], figure_paths: Mapping[s
     shown = f"{n_mapped} of {row['n_obs']} cells" + (", a random subset" if n_mapped < prepared["n_obs"] else "")
     return {
         "row": row,
+        "declared": prepared["about"].get("n_clusters"),
         "layout": LAYOUTS[str(maps["layout"].iloc[0])] if len(maps) else "no layout",
         "figures": figures_of("dataset", figure_paths, folder=f"{name}/", dataset=name, shown=shown),
     }
