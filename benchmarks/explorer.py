@@ -2,8 +2,8 @@
 
     PYTHONPATH=workflow_scripts .venv/bin/python benchmarks/explorer.py --cells 50000
 
-What is drawn is the page's own explorer on simulated cells. Besides the frames it prints how long the explorer takes to open, to change the colours, to select by a
-box, and how large library and data are in the page.
+What is drawn is the page's own explorer on simulated cells. Besides the frames it prints how long the explorer takes to open, to change the colours, to select
+by a box, and how large library and data are in the page.
 """
 
 import argparse

@@ -9,6 +9,7 @@ sys.path.insert(0, str(WORKFLOW / "workflow_scripts"))
 from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
 from latentbench.logs import failures_since
+from latentbench.reporting.captions import names_of
 from latentbench.sheets import numbers_of, read_yaml
 from latentbench.study import load_study, scaled
 from snakemake.exceptions import WorkflowError
@@ -52,12 +53,6 @@ onerror:
         "\nUntil then results/tables, figures and report are those of an earlier run, if there are any.",
         file=sys.stderr,
     )
-
-
-# Every data set has these figures.
-FIGURES_OF_DATASET = [
-    *["scores", "maps", "losses", "usage", "confusion", "calibration", "latents"]
-]
 
 
 wildcard_constraints:
@@ -148,7 +143,7 @@ def figures_of_chapter(wildcards):
     figures += [
         f"{dataset}/{figure}"
         for dataset in study.chapters[wildcards.chapter]["datasets"]
-        for figure in FIGURES_OF_DATASET
+        for figure in names_of("dataset")
     ]
     return expand("results/figures/{figure}.png", figure=figures)
 
@@ -215,6 +210,12 @@ def cells_looked_at(wildcards):
 
 def preset_options(wildcards):
     return study.config["preprocessing"].get(dataset_preset(wildcards), {})
+
+
+def figures_of_study():
+    """The figures of the whole study, as svg: that of the predictions only where something is predicted."""
+    names = [n for n in names_of("study") if n != "predictions" or study.predictions]
+    return expand("results/figures/{figure}.svg", figure=names)
 
 
 def explorer_options(wildcards):

@@ -402,19 +402,16 @@ rule write_report:
         explored=expand(
             "results/explorer/{dataset}.safetensors", dataset=study.datasets
         ),
-        cost_figure="results/figures/cost.svg",
-        ranks_figure="results/figures/ranks.svg",
+        study_figures=figures_of_study(),
         dataset_figures=expand(
             "results/figures/{dataset}/{figure}.svg",
             dataset=study.datasets,
-            figure=FIGURES_OF_DATASET,
+            figure=names_of("dataset"),
         ),
-        figures=["results/figures/scores.svg"],
         plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
         predicted=if_predicted(
             "results/tables/predictions.tsv",
             "results/tables/predictions_summary.parquet",
-            "results/figures/predictions.svg",
         ),
         notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
         chapters=expand("results/chapters/{chapter}.html", chapter=study.chapters),
@@ -424,6 +421,10 @@ rule write_report:
             f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{page}}.{{suffix}}",
             page=["page", "explorer"],
             suffix=["html.j2", "css", "js"],
+        )
+        + expand(
+            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{part}}.html.j2",
+            part=["figures", "health"],
         ),
     output:
         page=report(

@@ -110,6 +110,10 @@ def test_every_row_of_the_sheet_and_every_variant_makes_a_valid_study(folder):
     [
         ({"dataset": ["digits"]}, "config.yaml: unknown key 'dataset'; did you mean 'datasets'?"),
         ({"datasets": ["digit"]}, "config.yaml: datasets: 'digit' is not in .*datasets.tsv; did you mean 'digits'?"),
+        (
+            {"report": {"title": "a study", "explorer": {"genes": {"digit": ["CD3D"]}}}},
+            "config.yaml: report: explorer: genes: 'digit' is not in .*datasets.tsv; did you mean 'digits'?",
+        ),
         ({"models": ["gmvea"]}, "config.yaml: models: 'gmvea' is not in .*models.yaml; did you mean 'gmvae'?"),
         ({"datasets": [], "models": []}, "config.yaml: nothing to run: name datasets and models, or experiments that have both"),
         (

@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from latentbench.reporting.captions import names_of
 from latentbench.reporting.dataset_figures import DATASET_FIGURES, Material
 from latentbench.reporting.maps import gather_clusters
-from latentbench.reporting.page import FIGURE_TITLES
 from latentbench.reporting.style import apply_style
 from latentbench.reporting.tables import headline_clusterings
 
@@ -22,7 +22,7 @@ def material(study_folder, tables, made_up):
 
 
 def test_the_page_shows_every_figure_of_a_data_set():
-    assert set(FIGURE_TITLES) == set(DATASET_FIGURES)
+    assert set(names_of("dataset")) == set(DATASET_FIGURES)
 
 
 def test_the_confusion_matrix_is_that_of_the_replica_that_the_rule_picked(material):

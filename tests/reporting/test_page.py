@@ -10,7 +10,8 @@ import pytest
 from latentbench.evaluation.tables import cost_table
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.tables import prediction_table, summarise_predictions
-from latentbench.reporting.page import FIGURE_TITLES, read_dataset, read_predicted, render_page
+from latentbench.reporting.captions import names_of
+from latentbench.reporting.page import read_dataset, read_predicted, render_page
 from latentbench.reporting.page_explorer import explorer_view
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
 from latentbench.reporting.rank_views import read_certainty
@@ -68,11 +69,11 @@ def make_page(study_folder, svg, ranks, tests_of_ranks):
             prepared = read_prepared(study_folder / f"data/{dataset}/prepared.h5ad")
             prepared["about"] |= about
             maps = pd.read_parquet(study_folder / f"maps/{dataset}.parquet")
-            datasets.append(read_dataset(dataset, prepared, dict.fromkeys(FIGURE_TITLES, svg), maps))
+            datasets.append(read_dataset(dataset, prepared, dict.fromkeys(names_of("dataset"), svg), maps))
         config = {"datasets": tables.datasets, "preprocessing": {"split": {"test_fraction": 0.2}}}
         given = {
             "cost": cost_table(tables.status),
-            "cost_figure": svg,
+            "study_figures": dict.fromkeys(["scores", "ranks", "cost", *(["predictions"] if predictions else [])], svg),
             "plates": {"vae": svg},
             "theory": THEORY,
             "evidence": EVIDENCE,
@@ -81,7 +82,7 @@ def make_page(study_folder, svg, ranks, tests_of_ranks):
             "versions": {"torch": "2.13.0"},
             "config": config,
         }
-        certainty = read_certainty(ranks, tests, tables.kinds, svg)
+        certainty = read_certainty(ranks, tests, tables.kinds)
         return render_page(
             tables, answer, certainty=certainty, explorer=explorer_view([]), datasets=datasets, **given, predictions=predictions, title="A study"
         )
@@ -193,7 +194,7 @@ def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted
     assert 'id="predictions"' not in page
     rows = [("kang", "scgen", 0, "<rare>", metric, 0.5, "ok", "", True) for metric in METRICS[1:]]
     rows.append(("kang", "scgen", 0, "<rare>", METRICS[0], None, "diverged", "non-finite", True))
-    with_predictions = make_page(tables, answer, predictions=read_predicted(prediction_table(rows), summarise_predictions(prediction_table(rows)), svg))
+    with_predictions = make_page(tables, answer, predictions=read_predicted(prediction_table(rows), summarise_predictions(prediction_table(rows))))
     assert {"predictions", "failures"} <= set(Structure(with_predictions).ids)
     assert "&lt;rare&gt;" in with_predictions
 

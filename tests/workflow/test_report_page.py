@@ -7,7 +7,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
-from headless import Browser, find_browser  # noqa: E402
+from headless import Browser, find_browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_browser() is None, reason="no chromium, chromium-browser or google-chrome is installed")]
 

@@ -150,6 +150,7 @@ def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders:
         _check_guides(study, model, sheets["models"])
     _check_predictions(study, named, sheets)
     _check_chapters(study, named)
+    _check_names(list(config["report"].get("explorer", {}).get("genes", {})), rows, named, "report: explorer: genes", sheets["datasets"])
     for dataset in study.prepared_datasets:
         _check_genes_of(rows, dataset, sheets["datasets"])
         _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])

@@ -1,8 +1,8 @@
 """One data set made ready for the explorer of the report: every embedding of every model and seed, laid out in two dimensions.
 
 The cells are those of the maps table, or a random part of them where the budget is too small. Each seed of each model has a layout that costs next to nothing,
-the first two principal components of its codes over these cells (codes of two dimensions as they are), and the seed that the maps show has the layout of the maps
-besides. What is no label is never coloured by one, but for clusters: a cluster has the colour of the label that it is matched to, as in the maps.
+the first two principal components of its codes over these cells (codes of two dimensions as they are); the seed that the maps show has their layout besides.
+ What is no label is never coloured by one, but for clusters: a cluster has the colour of the label that it is matched to, as in the maps.
 """
 
 from collections.abc import Mapping, Sequence

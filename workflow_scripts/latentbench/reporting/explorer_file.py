@@ -1,10 +1,10 @@
 """The file of the report's explorer: one data set's cells, their places in every layout, and what they are coloured by.
 
-It is a safetensors file: 8 bytes with the length of the header, the header (JSON: name -> type, shape, place), then plain arrays, which a browser reads without a
-library. The last axis of every array is the cells. ``__metadata__`` holds one text, ``explorer``: JSON that says what the arrays are (see ``Explored``).
+It is a safetensors file: 8 bytes with the length of the header, the header (JSON: name -> type, shape, place), then plain arrays, which a browser reads without
+a library. The last axis of every array is the cells. ``__metadata__`` holds one text, ``explorer``: JSON that says what the arrays are (see ``Explored``).
 
-Numbers are kept as whole steps between the lowest and the highest one, value = low + step * (high - low) / STEPS: places in 65,535 steps (uint16), expressions and
-grey levels in 255 (uint8).
+Numbers are kept as whole steps between the lowest and the highest one, value = low + step * (high - low) / STEPS: places in 65,535 steps (uint16), expressions
+and grey levels in 255 (uint8).
 """
 
 import base64

@@ -1,7 +1,6 @@
 """How sure the order of the models is, as the report says it: ranks with intervals, the test over data sets in words, the diagram."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,20 +10,18 @@ from latentbench.evaluation.contest import ALL_DATASETS
 from latentbench.outcomes import Outcome
 from latentbench.reporting.page_views import number
 from latentbench.reporting.style import model_colours
-from latentbench.reporting.svg import inline_svg
 
 
-def read_certainty(ranks: pd.DataFrame, tests: pd.DataFrame, kinds: Mapping[str, str], figure: str | Path) -> dict[str, Any]:
-    """Return sentences, rows (a contestant each, best first), note and figure (None where there is nothing to draw); ``figure``: the svg file."""
+def read_certainty(ranks: pd.DataFrame, tests: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return sentences, rows (a contestant each, best first), note, and whether there is a test (``applies``)."""
     over_all = ranks[ranks["scope"] == ALL_DATASETS].sort_values(["mean_rank", "model"], kind="stable")
     applies = bool((tests["status"] == Outcome.OK).all())
-    title = "Mean ranks of the models over data sets, with bars over groups that are not told apart"
     note = "" if over_all.empty or pd.isna(over_all["note"].iloc[0]) else f"A small study: {over_all['note'].iloc[0]}."
     return {
         "sentences": _sentences(tests) if applies else [f"There is no test over data sets: {tests['reason'].iloc[0]}."],
         "rows": rank_rows(over_all, kinds),
         "note": note,
-        "figure": inline_svg(figure, prefix="ranks", title=title) if applies else None,
+        "applies": applies,
     }
 
 
