@@ -187,10 +187,21 @@ def of_models(path, among=models_of):
     return paths
 
 
+def kinds_of(wildcards):
+    """The models that run on a data set, with their kinds."""
+    return {model: study.variants[model]["kind"] for model in models_of(wildcards)}
+
+
 def networks_of(wildcards):
     """The networks that run on a data set, with their kinds."""
-    kinds = {model: study.variants[model]["kind"] for model in models_of(wildcards)}
-    return {model: kind for model, kind in kinds.items() if MODELS[kind].is_network}
+    return {
+        m: kind for m, kind in kinds_of(wildcards).items() if MODELS[kind].is_network
+    }
+
+
+def linear_autoencoders_of(wildcards):
+    """The models that run on a data set and are to find its principal components."""
+    return [m for m, kind in kinds_of(wildcards).items() if kind == "linear_ae"]
 
 
 def decoded_cells():
@@ -204,6 +215,12 @@ def decoded_cells():
 
 
 decoded_of = of_models("results/decoded/{dataset}/{model}.npz", networks_of)
+linear_weights_of = of_models(
+    "results/models/{dataset}/{model}/weights.safetensors", linear_autoencoders_of
+)
+linear_statuses_of = of_models(
+    "results/models/{dataset}/{model}/status.json", linear_autoencoders_of
+)
 embeddings_of = of_models("results/models/{dataset}/{model}/embedding.h5ad")
 statuses_of = of_models("results/models/{dataset}/{model}/status.json")
 histories_of = of_models("results/models/{dataset}/{model}/history.parquet")
@@ -298,7 +315,10 @@ def artefacts_of_study(wildcards):
         *["collect", "theory", "draw_figures", "draw_plates", "draw_thesis_figures"],
         "write_report",
     ]
-    of_each_dataset = ["annotate", "draw_maps", "draw_dataset_figures", "run_notebook"]
+    of_each_dataset = [
+        *["annotate", "draw_maps", "draw_dataset_figures", "run_notebook"],
+        *["analyse_pca", "draw_detail_figures"],
+    ]
     artefacts = {
         "download": expand(rules.download.output, dataset=prepared),
         "preprocess": expand(rules.preprocess.output, dataset=prepared),

@@ -97,6 +97,27 @@ rule integrate:
         "../workflow_scripts/integrate.py"
 
 
+rule analyse_pca:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        weights=linear_weights_of,
+        statuses=linear_statuses_of,
+        code=library("analyse_pca"),
+    output:
+        "results/pca/{dataset}.parquet",
+    log:
+        "results/logs/analyse_pca/{dataset}.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    params:
+        models=linear_autoencoders_of,
+    message:
+        "principal components of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/analyse_pca.py"
+
+
 rule collect:
     input:
         integration=if_integrated(),
