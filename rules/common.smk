@@ -204,6 +204,13 @@ def linear_autoencoders_of(wildcards):
     return [m for m, kind in kinds_of(wildcards).items() if kind == "linear_ae"]
 
 
+def datasets_of_counts():
+    """The data sets of counts on which any model runs."""
+    return [
+        each for each in scored_datasets() if study.row(each)["modality"] == "counts"
+    ]
+
+
 def decoded_cells():
     """The (data set, model) whose weights are decoded with: networks on images."""
     return [
@@ -328,6 +335,11 @@ def artefacts_of_study(wildcards):
         "integrate": if_integrated(),
         "score": expand(rules.score.output, dataset=scored_datasets()),
         "decode": of_pairs(rules.decode.output, decoded_cells()),
+        "find_markers": expand(rules.find_markers.output, dataset=datasets_of_counts()),
+        "draw_markers": expand(rules.draw_markers.output, dataset=datasets_of_counts()),
+        "collect_markers": (
+            list(rules.collect_markers.output) if datasets_of_counts() else []
+        ),
         "draw_image_figures": expand(
             rules.draw_image_figures.output,
             dataset=dict.fromkeys(dataset for dataset, _ in decoded_cells()),

@@ -197,6 +197,40 @@ rule annotate:
         "../workflow_scripts/annotate.py"
 
 
+rule find_markers:
+    input:
+        annotated="results/data/{dataset}/annotated.h5ad",
+        code=library("find_markers"),
+    output:
+        "results/markers/{dataset}.parquet",
+    log:
+        "results/logs/find_markers/{dataset}.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    message:
+        "rank the marker genes of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/find_markers.py"
+
+
+rule collect_markers:
+    input:
+        parts=expand("results/markers/{dataset}.parquet", dataset=datasets_of_counts()),
+        code=library("collect_markers"),
+    output:
+        multiext("results/tables/markers", ".tsv", ".parquet"),
+    log:
+        "results/logs/collect_markers.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    message:
+        "collect the marker genes of the study"
+    script:
+        "../workflow_scripts/collect_markers.py"
+
+
 rule verdict:
     input:
         status="results/tables/status.parquet",

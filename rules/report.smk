@@ -276,6 +276,31 @@ rule draw_detail_figures:
         "../workflow_scripts/draw_detail_figures.py"
 
 
+rule draw_markers:
+    input:
+        markers="results/markers/{dataset}.parquet",
+        code=library("draw_markers"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/{dataset}/markers", ".pdf", ".svg"),
+        report(
+            "results/figures/{dataset}/markers.png",
+            caption="../report/markers.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "marker genes"},
+        ),
+    log:
+        "results/logs/draw_markers/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    message:
+        "draw the marker genes of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/draw_markers.py"
+
+
 rule draw_image_figures:
     input:
         prepared="results/data/{dataset}/prepared.h5ad",
