@@ -260,10 +260,28 @@ def of_models(path, among=models_of):
     return paths
 
 
+def kinds_of(wildcards):
+    """The models that run on a data set, with their kinds."""
+    return {model: study.variants[model]["kind"] for model in models_of(wildcards)}
+
+
 def networks_of(wildcards):
     """The networks that run on a data set, with their kinds."""
-    kinds = {model: study.variants[model]["kind"] for model in models_of(wildcards)}
-    return {model: kind for model, kind in kinds.items() if MODELS[kind].is_network}
+    return {
+        m: kind for m, kind in kinds_of(wildcards).items() if MODELS[kind].is_network
+    }
+
+
+def linear_autoencoders_of(wildcards):
+    """The models that run on a data set and are to find its principal components."""
+    return [m for m, kind in kinds_of(wildcards).items() if kind == "linear_ae"]
+
+
+def datasets_of_counts():
+    """The data sets of counts on which any model runs."""
+    return [
+        each for each in scored_datasets() if study.row(each)["modality"] == "counts"
+    ]
 
 
 def decoded_cells():
@@ -277,6 +295,12 @@ def decoded_cells():
 
 
 decoded_of = of_models("results/decoded/{dataset}/{model}.npz", networks_of)
+linear_weights_of = of_models(
+    "results/models/{dataset}/{model}/weights.safetensors", linear_autoencoders_of
+)
+linear_statuses_of = of_models(
+    "results/models/{dataset}/{model}/status.json", linear_autoencoders_of
+)
 embeddings_of = of_models("results/models/{dataset}/{model}/embedding.h5ad")
 statuses_of = of_models("results/models/{dataset}/{model}/status.json")
 histories_of = of_models("results/models/{dataset}/{model}/history.parquet")
@@ -370,8 +394,8 @@ def artefacts_of_study(wildcards):
         "write_report",
     ]
     of_each_dataset = [
-        *["annotate", "draw_maps", "explore"],
-        *["draw_dataset_figures", "run_notebook"],
+        *["annotate", "draw_maps", "explore", "draw_dataset_figures"],
+        *["run_notebook", "analyse_pca", "draw_detail_figures"],
     ]
     artefacts = {
         "download": expand(rules.download.output, dataset=study.prepared_datasets),
@@ -385,6 +409,11 @@ def artefacts_of_study(wildcards):
         "write_results": if_published(*rules.write_results.output),
         "run_chapter": expand(rules.run_chapter.output, chapter=study.chapters),
         "decode": of_pairs(rules.decode.output, decoded_cells()),
+        "find_markers": expand(rules.find_markers.output, dataset=datasets_of_counts()),
+        "draw_markers": expand(rules.draw_markers.output, dataset=datasets_of_counts()),
+        "collect_markers": (
+            list(rules.collect_markers.output) if datasets_of_counts() else []
+        ),
         "draw_image_figures": expand(
             rules.draw_image_figures.output,
             dataset=dict.fromkeys(dataset for dataset, _ in decoded_cells()),

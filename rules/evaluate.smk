@@ -97,6 +97,27 @@ rule integrate:
         "../workflow_scripts/integrate.py"
 
 
+rule analyse_pca:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        weights=linear_weights_of,
+        statuses=linear_statuses_of,
+        code=library("analyse_pca"),
+    output:
+        "results/pca/{dataset}.parquet",
+    log:
+        "results/logs/analyse_pca/{dataset}.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    params:
+        models=linear_autoencoders_of,
+    message:
+        "principal components of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/analyse_pca.py"
+
+
 rule collect:
     input:
         integration=if_integrated(),
@@ -195,6 +216,40 @@ rule annotate:
         "annotate {wildcards.dataset} with every model's embedding and clusters"
     script:
         "../workflow_scripts/annotate.py"
+
+
+rule find_markers:
+    input:
+        annotated="results/data/{dataset}/annotated.h5ad",
+        code=library("find_markers"),
+    output:
+        "results/markers/{dataset}.parquet",
+    log:
+        "results/logs/find_markers/{dataset}.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    message:
+        "rank the marker genes of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/find_markers.py"
+
+
+rule collect_markers:
+    input:
+        parts=expand("results/markers/{dataset}.parquet", dataset=datasets_of_counts()),
+        code=library("collect_markers"),
+    output:
+        multiext("results/tables/markers", ".tsv", ".parquet"),
+    log:
+        "results/logs/collect_markers.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    message:
+        "collect the marker genes of the study"
+    script:
+        "../workflow_scripts/collect_markers.py"
 
 
 rule verdict:

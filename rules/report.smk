@@ -262,6 +262,67 @@ rule draw_dataset_figures:
         "../workflow_scripts/draw_dataset_figures.py"
 
 
+rule draw_detail_figures:
+    input:
+        embeddings=embeddings_of,
+        pca="results/pca/{dataset}.parquet",
+        code=library("draw_detail_figures"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/{dataset}/responsibilities", ".pdf", ".svg"),
+        multiext("results/figures/{dataset}/pca", ".pdf", ".svg"),
+        report(
+            "results/figures/{dataset}/responsibilities.png",
+            caption="../report/responsibilities.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "responsibilities"},
+        ),
+        report(
+            "results/figures/{dataset}/pca.png",
+            caption="../report/pca.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "principal components"},
+        ),
+    log:
+        "results/logs/draw_detail_figures/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    params:
+        kinds=kinds_of,
+    message:
+        "draw responsibilities and principal components of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/draw_detail_figures.py"
+
+
+rule draw_markers:
+    input:
+        markers="results/markers/{dataset}.parquet",
+        code=library("draw_markers"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/{dataset}/markers", ".pdf", ".svg"),
+        report(
+            "results/figures/{dataset}/markers.png",
+            caption="../report/markers.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "marker genes"},
+        ),
+    log:
+        "results/logs/draw_markers/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    message:
+        "draw the marker genes of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/draw_markers.py"
+
+
 rule draw_image_figures:
     input:
         prepared="results/data/{dataset}/prepared.h5ad",

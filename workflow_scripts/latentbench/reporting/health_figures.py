@@ -1,6 +1,6 @@
 """Figures of how sound the fitted models are: whether cluster probabilities mean what they say, and how much of the latent space is used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -58,7 +58,7 @@ def calibration_figure(tables: StudyTables) -> Figure:
         if model in errors and np.isfinite(errors[model]):
             ax.annotate(f"ECE {errors[model]:.2f}", (0.04, 0.96), xycoords="axes fraction", va="top", size=7, color=MUTED)
 
-    figure = _panels(tables, rows, draw, height=1.75, none="no model of this study gives probabilities of clusters that labels could be held against")
+    figure = panels(tables.kinds, rows, draw, height=1.75, none="no model of this study gives probabilities of clusters that labels could be held against")
     x, y = "confidence: probability of the most probable cluster", "accuracy, clusters matched to labels"
     return _named(figure, x, y, "one bin of confidence, area: share of the cells")
 
@@ -71,21 +71,21 @@ def latents_figure(tables: StudyTables) -> Figure:
     def draw(ax: Axes, model: str, colour: str) -> None:
         plot_latents(ax, rows[rows["model"] == model], colour)
 
-    figure = _panels(tables, rows, draw, height=1.5, none="no model of this study has a posterior of its codes")
+    figure = panels(tables.kinds, rows, draw, height=1.5, none="no model of this study has a posterior of its codes")
     return _named(figure, "latent dimension, by rank", "KL from the prior (nats per cell)", None)
 
 
-def _panels(tables: StudyTables, rows: pd.DataFrame, draw: Callable[[Axes, str, str], None], *, height: float, none: str) -> Figure:
-    """Return a grid with a panel for every model that has a row, in the order and the colours of the study."""
-    kinds = {model: kind for model, kind in tables.kinds.items() if model in set(rows["model"])}
-    if not kinds:
+def panels(kinds: Mapping[str, str], rows: pd.DataFrame, draw: Callable[[Axes, str, str], None], *, height: float, none: str) -> Figure:
+    """Return a grid with a panel for every model that has a row, in the order and the colours of the study; the sentence ``none`` where there is no row."""
+    shown = {model: kind for model, kind in kinds.items() if model in set(rows["model"])}
+    if not shown:
         return sentence_figure(none)
-    n_rows, colours = -(-len(kinds) // COLUMNS), model_colours(tables.kinds)
+    n_rows, colours = -(-len(shown) // COLUMNS), model_colours(kinds)
     figure, axes = plt.subplots(n_rows, COLUMNS, figsize=(WIDTH, 0.55 + height * n_rows), squeeze=False)
-    for ax, model in zip(axes.flat, model_order(kinds), strict=False):
+    for ax, model in zip(axes.flat, model_order(shown), strict=False):
         draw(ax, model, colours[model])
         ax.set_title(model, size=8)
-    for ax in axes.flat[len(kinds) :]:
+    for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
     return figure
 
