@@ -486,7 +486,8 @@ rule write_report:
         + expand(
             f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{part}}.html.j2",
             part=["figures", "health"],
-        ),
+        )
+        + [f"{workflow.basedir}/workflow_scripts/latentbench/reporting/references.bib"],
     output:
         page=report(
             "results/report/index.html",
@@ -494,6 +495,7 @@ rule write_report:
             category="Study",
             labels={"figure": "report"},
         ),
+        bib="results/report/references.bib",
     log:
         "results/logs/write_report.log",
     conda:

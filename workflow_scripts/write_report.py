@@ -5,6 +5,9 @@ import pandas as pd
 from latentbench.artefacts import write_text
 from latentbench.logs import log_to
 from latentbench.prediction.tables import read_predictions
+from latentbench.reporting.bibliography import as_bib
+from latentbench.reporting.citations import references_of
+from latentbench.reporting.methods import methods_text
 from latentbench.reporting.page import read_dataset, read_predicted, render_page
 from latentbench.reporting.page_explorer import explorer_view
 from latentbench.reporting.page_inputs import figures_by_name, read_logs, read_prepared, read_versions
@@ -12,14 +15,16 @@ from latentbench.reporting.rank_views import read_certainty
 from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
 
 
-def main(table_paths, dataset_paths, inputs, page_path, *, config) -> None:
-    """Write the page; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``inputs``: the other files by name, ``predicted`` the
-    tables and the figure of the predictions, or none."""
+def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config) -> None:
+    """Write the page and what it cites; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``inputs``: the other files by name,
+    ``predicted`` the tables and the figure of the predictions, or none."""
     tables = read_tables(table_paths)
     datasets = [
         read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
         for dataset, (prepared, maps, figures) in dataset_paths.items()
     ]
+    versions, rows = read_versions(inputs["statuses"]), [data["row"] for data in datasets]
+    references = references_of(tables.kinds.values(), rows, methods_text(config, tables), versions, config)
     predicted = inputs["predicted"]
     page = render_page(
         tables,
@@ -35,11 +40,13 @@ def main(table_paths, dataset_paths, inputs, page_path, *, config) -> None:
         correlations=pd.read_parquet(inputs["correlations"]),
         logs=read_logs(inputs["statuses"]),
         predictions=read_predicted(read_predictions(predicted[0]), pd.read_parquet(predicted[1])) if predicted else None,
-        versions=read_versions(inputs["statuses"]),
+        versions=versions,
+        references=references,
         config=config,
         title=config["report"]["title"],
     )
     write_text(page, page_path)
+    write_text(as_bib(references), bib_path)
 
 
 if __name__ == "__main__":
@@ -51,5 +58,6 @@ if __name__ == "__main__":
         dict(zip(names, zip(snakemake.input.prepared, snakemake.input.maps, figures, strict=True), strict=True)),
         snakemake.input,
         snakemake.output.page,
+        snakemake.output.bib,
         config=snakemake.params.config,
     )

@@ -11,6 +11,8 @@ from latentbench.evaluation.tables import cost_table
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.tables import prediction_table, summarise_predictions
 from latentbench.reporting.captions import names_of
+from latentbench.reporting.citations import references_of
+from latentbench.reporting.methods import methods_text
 from latentbench.reporting.page import read_dataset, read_predicted, render_page
 from latentbench.reporting.page_explorer import explorer_view
 from latentbench.reporting.page_inputs import figures_by_name, read_prepared, read_versions
@@ -80,6 +82,7 @@ def make_page(study_folder, svg, ranks, tests_of_ranks):
             "correlations": CORRELATIONS,
             "logs": LOGS,
             "versions": {"torch": "2.13.0"},
+            "references": references_of(tables.kinds.values(), [data["row"] for data in datasets], methods_text(config, tables), {"torch": "2.13.0"}, config),
             "config": config,
         }
         certainty = read_certainty(ranks, tests, tables.kinds)

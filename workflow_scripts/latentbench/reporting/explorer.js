@@ -41,7 +41,7 @@
   const groupsOf = ({ about, array }, view) =>
     Object.entries({ ...about.columns, ...(view.clusters && { clusters: view.clusters }) })
       .sort(([a], [b]) => Object.keys(titles).indexOf(a) - Object.keys(titles).indexOf(b))
-      .map(([key, column]) => ({ key, title: titles[key], values: [...column.values, "none"], colours: [...column.colours, style("--no-value")], codes: array(column.cells) }));
+      .map(([key, column]) => ({ key, title: titles[key], values: [...column.values, "none"], colours: [...column.colours.map(onPaper), style("--no-value")], codes: array(column.cells) }));
 
   const variableOf = ({ about, array }, i) => {
     const n = about.cells.length;
@@ -60,6 +60,14 @@
       return "#" + a.map((channel, i) => Math.round(channel + (b[i] - channel) * share).toString(16).padStart(2, "0")).join("");
     };
     return Array.from({ length: 256 }, (_, i) => colour(i / 255));
+  }
+
+  // On dark paper the darkest colours are mixed with white, or nobody would see them.
+  function onPaper(colour) {
+    const channels = colour.match(/\w\w/g).map((pair) => parseInt(pair, 16));
+    const light = 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2];
+    if (!matchMedia("(prefers-color-scheme: dark)").matches || light > 90) return colour;
+    return "#" + channels.map((channel) => Math.round(channel + (255 - channel) * 0.35).toString(16).padStart(2, "0")).join("");
   }
 
   // Drawing.

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from scipy.optimize import linear_sum_assignment
 
 from latentbench.reporting.figures import WIDTH, sentence_figure
-from latentbench.reporting.style import INK, UNLABELLED, label_colours, lighten
+from latentbench.reporting.style import INK, ON_PALE, UNLABELLED, label_colours, lighten
 
 COLUMNS_OF_MAPS = 4
 MANY_POINTS = 5000
@@ -168,7 +168,7 @@ def _write_counts(ax: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
     if max(counts.shape) > 20:
         return
     for i, j in zip(*np.nonzero(counts), strict=True):
-        ax.text(j, i, str(counts[i, j]), ha="center", va="center", size=6.5, color="white" if shares[i, j] > 0.45 else "#1f2328")
+        ax.text(j, i, str(counts[i, j]), ha="center", va="center", size=6.5, color="white" if shares[i, j] > 0.45 else ON_PALE)
 
 
 def draw_key(ax: Axes, name: str, colours: Mapping[str, str]) -> Axes:

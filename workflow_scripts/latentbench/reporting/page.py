@@ -11,7 +11,9 @@ from markupsafe import Markup
 
 from latentbench.applicability import CONSENSUS
 from latentbench.reporting.answer import answer_view
+from latentbench.reporting.bibliography import Reference, sentence
 from latentbench.reporting.choice_views import chosen_sentence, evidence_rows
+from latentbench.reporting.citations import linked
 from latentbench.reporting.health_views import COLUMNS as HEALTH_COLUMNS
 from latentbench.reporting.health_views import RULES, health_rows, health_sentence
 from latentbench.reporting.methods import described_models, methods_text
@@ -21,19 +23,24 @@ from latentbench.reporting.prediction_figures import METRIC_NAMES, method_colour
 from latentbench.reporting.tables import StudyTables
 
 HERE = Path(__file__).parent
-SECTIONS = (
-    *(
-        ("answer", "Answer"),
-        ("certainty", "How sure"),
-        ("scores", "Scores"),
-        ("maps", "Maps"),
-        ("explorer", "Explorer"),
-        ("training", "Training"),
-        ("choices", "Choices"),
-    ),
-    *(("predictions", "Predictions"), ("failures", "Failures"), ("cost", "Time and memory"), ("figures", "Figures"), ("data", "Data"), ("theory", "Theory")),
-    *(("methods", "Methods"), ("files", "Files")),
-)
+SECTIONS = {
+    "answer": "Answer",
+    "certainty": "How sure",
+    "scores": "Scores",
+    "maps": "Maps",
+    "explorer": "Explorer",
+    "training": "Training",
+    "health": "Health",
+    "choices": "Choices",
+    "predictions": "Predictions",
+    "failures": "Failures",
+    "cost": "Time and memory",
+    "figures": "Figures",
+    "data": "Data",
+    "theory": "Theory",
+    "methods": "Methods",
+    "files": "Files",
+}
 LAYOUTS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "the first two principal components"}
 
 
@@ -51,6 +58,7 @@ def render_page(
     evidence: pd.DataFrame,
     correlations: pd.DataFrame,
     versions: Mapping[str, str],
+    references: Sequence[Reference],
     logs: Mapping[tuple[str, str], str],
     config: Mapping[str, Any],
     predictions: Mapping[str, Any] | None = None,
@@ -61,8 +69,8 @@ def render_page(
     ``certainty``: what ``read_certainty`` returns; ``explorer``: what ``explorer_view`` returns; ``datasets``: what ``read_dataset`` returns, one each, in the
     order of the page; ``study_figures``: name -> svg of a figure of the whole study; ``plates``: kind -> svg of its plate diagram; ``cost``, ``theory``,
     ``evidence`` and ``correlations``: the tables of cost, of checks, of criteria and of their correlations with the ARI; ``versions``: package -> version;
-    ``logs``: (data set, model) -> the last lines of a training that failed; ``config``: the study's, as it ran; ``predictions``: what ``read_predicted``
-    returns, None where nothing is predicted.
+    ``references``: what the study cites; ``logs``: (data set, model) -> the last lines of a training that failed; ``config``: the study's, as it ran;
+    ``predictions``: what ``read_predicted`` returns, None where nothing is predicted.
     """
     absent = {name for name, there in (("predictions", predictions), ("explorer", explorer["explored"])) if not there}
     figures, diagrams = figures_of("study", study_figures), plate_figures(plates)
@@ -75,7 +83,7 @@ def render_page(
         title=title,
         css=_asset("page.css"),
         js=_asset("page.js"),
-        sections=[section for section in SECTIONS if section[0] not in absent],
+        sections=[(name, title) for name, title in SECTIONS.items() if name not in absent],
         predictions=predictions,
         explorer={**explorer, "css": _asset("explorer.css"), "script": _asset("explorer.js")},
         counts={"models": len({*tables.scores["model"]} - {CONSENSUS}), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
@@ -92,7 +100,8 @@ def render_page(
         plates=diagrams,
         browser=figure_groups(figures, {data["row"]["name"]: data["figures"] for data in datasets}, diagrams),
         theory=theory_rows(theory),
-        methods=methods_text(config, tables),
+        methods=[linked(paragraph) for paragraph in methods_text(config, tables)],
+        references=[{"key": reference.key, "text": sentence(reference)} for reference in references],
         models=described_models(tables.kinds),
         versions=sorted(versions.items()),
         config=yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100),

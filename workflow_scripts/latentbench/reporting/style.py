@@ -16,6 +16,9 @@ STYLE_SHEET = Path(__file__).with_name("latentbench.mplstyle")
 INK, MUTED, GRID = "#1f2328", "#6a717b", "#d9dce1"
 """The style sheet's three neutral colours: the report page exchanges them for those of its light or dark theme."""
 
+ON_PALE = "#20242a"
+"""Ink on a pale patch: it stays dark in either theme, as the patch stays pale."""
+
 MODEL_COLOURS: dict[str, str] = {
     "pca": "#0072b2",
     "leiden_pca": "#56b4e9",
