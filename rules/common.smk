@@ -110,6 +110,19 @@ def predictions_of_study():
     )
 
 
+def means_of_predictions(wildcards):
+    """The gene means of what every method predicts on a data set."""
+    models = study.predictions[wildcards.dataset]["models"]
+    return [
+        *expand(
+            "results/predictions/means/{dataset}/models/{model}.parquet",
+            dataset=wildcards.dataset,
+            model=models,
+        ),
+        f"results/predictions/means/{wildcards.dataset}/baselines.parquet",
+    ]
+
+
 def if_predicted(*paths):
     """Files that are only made where something is predicted."""
     return list(paths) if study.predictions else []
@@ -359,4 +372,5 @@ def artefacts_of_study(wildcards):
         ),
         "collect_predictions": list(rules.collect_predictions.output),
         "draw_predictions": list(rules.draw_predictions.output),
+        "draw_means": expand(rules.draw_means.output, dataset=study.predictions),
     }
