@@ -8,6 +8,7 @@ sys.path.insert(0, str(WORKFLOW / "workflow_scripts"))
 
 from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
+from latentbench.models.declared import factorisation_of
 from latentbench.logs import failures_since
 from latentbench.sheets import numbers_of, read_yaml
 from latentbench.study import load_study
@@ -87,6 +88,12 @@ def library_of_decoding(wildcards):
     """The library files of decoding with the weights of one network."""
     kind = MODELS[study.variants[wildcards.model]["kind"]]
     return library("decode", f"models.{kind.module}")
+
+
+def library_of_latents(wildcards):
+    """The library files of drawing the latents of one network."""
+    kind = MODELS[study.variants[wildcards.model]["kind"]]
+    return library("sample_latents", f"models.{kind.module}")
 
 
 def library_of_prediction(wildcards):
@@ -217,6 +224,26 @@ def linear_autoencoders_of(wildcards):
     return [m for m, kind in kinds_of(wildcards).items() if kind == "linear_ae"]
 
 
+def two_latent_models_of(wildcards):
+    """The networks that run on a data set and declare a second latent, w, with their kinds."""
+    kinds = networks_of(wildcards)
+    return {m: kind for m, kind in kinds.items() if has_two_latents(kind)}
+
+
+def has_two_latents(kind):
+    return MODELS[kind].is_network and "w" in factorisation_of(kind).variables
+
+
+def cells_with_two_latents():
+    """The (data set, model) whose two latents are drawn: where there are conditions to tell apart."""
+    return [
+        (dataset, model)
+        for dataset, model in study.cells
+        if study.row(dataset)["condition"]
+        and has_two_latents(study.variants[model]["kind"])
+    ]
+
+
 def datasets_of_counts():
     """The data sets of counts on which any model runs."""
     return [
@@ -234,6 +261,7 @@ def decoded_cells():
     ]
 
 
+latents_of = of_models("results/latents/{dataset}/{model}.npz", two_latent_models_of)
 decoded_of = of_models("results/decoded/{dataset}/{model}.npz", networks_of)
 linear_weights_of = of_models(
     "results/models/{dataset}/{model}/weights.safetensors", linear_autoencoders_of
@@ -348,6 +376,13 @@ def artefacts_of_study(wildcards):
         "integrate": if_integrated(),
         "score": expand(rules.score.output, dataset=scored_datasets()),
         "decode": of_pairs(rules.decode.output, decoded_cells()),
+        "sample_latents": of_pairs(
+            rules.sample_latents.output, cells_with_two_latents()
+        ),
+        "draw_latents": expand(
+            rules.draw_latents.output,
+            dataset=dict.fromkeys(dataset for dataset, _ in cells_with_two_latents()),
+        ),
         "find_markers": expand(rules.find_markers.output, dataset=datasets_of_counts()),
         "draw_markers": expand(rules.draw_markers.output, dataset=datasets_of_counts()),
         "collect_markers": (

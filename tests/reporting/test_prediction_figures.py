@@ -54,8 +54,8 @@ def test_what_was_seen_in_training_is_a_block_of_its_own_and_says_so(predictions
     scgen = predictions[predictions["model"] == "scgen"]
     seen = pd.concat([scgen.assign(hidden="nothing"), scgen[scgen["cell_type"] == "a"].assign(hidden="nothing", cell_type="all cells", value=0.9)])
     both = pd.concat([predictions, seen])
-    titles = [ax.get_title(loc="left") for ax in predictions_figure(both).axes if ax.get_title(loc="left")]
-    assert titles == ["kang", "kang, all cells, nothing hidden (in-sample)", "kang, each cell type, nothing hidden (in-sample)"]
+    names = [text.get_text() for ax in predictions_figure(both).axes for text in ax.texts]
+    assert names == ["kang", "kang, all cells, nothing hidden (in-sample)", "kang, each cell type, nothing hidden (in-sample)"]
     rows = {(row["dataset"], row["method"]): row["metrics"][0]["text"] for row in prediction_rows(summarise_predictions(both), method_colours(both))}
     assert rows["kang", "scgen"] == rows["kang, each cell type, nothing hidden (in-sample)", "scgen"] == "0.705"
     assert rows["kang, all cells, nothing hidden (in-sample)", "scgen"] == "0.900"

@@ -36,8 +36,15 @@ def predictions_figure(predictions: pd.DataFrame) -> Figure:
             plot_predictions(ax, rows[rows["metric"] == metric], {method: colours[method] for method in shown[key]})
             ax.set_xlabel(METRIC_NAMES[metric])
             ax.label_outer(remove_inner_ticks=True)
-        row[0].set_title(question_name(*key), weight="bold")
+        name_block(row[0], question_name(*key))
     return figure
+
+
+def name_block(ax: Axes, name: str, *, above: float = 3.0) -> None:
+    """Write the name of a row of panels over its first one, ``above`` points up: as a title it would take the room of the panels beside it."""
+    ax.annotate(name, (0, 1), (0, above), "axes fraction", "offset points", weight="bold", size=8.5, va="bottom").set_in_layout(False)
+    if not ax.get_title(loc="left"):
+        ax.set_title(" ")  # keeps the room above
 
 
 def question_name(dataset: str, hidden: str, asked: str) -> str:
@@ -56,7 +63,7 @@ def plot_predictions(ax: Axes, predictions: pd.DataFrame, colours: Mapping[str, 
     saw = set(predictions.loc[predictions["saw_labels"], "model"])
     ax.set_yticks(range(len(colours)), [method + (SAW_LABELS_MARK if method in saw else "") for method in colours])
     ax.set_ylim(len(colours) - 0.4, -0.6)
-    ax.set_xlim(0, 1)
+    ax.set(xlim=(0, 1), xticks=[0, 0.5, 1])
     ax.tick_params(axis="y", length=0)
     ax.xaxis.grid(True)
     return ax
