@@ -8,6 +8,7 @@ sys.path.insert(0, str(WORKFLOW / "workflow_scripts"))
 
 from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
+from latentbench.models.declared import factorisation_of
 from latentbench.logs import failures_since
 from latentbench.reporting.captions import names_of
 from latentbench.sheets import numbers_of, read_yaml
@@ -92,6 +93,12 @@ def library_of_decoding(wildcards):
     return library("decode", f"models.{kind.module}")
 
 
+def library_of_latents(wildcards):
+    """The library files of drawing the latents of one network."""
+    kind = MODELS[study.variants[wildcards.model]["kind"]]
+    return library("sample_latents", f"models.{kind.module}")
+
+
 def library_of_prediction(wildcards):
     """The library files of predicting by one variant."""
     kind = MODELS[study.variants[wildcards.model]["kind"]]
@@ -111,6 +118,19 @@ def predictions_of_study():
     return models + expand(
         "results/predictions/baselines/{dataset}.tsv", dataset=study.predictions
     )
+
+
+def means_of_predictions(wildcards):
+    """The gene means of what every method predicts on a data set."""
+    models = study.predictions[wildcards.dataset]["models"]
+    return [
+        *expand(
+            "results/predictions/means/{dataset}/models/{model}.parquet",
+            dataset=wildcards.dataset,
+            model=models,
+        ),
+        f"results/predictions/means/{wildcards.dataset}/baselines.parquet",
+    ]
 
 
 def if_predicted(*paths):
@@ -277,6 +297,26 @@ def linear_autoencoders_of(wildcards):
     return [m for m, kind in kinds_of(wildcards).items() if kind == "linear_ae"]
 
 
+def two_latent_models_of(wildcards):
+    """The networks that run on a data set and declare a second latent, w, with their kinds."""
+    kinds = networks_of(wildcards)
+    return {m: kind for m, kind in kinds.items() if has_two_latents(kind)}
+
+
+def has_two_latents(kind):
+    return MODELS[kind].is_network and "w" in factorisation_of(kind).variables
+
+
+def cells_with_two_latents():
+    """The (data set, model) whose two latents are drawn: where there are conditions to tell apart."""
+    return [
+        (dataset, model)
+        for dataset, model in study.cells
+        if study.row(dataset)["condition"]
+        and has_two_latents(study.variants[model]["kind"])
+    ]
+
+
 def datasets_of_counts():
     """The data sets of counts on which any model runs."""
     return [
@@ -294,6 +334,7 @@ def decoded_cells():
     ]
 
 
+latents_of = of_models("results/latents/{dataset}/{model}.npz", two_latent_models_of)
 decoded_of = of_models("results/decoded/{dataset}/{model}.npz", networks_of)
 linear_weights_of = of_models(
     "results/models/{dataset}/{model}/weights.safetensors", linear_autoencoders_of
@@ -409,6 +450,13 @@ def artefacts_of_study(wildcards):
         "write_results": if_published(*rules.write_results.output),
         "run_chapter": expand(rules.run_chapter.output, chapter=study.chapters),
         "decode": of_pairs(rules.decode.output, decoded_cells()),
+        "sample_latents": of_pairs(
+            rules.sample_latents.output, cells_with_two_latents()
+        ),
+        "draw_latents": expand(
+            rules.draw_latents.output,
+            dataset=dict.fromkeys(dataset for dataset, _ in cells_with_two_latents()),
+        ),
         "find_markers": expand(rules.find_markers.output, dataset=datasets_of_counts()),
         "draw_markers": expand(rules.draw_markers.output, dataset=datasets_of_counts()),
         "collect_markers": (
@@ -433,4 +481,5 @@ def artefacts_of_study(wildcards):
         ),
         "collect_predictions": list(rules.collect_predictions.output),
         "draw_predictions": list(rules.draw_predictions.output),
+        "draw_means": expand(rules.draw_means.output, dataset=study.predictions),
     }

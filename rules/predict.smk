@@ -1,5 +1,5 @@
-# Stimulated cells of one cell type at a time, predicted by models that never saw them (config key predictions; by its nature it uses the cell types).
-# One job a (data set, model): all its seeds are trained anew for every cell type.
+# Stimulated cells of one cell type at a time, predicted by models that never saw them, and, where the config asks for it, by models that saw all cells
+# (config key predictions; by its nature it uses the cell types). One job a (data set, model): all its seeds are trained anew for every set of training cells.
 
 
 rule predict:
@@ -8,6 +8,7 @@ rule predict:
         code=library_of_prediction,
     output:
         predictions="results/predictions/models/{dataset}/{model}.tsv",
+        means="results/predictions/means/{dataset}/models/{model}.parquet",
     log:
         "results/logs/predict/{dataset}/{model}.log",
     benchmark:
@@ -33,6 +34,7 @@ rule predict_baselines:
         code=library("predict_baselines"),
     output:
         predictions="results/predictions/baselines/{dataset}.tsv",
+        means="results/predictions/means/{dataset}/baselines.parquet",
     log:
         "results/logs/predict_baselines/{dataset}.log",
     conda:
@@ -86,3 +88,28 @@ rule draw_predictions:
         "draw the predictions of the study"
     script:
         "../workflow_scripts/draw_predictions.py"
+
+
+rule draw_means:
+    input:
+        means=means_of_predictions,
+        code=library("draw_means"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/{dataset}/means", ".pdf", ".svg"),
+        report(
+            "results/figures/{dataset}/means.png",
+            caption="../report/means.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "predicted means"},
+        ),
+    log:
+        "results/logs/draw_means/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    message:
+        "draw predicted against true means of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/draw_means.py"

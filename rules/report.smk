@@ -323,6 +323,34 @@ rule draw_markers:
         "../workflow_scripts/draw_markers.py"
 
 
+rule draw_latents:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        latents=latents_of,
+        code=library("draw_latents"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+    output:
+        multiext("results/figures/{dataset}/two_latents", ".pdf", ".svg"),
+        report(
+            "results/figures/{dataset}/two_latents.png",
+            caption="../report/two_latents.rst",
+            category="Data sets",
+            subcategory="{dataset}",
+            labels={"figure": "both latents"},
+        ),
+    log:
+        "results/logs/draw_latents/{dataset}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    params:
+        kinds=two_latent_models_of,
+    message:
+        "draw both latents of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/draw_latents.py"
+
+
 rule draw_image_figures:
     input:
         prepared="results/data/{dataset}/prepared.h5ad",

@@ -52,3 +52,24 @@ rule decode:
         "decode images of {wildcards.dataset} by {wildcards.model}"
     script:
         "../workflow_scripts/decode.py"
+
+
+rule sample_latents:
+    input:
+        prepared="results/data/{dataset}/prepared.h5ad",
+        weights="results/models/{dataset}/{model}/weights.safetensors",
+        status="results/models/{dataset}/{model}/status.json",
+        code=library_of_latents,
+    output:
+        latents="results/latents/{dataset}/{model}.npz",
+    log:
+        "results/logs/sample_latents/{dataset}/{model}.log",
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    params:
+        variant=model_variant,
+    message:
+        "draw both latents of {wildcards.dataset} under {wildcards.model}"
+    script:
+        "../workflow_scripts/sample_latents.py"

@@ -6,9 +6,10 @@ import pytest
 import torch
 from anndata import AnnData
 
-from latentbench.decoding import Sizes, decode_network, decode_variant, first_seed, image_shape
+from latentbench.decoding import Sizes, decode_network, decode_variant, first_seed, image_shape, two_latents
 from latentbench.models import MODELS
-from latentbench.models.interface import AbstractBoundedModel, AbstractClusteringModel, AbstractGaussianLatentModel
+from latentbench.models.declared import factorisation_of
+from latentbench.models.interface import AbstractBoundedModel, AbstractClusteringModel, AbstractGaussianLatentModel, AbstractTwoLatentModel
 from latentbench.training.replicas import build_replicas
 from latentbench.training.variant import Variant
 
@@ -99,3 +100,18 @@ def test_pixels_that_are_no_square_and_say_no_place_are_refused(tmp_path, traini
 def test_the_first_replica_that_ended_ok_is_shown():
     assert first_seed([{"seed": 0, "status": "diverged"}, {"seed": 4, "status": "ok"}, {"seed": 5, "status": "ok"}]) == 4
     assert first_seed([{"seed": 0, "status": "failed"}]) is None
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_kind_has_two_latents_exactly_if_it_declares_a_w(kind, built):
+    has_w = "w" in factorisation_of(kind).variables
+    assert issubclass(MODELS[kind].load(), AbstractTwoLatentModel) == has_w
+    if has_w:
+        model, data, _, _ = built(kind, "gaussian", seeds=(3,))
+        cells = torch.arange(40)
+        found = two_latents(model.eval(), data, cells, seed=3)
+        assert {name: values.shape for name, values in found.items()} == dict.fromkeys(("mu_w", "w", "mu_z", "z"), (40, 3))
+        assert (np.abs(found["w"] - found["mu_w"]).max(axis=0) > 0).all()
+        minibatch = data.minibatch(cells[None], model.likelihood, sampled=False)
+        np.testing.assert_allclose(found["mu_z"], model.embed(minibatch)[0].detach().numpy(), rtol=1e-5, atol=1e-6)
+        assert not np.allclose(found["mu_w"], found["mu_z"])

@@ -338,7 +338,7 @@ def test_a_prediction_that_cannot_be_made_is_refused_before_anything_runs(change
 
 
 def test_a_prediction_is_known_by_its_data_set_and_asked_once(folder):
-    assert load(folder, predictions=[BLOBS]).predictions == {"blobs": BLOBS}
+    assert load(folder, predictions=[BLOBS]).predictions == {"blobs": {"hidden": ["cell_type"], **BLOBS}}
     with pytest.raises(ValueError, match="named twice"):
         load(folder, predictions=[BLOBS, BLOBS])
 

@@ -1,20 +1,20 @@
-"""Predict the stimulated cells of one cell type at a time by one variant, all its seeds trained without them."""
+"""Predict stimulated cells by one variant, all its seeds trained without those of one cell type at a time, or with all of them."""
 
 from threadpoolctl import threadpool_limits
 
 from latentbench.artefacts import write_table
 from latentbench.logs import log_to
 from latentbench.prediction.networks import network_predictions
-from latentbench.prediction.protocol import held_out_types, read_perturbation
+from latentbench.prediction.protocol import questions_of, read_perturbation
 from latentbench.training.devices import choose_device
 from latentbench.training.variant import Variant
 
 
-def main(prepared, predictions_path, *, dataset, model, variant, request, seeds, n_workers, n_gpus) -> None:
-    """Write the predictions table of one variant on one data set."""
+def main(prepared, predictions_path, means_path, *, dataset, model, variant, request, seeds, n_workers, n_gpus) -> None:
+    """Write the predictions table of one variant on one data set, and the gene means behind it."""
     perturbation = read_perturbation(prepared, control=request["control"], stimulated=request["stimulated"])
-    questions, _ = held_out_types(perturbation, min_cells=request["min_cells"])
-    predictions = network_predictions(
+    questions, _ = questions_of(perturbation, hidden=request["hidden"], min_cells=request["min_cells"])
+    predictions, means = network_predictions(
         prepared,
         perturbation,
         questions,
@@ -27,6 +27,7 @@ def main(prepared, predictions_path, *, dataset, model, variant, request, seeds,
         device=choose_device(n_gpus),
     )
     write_table(predictions, predictions_path)
+    write_table(means, means_path)
 
 
 if __name__ == "__main__":
@@ -35,6 +36,7 @@ if __name__ == "__main__":
         main(
             snakemake.input.prepared,
             snakemake.output.predictions,
+            snakemake.output.means,
             dataset=snakemake.wildcards.dataset,
             model=snakemake.wildcards.model,
             variant=snakemake.params.variant,

@@ -23,7 +23,7 @@ def annotated():
 
 
 def test_t_is_scipys_of_the_training_cells_against_all_others(annotated):
-    x, groups = annotated.X.toarray(), annotated.obs["latentbench_cluster"].cat.codes.to_numpy().astype(np.int64)
+    x, groups = annotated.X.toarray().astype(np.float64), annotated.obs["latentbench_cluster"].cat.codes.to_numpy().astype(np.int64)
     t = welch_t(moments_of(annotated.X, groups, 3))
     for g in range(3):
         np.testing.assert_allclose(t[g], stats.ttest_ind(x[groups == g], x[groups != g], equal_var=False).statistic, rtol=1e-6)

@@ -18,7 +18,9 @@ def make_perturbation(sizes: dict[str, tuple[int, int]], *, noise: float = 0.1, 
             types += [cell_type] * n
             stimulated += [bool(is_stimulated)] * n
     stimulated = np.array(stimulated)
-    return Perturbation(np.concatenate(x).astype(np.float32), pd.Series(types, dtype="string"), ~stimulated, stimulated)
+    return Perturbation(
+        np.concatenate(x).astype(np.float32), pd.Series(types, dtype="string"), ~stimulated, stimulated, tuple(f"gene{j}" for j in range(len(EFFECT)))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def test_hidden_cells_change_no_prediction(perturbation):
 
 def test_the_table_has_a_typed_row_where_a_value_cannot_be_had(perturbation):
     cells = perturbation({"a": (50, 50), "b": (30, 80)})
-    table = baseline_predictions(cells, held_out_types(cells, min_cells=20)[0], dataset="toy")
+    table, _ = baseline_predictions(cells, held_out_types(cells, min_cells=20)[0], dataset="toy")
     assert len(table) == 3 * 2 * 4
     change = table[(table["model"] == "no_prediction") & (table["metric"] == "r2_change")]
     assert change["value"].isna().all()

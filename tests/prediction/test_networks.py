@@ -5,9 +5,12 @@ import pytest
 from scipy import sparse
 
 from latentbench.artefacts import write_table
+from latentbench.prediction import networks
 from latentbench.prediction.baselines import baseline_predictions
+from latentbench.prediction.means import MEAN_COLUMNS
+from latentbench.prediction.metrics import squared_correlation
 from latentbench.prediction.networks import network_predictions
-from latentbench.prediction.protocol import held_out_types, read_perturbation
+from latentbench.prediction.protocol import held_out_types, questions_of, read_perturbation
 from latentbench.prediction.tables import collect_predictions, prediction_table, read_predictions, rows_without
 from latentbench.training.variant import Variant
 
@@ -36,7 +39,7 @@ def predict(prepared, variant, seeds=(0, 1)):
     cells = read_perturbation(prepared, control="ctrl", stimulated="stim")
     questions, _ = held_out_types(cells, min_cells=20)
     options = {"dataset": "toy", "model": "mine", "stimulated": "stim", "seeds": list(seeds), "n_workers": 1, "device": "cpu"}
-    return network_predictions(prepared, cells, questions[:1], variant=variant, **options)
+    return network_predictions(prepared, cells, questions[:1], variant=variant, **options)[0]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ def test_a_change_that_all_types_share_is_predicted_for_a_type_never_seen_stimul
 
 def test_the_control_cells_as_they_are_agree_less(prepared):
     cells = read_perturbation(prepared, control="ctrl", stimulated="stim")
-    table = baseline_predictions(cells, held_out_types(cells, min_cells=20)[0][:1], dataset="toy").set_index(["model", "metric"])["value"]
+    table = baseline_predictions(cells, held_out_types(cells, min_cells=20)[0][:1], dataset="toy")[0].set_index(["model", "metric"])["value"]
     assert table["no_prediction", "r2_mean"] < 0.8 < table["mean_shift", "r2_mean"]
 
 
@@ -86,8 +89,40 @@ def test_a_kind_that_is_told_no_condition_is_refused(prepared):
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
-    parts = [prediction_table(rows_without("NA", model, {"rare type": "3 cells"})) for model in ("b", "a")]
+    parts = [prediction_table(rows_without("NA", model, {"rare type": "3 cells"}, ["cell_type"])) for model in ("b", "a")]
     written = collect_predictions(parts)
     assert written["model"].tolist() == ["a"] * 4 + ["b"] * 4
     write_table(written, tmp_path / "predictions.tsv")
     pd.testing.assert_frame_equal(read_predictions(tmp_path / "predictions.tsv"), written, check_dtype=False)
+
+
+def test_where_nothing_is_hidden_one_training_answers_every_question_and_means_are_those_of_the_cells(prepared, monkeypatch):
+    cells = read_perturbation(prepared, control="ctrl", stimulated="stim")
+    questions, _ = questions_of(cells, hidden=["nothing"], min_cells=20)
+    trained = []
+    train = networks._trained
+    monkeypatch.setattr(networks, "_trained", lambda variant, data, *rest: trained.append(len(data.train)) or train(variant, data, *rest))
+    variant = Variant("cvae", "gaussian_shared", {"n_latent": 5}, {}, SHORT, ["condition"])
+    options = {"dataset": "toy", "model": "mine", "stimulated": "stim", "seeds": [0, 1], "n_workers": 1, "device": "cpu"}
+    table, means = network_predictions(prepared, cells, questions, variant=variant, **options)
+    assert trained == [360]
+    assert set(table["hidden"]) == {"nothing"}
+    assert set(table["cell_type"]) == {"all cells", "a", "b", "c", "d"}
+    assert table.loc[(table["cell_type"] == "all cells") & (table["metric"] == "r2_mean"), "value"].min() > 0.9
+    everyone = means[(means["cell_type"] == "all cells") & (means["seed"] == 0)]
+    assert everyone["gene"].tolist() == [f"g{i}" for i in range(20)]
+    np.testing.assert_allclose(everyone["stimulated"], cells.x[cells.is_stimulated].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(everyone["control"], cells.x[cells.is_control].mean(0), rtol=1e-5)
+    drawn = squared_correlation(everyone["predicted"].to_numpy(np.float64), everyone["stimulated"].to_numpy(np.float64))
+    told = table[(table["cell_type"] == "all cells") & (table["seed"] == 0) & (table["metric"] == "r2_mean")]["value"].iloc[0]
+    assert drawn == pytest.approx(told, abs=1e-5)
+
+
+def test_a_replica_without_a_prediction_has_no_means(prepared):
+    cells = read_perturbation(prepared, control="ctrl", stimulated="stim")
+    questions, _ = held_out_types(cells, min_cells=20)
+    broken = Variant("scgen", "gaussian", {"n_latent": 2, "n_hidden": 8}, {}, {"epochs": 2, "learning_rate": 1e30})
+    options = {"dataset": "toy", "model": "mine", "stimulated": "stim", "seeds": [0], "n_workers": 1, "device": "cpu"}
+    _, means = network_predictions(prepared, cells, questions[:1], variant=broken, **options)
+    assert means.empty
+    assert list(means.columns) == MEAN_COLUMNS

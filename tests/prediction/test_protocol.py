@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.prediction.protocol import balanced_shift, held_out_types, read_perturbation
+from latentbench.prediction.protocol import balanced_shift, held_out_types, questions_of, read_perturbation
 
 
 def test_the_stimulated_cells_of_a_type_are_hidden_and_nothing_else(perturbation):
@@ -58,3 +58,17 @@ def test_conditions_that_are_not_there_are_refused_by_name(tmp_path):
     assert read_perturbation(tmp_path / "prepared.h5ad", control="ctrl", stimulated="stim").is_control.tolist() == [True, False] * 3
     with pytest.raises(ValueError, match=r"no cell has condition control; there are: ctrl, stim"):
         read_perturbation(tmp_path / "prepared.h5ad", control="control", stimulated="stim")
+
+
+def test_with_nothing_hidden_every_cell_is_trained_on_and_all_types_and_all_cells_are_asked_about(perturbation, effect):
+    cells = perturbation({"a": (20, 30), "b": (25, 15), "rare": (40, 3)}, noise=0.01)
+    seen, too_few = questions_of(cells, hidden=["nothing"], min_cells=10)
+    assert [question.cell_type for question in seen] == ["all cells", "a", "b"]
+    assert "rare" in too_few
+    for question in seen:
+        assert len(question.train) == len(cells.x)
+        assert question.others == ("a", "b")
+        np.testing.assert_allclose(balanced_shift(cells.x, cells, question), effect, atol=0.02)
+    assert len(seen[0].controls) == 20 + 25 + 40
+    both, _ = questions_of(cells, hidden=["nothing", "cell_type"], min_cells=10)
+    assert [question.hidden for question in both] == ["cell_type"] * 2 + ["nothing"] * 3

@@ -195,8 +195,8 @@ def test_sorting_values_are_numbers_or_empty(page):
 
 def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted(make_page, page, tables, answer, svg):
     assert 'id="predictions"' not in page
-    rows = [("kang", "scgen", 0, "<rare>", metric, 0.5, "ok", "", True) for metric in METRICS[1:]]
-    rows.append(("kang", "scgen", 0, "<rare>", METRICS[0], None, "diverged", "non-finite", True))
+    rows = [("kang", "scgen", "cell_type", 0, "<rare>", metric, 0.5, "ok", "", True) for metric in METRICS[1:]]
+    rows.append(("kang", "scgen", "cell_type", 0, "<rare>", METRICS[0], None, "diverged", "non-finite", True))
     with_predictions = make_page(tables, answer, predictions=read_predicted(prediction_table(rows), summarise_predictions(prediction_table(rows))))
     assert {"predictions", "failures"} <= set(Structure(with_predictions).ids)
     assert "&lt;rare&gt;" in with_predictions

@@ -25,7 +25,7 @@ evaluation:
   statistics: {n_bootstrap: 200}
   selection: {seed: agreement_of_models, model: agreement_of_models}
 allow_failures: false
-predictions: [{dataset: blobs, models: [quick_cvae], control: control, stimulated: treated, min_cells: 50}]
+predictions: [{dataset: blobs, models: [quick_cvae], control: control, stimulated: treated, hidden: [cell_type, nothing], min_cells: 50}]
 report:
   title: a tiny study
   maps: {layout: pca}

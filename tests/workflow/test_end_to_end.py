@@ -33,7 +33,8 @@ def test_a_study_runs_from_another_folder_to_its_report(finished):
 def test_predictions_have_a_row_for_every_method_seed_type_and_metric_and_a_place_in_the_report(finished):
     results = finished.folder / "results"
     predictions = pd.read_csv(results / "tables/predictions.tsv", sep="\t")
-    assert len(predictions) == 5 * 4 * (2 + 3)  # cell types, metrics; seeds of the model, baselines
+    assert len(predictions) == (5 + 6) * 4 * (2 + 3)  # cell types, and these and all cells together; metrics; seeds of the model, baselines
+    assert predictions.groupby("hidden")["cell_type"].nunique().to_dict() == {"cell_type": 5, "nothing": 6}
     assert set(predictions["model"]) == {"quick_cvae", "no_prediction", "mean_shift", "pca_arithmetic"}
     r2 = predictions[predictions["metric"] == "r2_mean"].groupby("model")["value"].min()
     assert r2["mean_shift"] > 0.99

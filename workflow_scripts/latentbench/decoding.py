@@ -17,7 +17,14 @@ from safetensors.numpy import load_file
 from torch import Tensor
 
 from latentbench.models.data import TrainingData, read_training_data
-from latentbench.models.interface import AbstractBoundedModel, AbstractClusteringModel, AbstractGaussianLatentModel, AbstractModel, Minibatch
+from latentbench.models.interface import (
+    AbstractBoundedModel,
+    AbstractClusteringModel,
+    AbstractGaussianLatentModel,
+    AbstractModel,
+    AbstractTwoLatentModel,
+    Minibatch,
+)
 from latentbench.random_streams import RandomStreams, drawing_from, standard_normal_like
 from latentbench.training.passes import mean_over_cells
 from latentbench.training.quality import sampled_cells
@@ -72,6 +79,23 @@ def decode_network(model: AbstractModel, data: TrainingData, *, seed: int, sizes
     if isinstance(model, AbstractGaussianLatentModel):
         arrays |= walks(model, data, shown[:1], seed=seed, sizes=sizes)
     return {name: each.float().numpy() if each.is_floating_point() else each.numpy() for name, each in arrays.items()}
+
+
+def sample_variant(prepared: str | Path, weights: str | Path, variant: Variant, *, seeds: Sequence[int], seed: int, n_codes: int = SIZES.n_codes) -> Arrays:
+    """Return both latents of some cells under one replica of a model that has two: ``cells``, then the mean and one sample of each, named mu_w, w, mu_z, z."""
+    data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
+    model = restored(variant, data, load_file(weights), seeds=seeds, seed=seed)
+    cells = sampled_cells(torch.arange(data.n_obs), n_codes)
+    return {"seed": np.array([seed]), "cells": cells.numpy(), **two_latents(model, data, cells, seed=seed)}
+
+
+@torch.no_grad()
+def two_latents(model: AbstractTwoLatentModel, data: TrainingData, cells: Int[Tensor, " cells"], *, seed: int) -> Arrays:
+    """Return the means of q(w | x) and q(z | x) of the cells, and a sample of each."""
+    with drawing_from(RandomStreams([seed], "two latents", data.device)):
+        qz, qw = model.posteriors(_cells(model, data, cells))
+        found = {"mu_w": qw.mean, "w": qw.rsample(), "mu_z": qz.mean, "z": qz.rsample()}
+    return {name: values[0].float().numpy() for name, values in found.items()}
 
 
 def drawn_from_prior(model: AbstractBoundedModel, data: TrainingData, n_draws: int, n_columns: int) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from latentbench.applicability import CONSENSUS, CONTROL_KINDS, likelihood_of, number_of_clusters, obstacle, sees_labels
 from latentbench.models import MODELS
-from latentbench.prediction.requests import obstacle_to_prediction
+from latentbench.prediction.requests import CELL_TYPE, obstacle_to_prediction
 from latentbench.sheets import check, nearest, read_sheet, read_yaml
 
 
@@ -72,7 +72,7 @@ class Study:
     @property
     def predictions(self) -> dict[str, dict[str, Any]]:
         """What is asked of each data set on which stimulated cells are predicted."""
-        return {request["dataset"]: request for request in self.config.get("predictions", [])}
+        return {request["dataset"]: {"hidden": [CELL_TYPE], **request} for request in self.config.get("predictions", [])}
 
     def row(self, dataset: str) -> dict[str, Any]:
         """Return the sheet's row of a data set."""

@@ -90,12 +90,14 @@ def _gap(annotated: AnnData, column: str, about) -> Unavailable | None:
     return Unavailable(Outcome.NOT_APPLICABLE, f"no variant has a value of {about['selected']['criterion']}, by which one is picked")
 
 
-def _top(t: PerGroup, n_top: int) -> Int[np.ndarray, "groups top"]:
+def _top(t: PerGroup, n_top: int) -> Int[np.ndarray, "some top"]:
     """The genes with the largest t of every group that has one, the first of equal ones."""
     return np.argsort(-t[np.isfinite(t).all(axis=1)], axis=1, kind="stable")[:, :n_top]
 
 
-def _rows_of(grouping: str, names: list[str], moments: Moments, t: PerGroup, genes: Int[np.ndarray, " genes"], gene_names: pd.Index) -> list[dict[str, object]]:
+def _rows_of(
+    grouping: str, names: list[str], moments: Moments, t: PerGroup, chosen: Int[np.ndarray, " chosen"], gene_names: pd.Index
+) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for g, name in enumerate(names):
         n, n_rest = int(moments.n_cells[g]), int(moments.n_cells.sum() - moments.n_cells[g])
@@ -106,7 +108,7 @@ def _rows_of(grouping: str, names: list[str], moments: Moments, t: PerGroup, gen
             continue
         rank = np.empty(t.shape[1], dtype=np.int64)
         rank[np.argsort(-t[g], kind="stable")] = np.arange(1, t.shape[1] + 1)
-        for j in genes.tolist():
+        for j in chosen.tolist():
             mean, rest = moments.sums[g, j] / n, (moments.sums[:, j].sum() - moments.sums[g, j]) / n_rest
             found = {"gene": str(gene_names[j]), "rank": int(rank[j]), "t": t[g, j], "mean": mean, "mean_rest": rest, "share": moments.expressing[g, j] / n}
             rows.append({**about, **found, "status": Outcome.OK, "reason": ""})

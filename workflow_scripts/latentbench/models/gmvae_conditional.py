@@ -25,7 +25,7 @@ from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
 from latentbench.models.components import log_density_of_mixture
 from latentbench.models.dirichlet import dirichlet_terms
-from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch
+from latentbench.models.interface import AbstractClusteringModel, AbstractConditionalModel, AbstractTwoLatentModel, ClassPosterior, Minibatch
 from latentbench.models.two_latents import (
     clipped_normal,
     components_of,
@@ -35,7 +35,7 @@ from latentbench.models.two_latents import (
 )
 
 
-class ConditionalMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel, AbstractConditionalModel):
+class ConditionalMixtureVAE(AbstractTwoLatentModel, AbstractClusteringModel, AbstractConditionalModel):
     """Conditional Dirichlet mixture VAE; ``w_prior`` is ``"standard"`` or ``"learned"``, ``dirichlet`` as in ``gmvae_dirichlet``."""
 
     generative = "p(w|c) p(d|alpha) p(y|d) p(z|w,y,c) p(x|z,c)"

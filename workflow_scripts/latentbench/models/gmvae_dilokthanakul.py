@@ -25,11 +25,11 @@ from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import log_density_by_component, log_density_of_mixture
 from latentbench.models.free_bits import at_least_on_average
-from latentbench.models.interface import AbstractClusteringModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch
+from latentbench.models.interface import AbstractClusteringModel, AbstractTwoLatentModel, ClassPosterior, Minibatch
 from latentbench.models.two_latents import components_of, kl_from_components, kl_of_each_dimension_from_components, posteriors_of_z_and_w
 
 
-class BayesMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
+class BayesMixtureVAE(AbstractTwoLatentModel, AbstractClusteringModel):
     """Mixture VAE whose cluster probabilities are Bayes' rule on its components, with any likelihood."""
 
     generative = "p(w) p(y) p(z|w,y) p(x|z)"

@@ -27,11 +27,11 @@ from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import log_density_of_mixture
 from latentbench.models.dirichlet import dirichlet_terms
-from latentbench.models.interface import AbstractClusteringModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch
+from latentbench.models.interface import AbstractClusteringModel, AbstractTwoLatentModel, ClassPosterior, Minibatch
 from latentbench.models.two_latents import components_of, kl_from_components, kl_of_each_dimension_from_components, posteriors_of_z_and_w
 
 
-class DirichletMixtureVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
+class DirichletMixtureVAE(AbstractTwoLatentModel, AbstractClusteringModel):
     """Dirichlet mixture VAE with any likelihood; ``dirichlet`` is ``"collapsed"`` (4) or ``"explicit"`` (3).
 
     ``qy`` says what y is inferred from: ``"z"``, or ``"zx"``, where the factor q(y | z) of ``inference`` is q(y | z, x).

@@ -118,6 +118,14 @@ class AbstractGaussianLatentModel(AbstractBoundedModel):
         """Return what each dimension adds to ``kl_z``."""
 
 
+class AbstractTwoLatentModel(AbstractGaussianLatentModel):
+    """A model with a second latent w, of which the components of z are functions."""
+
+    @abstractmethod
+    def posteriors(self, minibatch: Minibatch) -> tuple[Normal, Normal]:
+        """Return q(z | x) and q(w | x), of a conditional model q(z | x, c) and q(w | x, c)."""
+
+
 class AbstractClusteringModel(AbstractModel):
     """A model that clusters by itself."""
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from latentbench.prediction.means import means_of, means_table
 from latentbench.prediction.metrics import agreement
 from latentbench.prediction.protocol import HeldOut, Perturbation, balanced_shift
 from latentbench.prediction.tables import prediction_table, rows_of
@@ -50,11 +51,13 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
-def baseline_predictions(perturbation: Perturbation, questions: Sequence[HeldOut], *, dataset: str) -> pd.DataFrame:
-    """Return the rows of every baseline on every question; they have no seed."""
-    rows = []
+def baseline_predictions(perturbation: Perturbation, questions: Sequence[HeldOut], *, dataset: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of every baseline on every question, which have no seed, and the gene means of what they predict."""
+    rows, means = [], []
     for held_out in questions:
         for name, baseline in BASELINES.items():
-            found = agreement(baseline.predict(perturbation, held_out), perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
-            rows += rows_of(dataset, name, None, held_out.cell_type, found, saw_labels=baseline.saw_labels)
-    return prediction_table(rows)
+            predicted = baseline.predict(perturbation, held_out)
+            found = agreement(predicted, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
+            rows += rows_of(dataset, name, None, held_out.hidden, held_out.cell_type, found, saw_labels=baseline.saw_labels)
+            means.append(means_of(dataset, name, None, perturbation, held_out, predicted))
+    return prediction_table(rows), means_table(means)

@@ -8,6 +8,7 @@ taken. A model of log-normalised values predicts their means, which vary less ov
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ from latentbench.logs import logger
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import AbstractConditionalModel, AbstractModel, AbstractShiftModel, Minibatch
 from latentbench.outcomes import Outcome, Unavailable
-from latentbench.prediction.metrics import METRICS, agreement
+from latentbench.prediction.means import means_of, means_table
+from latentbench.prediction.metrics import METRICS, Cells, agreement
 from latentbench.prediction.protocol import HeldOut, Perturbation, balanced_shift
+from latentbench.prediction.requests import CELL_TYPE
 from latentbench.prediction.tables import prediction_table, rows_of
 from latentbench.preprocessing.pca import fit_pca
 from latentbench.random_streams import seed_of
@@ -47,31 +50,42 @@ def network_predictions(
     seeds: Sequence[int],
     n_workers: int,
     device: str,
-) -> pd.DataFrame:
-    """Train all seeds of a variant anew for every question and return the rows of what they predict."""
-    rows = []
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train all seeds of a variant anew for every set of training cells and return the rows of what they predict, and the gene means of it.
+
+    Questions with the same training cells follow each other, and are asked of the same networks.
+    """
+    rows, means = [], []
     data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
     factors = _scaling_factors(data, perturbation) if variant.layer == "counts" else None
-    for held_out in questions:
-        logger.info("without stimulated '%s': %d training cells, %d hidden", held_out.cell_type, len(held_out.train), len(held_out.stimulated))
-        network, reports, saw_labels = _trained(variant, _without(data, perturbation, held_out), seeds, n_workers, device)
+    for _, group in groupby(questions, key=lambda question: question.train.tobytes()):
+        same = list(group)
+        hidden = f"stimulated '{same[0].cell_type}'" if same[0].hidden == CELL_TYPE else "nothing"
+        logger.info("hidden: %s; %d training cells, %d questions", hidden, len(same[0].train), len(same))
+        network, reports, saw_labels = _trained(variant, _without(data, perturbation, same[0]), seeds, n_workers, device)
         by_shift = isinstance(network, AbstractShiftModel)
-        predicted = _by_shift(network, data, perturbation, held_out) if by_shift else _by_condition(network, data, held_out, stimulated)
-        for report, values in zip(reports, predicted, strict=True):
-            found = _agreement(report, values, factors, perturbation, held_out)
-            rows += rows_of(dataset, model, report.seed, held_out.cell_type, found, saw_labels=saw_labels or by_shift)
-    return prediction_table(rows)
+        for held_out in same:
+            predicted = _by_shift(network, data, perturbation, held_out) if by_shift else _by_condition(network, data, held_out, stimulated)
+            for report, values in zip(reports, predicted, strict=True):
+                cells = _predicted_cells(report, values, factors, held_out)
+                found = _agreement(cells, perturbation, held_out)
+                rows += rows_of(dataset, model, report.seed, held_out.hidden, held_out.cell_type, found, saw_labels=saw_labels or by_shift)
+                if not isinstance(cells, Unavailable):
+                    means.append(means_of(dataset, model, report.seed, perturbation, held_out, cells))
+    return prediction_table(rows), means_table(means)
 
 
-def _agreement(
-    report: ReplicaReport, predicted: np.ndarray, factors: np.ndarray | None, perturbation: Perturbation, held_out: HeldOut
-) -> dict[str, float | Unavailable]:
-    """Return the metrics of one replica's prediction: of counts, where there are ``factors`` to scale them by, else of values as they are."""
+def _predicted_cells(report: ReplicaReport, predicted: Cells, factors: np.ndarray | None, held_out: HeldOut) -> Cells | Unavailable:
+    """Return one replica's prediction on the scale of expression: of counts, where there are ``factors`` to scale them by, else of values as they are."""
     if report.status is not Outcome.OK:
-        return dict.fromkeys(METRICS, Unavailable(report.status, report.reason))
-    if factors is not None:
-        predicted = _log_normalised_draw(predicted, factors[held_out.controls], report.seed)
-    return agreement(predicted, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
+        return Unavailable(report.status, report.reason)
+    return predicted if factors is None else _log_normalised_draw(predicted, factors[held_out.controls], report.seed)
+
+
+def _agreement(cells: Cells | Unavailable, perturbation: Perturbation, held_out: HeldOut) -> dict[str, float | Unavailable]:
+    if isinstance(cells, Unavailable):
+        return dict.fromkeys(METRICS, cells)
+    return agreement(cells, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
 
 
 def _trained(variant: Variant, data: TrainingData, seeds: Sequence[int], n_workers: int, device: str) -> tuple[AbstractModel, list[ReplicaReport], bool]:
@@ -81,7 +95,7 @@ def _trained(variant: Variant, data: TrainingData, seeds: Sequence[int], n_worke
 
 
 def _without(data: TrainingData, perturbation: Perturbation, held_out: HeldOut) -> TrainingData:
-    """Return the data of a question: all cells but the hidden ones to train on, the hidden ones to log the loss of, components of the former."""
+    """Return the data of a question: its training cells, the stimulated cells that it asks about to log the loss of, components of the former."""
     pca = fit_pca([perturbation.x[held_out.train]], N_PCS).transform(perturbation.x)
     return replace(data, train=torch.from_numpy(held_out.train), test=torch.from_numpy(held_out.stimulated), pca=pca)
 

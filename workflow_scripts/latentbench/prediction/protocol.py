@@ -1,8 +1,11 @@
-"""Leave one cell type out: which cells are hidden, which are asked about, and the shift between two conditions with all cell types weighing the same.
+"""Which cells are hidden, which are asked about, and the shift between two conditions with all cell types weighing the same.
 
     for every cell type t with enough cells under both conditions:
         hidden: the stimulated cells of t;  training cells: all others;  asked: what the control cells of t would be if stimulated     (1)
     delta = mean over types t' != t of (mean of t' stimulated - mean of t' control)                                                     (2)
+
+(1) is config ``hidden: cell_type``. With ``hidden: nothing`` all cells are training cells, and every type and all cells together are asked about: what a method
+gives back of cells that it has seen, no prediction of unseen ones, and marked so wherever it is shown; (2) then averages over all types.
 
 The protocol of Lotfollahi 2019 (doi:10.1038/s41592-019-0494-8). There (2) is taken after resampling every type to the size of the largest one: (2) is what
 that gives on average. Cell types and conditions are labels; nothing here is for a model that must not see them. The split into training and test cells plays
@@ -17,17 +20,19 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from latentbench.models.data import read_training_data
+from latentbench.models.data import modelled_genes, read_training_data
+from latentbench.prediction.requests import ALL_CELLS, CELL_TYPE, NOTHING
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """Cells under two conditions: log-normalised values (of real data, the values as they are), cell types, and which cells are under which condition."""
+    """Cells under two conditions: log-normalised values (of real data, the values as they are), cell types, which cells are under which condition, genes."""
 
     x: Float[np.ndarray, "obs vars"]
     cell_types: pd.Series
     is_control: Bool[np.ndarray, " obs"]
     is_stimulated: Bool[np.ndarray, " obs"]
+    genes: tuple[str, ...]
 
     def cells(self, cell_type: str) -> tuple[Int[np.ndarray, " controls"], Int[np.ndarray, " stimulated"]]:
         """Return the control cells and the stimulated cells of a type."""
@@ -37,8 +42,12 @@ class Perturbation:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One question (1): ``train`` are the cells that may be learned from, ``others`` the types that (2) averages over."""
+    """One question: ``train`` are the cells that may be learned from, ``others`` the types that (2) averages over, ``hidden`` what training did not see.
 
+    ``cell_type`` is ``ALL_CELLS`` where all of them are asked about at once.
+    """
+
+    hidden: str
     cell_type: str
     controls: Int[np.ndarray, " controls"]
     stimulated: Int[np.ndarray, " stimulated"]
@@ -60,7 +69,23 @@ def read_perturbation(prepared: str | Path, *, control: str, stimulated: str) ->
     if absent := [name for name in (control, stimulated) if name not in present]:
         raise ValueError(f"{prepared}: no cell has condition {' or '.join(absent)}; there are: {', '.join(present)}. Mend config key predictions")
     is_control, is_stimulated = ((condition == name).fillna(False).to_numpy(dtype=bool) for name in (control, stimulated))
-    return Perturbation(data.dense().numpy(), data.obs["label"].astype("string"), is_control, is_stimulated)
+    return Perturbation(data.dense().numpy(), data.obs["label"].astype("string"), is_control, is_stimulated, tuple(modelled_genes(prepared)))
+
+
+def questions_of(perturbation: Perturbation, *, hidden: Sequence[str], min_cells: int) -> tuple[list[HeldOut], dict[str, str]]:
+    """Return the questions of every protocol in ``hidden``, and why some types have none; those with the same training cells follow each other."""
+    asked, reasons = held_out_types(perturbation, min_cells=min_cells)
+    seen = [*all_seen(perturbation, asked)] if NOTHING in hidden else []
+    return [*(asked if CELL_TYPE in hidden else []), *seen], reasons
+
+
+def all_seen(perturbation: Perturbation, asked: Sequence[HeldOut]) -> list[HeldOut]:
+    """Return a question for all cells together and one for each type that is asked about, with nothing hidden."""
+    types = tuple(question.cell_type for question in asked)
+    everyone = np.flatnonzero(perturbation.is_control), np.flatnonzero(perturbation.is_stimulated)
+    cells = {ALL_CELLS: everyone, **{cell_type: perturbation.cells(cell_type) for cell_type in types}}
+    train = np.arange(len(perturbation.x))
+    return [HeldOut(NOTHING, name, controls, stimulated, train, types) for name, (controls, stimulated) in cells.items()]
 
 
 def held_out_types(perturbation: Perturbation, *, min_cells: int) -> tuple[list[HeldOut], dict[str, str]]:
@@ -93,4 +118,4 @@ def balanced_shift(values: Float[np.ndarray, "obs features"], perturbation: Pert
 def _held_out(perturbation: Perturbation, cell_type: str, asked: Sequence[str]) -> HeldOut:
     controls, stimulated = perturbation.cells(cell_type)
     train = np.setdiff1d(np.arange(len(perturbation.x)), stimulated)
-    return HeldOut(cell_type, controls, stimulated, train, tuple(other for other in asked if other != cell_type))
+    return HeldOut(CELL_TYPE, cell_type, controls, stimulated, train, tuple(other for other in asked if other != cell_type))

@@ -5,6 +5,12 @@ from typing import Any
 
 from latentbench.models import MODELS
 
+CELL_TYPE, NOTHING = "cell_type", "nothing"
+"""What can be asked to be hidden."""
+
+ALL_CELLS = "all cells"
+"""The cell type of questions about all cells at once."""
+
 
 def obstacle_to_prediction(entry: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
     """Return why a variant (``entry``) cannot predict on a data set (``row`` of the sheet), as a sentence, or None."""

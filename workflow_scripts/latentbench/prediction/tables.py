@@ -1,4 +1,4 @@
-"""The predictions table: one row for every data set, method, seed, cell type and metric."""
+"""The predictions table: one row for every data set, method, protocol, seed, cell type and metric."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +9,12 @@ import pandas as pd
 
 from latentbench.outcomes import Outcome, Unavailable
 from latentbench.prediction.metrics import METRICS
+from latentbench.prediction.requests import ALL_CELLS
 
-PREDICTION_COLUMNS = ["dataset", "model", "seed", "cell_type", "metric", "value", "status", "reason", "saw_labels"]
+PREDICTION_COLUMNS = ["dataset", "model", "hidden", "seed", "cell_type", "metric", "value", "status", "reason", "saw_labels"]
 TYPES = {"seed": "Int64", "value": "float64", "saw_labels": bool}
+
+EACH_TYPE = "each cell type"
 
 ALL_METHODS = "every method"
 """The model of rows that hold for every method: cell types that no question was asked of."""
@@ -19,9 +22,9 @@ ALL_METHODS = "every method"
 Rows = list[tuple[Any, ...]]
 
 
-def rows_of(dataset: str, model: str, seed: int | None, cell_type: str, found: Mapping[str, float | Unavailable], *, saw_labels: bool) -> Rows:
+def rows_of(dataset: str, model: str, seed: int | None, hidden: str, cell_type: str, found: Mapping[str, float | Unavailable], *, saw_labels: bool) -> Rows:
     """Return a row for every metric; ``seed`` None for a method without one, ``saw_labels`` whether it read the types of the training cells."""
-    about = (dataset, model, pd.NA if seed is None else seed, cell_type)
+    about = (dataset, model, hidden, pd.NA if seed is None else seed, cell_type)
     return [
         (*about, metric, np.nan, str(value.outcome), value.reason, saw_labels)
         if isinstance(value, Unavailable)
@@ -30,10 +33,11 @@ def rows_of(dataset: str, model: str, seed: int | None, cell_type: str, found: M
     ]
 
 
-def rows_without(dataset: str, model: str, reasons: Mapping[str, str]) -> Rows:
-    """Return rows without a value for the cell types that no question was asked of (type -> reason)."""
+def rows_without(dataset: str, model: str, reasons: Mapping[str, str], hidden: Sequence[str]) -> Rows:
+    """Return rows without a value for the cell types that no question was asked of (type -> reason), for every protocol."""
     absent = {cell_type: dict.fromkeys(METRICS, Unavailable(Outcome.NOT_APPLICABLE, reason)) for cell_type, reason in reasons.items()}
-    return [row for cell_type, found in absent.items() for row in rows_of(dataset, model, None, cell_type, found, saw_labels=False)]
+    pairs = [(protocol, cell_type, found) for protocol in hidden for cell_type, found in absent.items()]
+    return [row for protocol, cell_type, found in pairs for row in rows_of(dataset, model, None, protocol, cell_type, found, saw_labels=False)]
 
 
 def prediction_table(rows: Rows) -> pd.DataFrame:
@@ -43,18 +47,26 @@ def prediction_table(rows: Rows) -> pd.DataFrame:
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read a predictions table; an empty reason is "", a row without a seed has a missing one."""
-    texts = dict.fromkeys(("dataset", "model", "cell_type", "metric", "status", "reason"), str)
+    texts = dict.fromkeys(("dataset", "model", "hidden", "cell_type", "metric", "status", "reason"), str)
     return pd.read_csv(path, sep="\t", dtype={**texts, **TYPES}, keep_default_na=False, na_values={"value": [""], "seed": [""]}, float_precision="round_trip")
 
 
 def summarise_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean over cell types and seeds of every (dataset, model, metric), how many of both there are, and whether the method read the types."""
-    asked = predictions[predictions["model"] != ALL_METHODS]
+    """Return the mean over cell types and seeds of every (dataset, hidden, asked, model, metric), how many of both, and whether the method read the types.
+
+    ``asked`` is ``"each cell type"``, or ``ALL_CELLS``, which is no type and is not averaged with them.
+    """
+    asked = predictions[predictions["model"] != ALL_METHODS].assign(asked=lambda rows: asked_about(rows["cell_type"]))
     totals = {"value": ("value", "mean"), "n_types": ("cell_type", "nunique"), "n_seeds": ("seed", "nunique"), "saw_labels": ("saw_labels", "any")}
-    return asked.groupby(["dataset", "model", "metric"], sort=True).agg(**totals).reset_index()
+    return asked.groupby(["dataset", "hidden", "asked", "model", "metric"], sort=True).agg(**totals).reset_index()
+
+
+def asked_about(cell_types: pd.Series) -> pd.Series:
+    """Return whether all cells together were asked about, or one type."""
+    return cell_types.where(cell_types == ALL_CELLS, EACH_TYPE)
 
 
 def collect_predictions(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return all rows in one order."""
-    order = ["dataset", "model", "seed", "cell_type", "metric"]
+    order = ["dataset", "model", "hidden", "seed", "cell_type", "metric"]
     return pd.concat(parts, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)

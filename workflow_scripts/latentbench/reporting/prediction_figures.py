@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latentbench.prediction.metrics import METRICS
-from latentbench.prediction.tables import ALL_METHODS
+from latentbench.prediction.requests import CELL_TYPE
+from latentbench.prediction.tables import ALL_METHODS, asked_about
 from latentbench.reporting.figures import SAW_LABELS_MARK, WIDTH
 from latentbench.reporting.page_views import number
 from latentbench.reporting.style import CONTROL_COLOURS, INK, model_colours
@@ -18,9 +19,11 @@ METRIC_NAMES = {"r2_mean": "r², means", "r2_mean_top100": "r², means of 100 ge
 
 
 def predictions_figure(predictions: pd.DataFrame) -> Figure:
-    """Draw every metric: a row of panels for every data set."""
-    colours, asked = method_colours(predictions), predictions[predictions["model"] != ALL_METHODS]
-    shown = {dataset: [method for method in colours if method in set(rows["model"])] for dataset, rows in asked.groupby("dataset", sort=True)}
+    """Draw every metric: a row of panels for every data set and protocol; what was asked of cells that were seen in training says so."""
+    colours = method_colours(predictions)
+    asked = predictions[predictions["model"] != ALL_METHODS].assign(asked=lambda rows: asked_about(rows["cell_type"]))
+    blocks = dict(iter(asked.groupby(["dataset", "hidden", "asked"], sort=True)))
+    shown = {key: [method for method in colours if method in set(rows["model"])] for key, rows in blocks.items()}
     figure, axes = plt.subplots(
         *(len(shown), len(METRICS)),
         figsize=(WIDTH, sum(0.75 + 0.2 * len(methods) for methods in shown.values())),
@@ -28,14 +31,25 @@ def predictions_figure(predictions: pd.DataFrame) -> Figure:
         squeeze=False,
         sharex=True,
     )
-    for row, (dataset, methods) in zip(axes, shown.items(), strict=True):
-        of_dataset = asked[asked["dataset"] == dataset]
+    for row, (key, rows) in zip(axes, blocks.items(), strict=True):
         for ax, metric in zip(row, METRICS, strict=True):
-            plot_predictions(ax, of_dataset[of_dataset["metric"] == metric], {method: colours[method] for method in methods})
+            plot_predictions(ax, rows[rows["metric"] == metric], {method: colours[method] for method in shown[key]})
             ax.set_xlabel(METRIC_NAMES[metric])
             ax.label_outer(remove_inner_ticks=True)
-        row[0].set_title(dataset, weight="bold")
+        name_block(row[0], question_name(*key))
     return figure
+
+
+def name_block(ax: Axes, name: str, *, above: float = 3.0) -> None:
+    """Write the name of a row of panels over its first one, ``above`` points up: as a title it would take the room of the panels beside it."""
+    ax.annotate(name, (0, 1), (0, above), "axes fraction", "offset points", weight="bold", size=8.5, va="bottom").set_in_layout(False)
+    if not ax.get_title(loc="left"):
+        ax.set_title(" ")  # keeps the room above
+
+
+def question_name(dataset: str, hidden: str, asked: str) -> str:
+    """Return what was asked, in words: the data set alone where cells were hidden, which is the rule."""
+    return dataset if hidden == CELL_TYPE else f"{dataset}, {asked}, nothing hidden (in-sample)"
 
 
 def plot_predictions(ax: Axes, predictions: pd.DataFrame, colours: Mapping[str, str]) -> Axes:
@@ -49,7 +63,7 @@ def plot_predictions(ax: Axes, predictions: pd.DataFrame, colours: Mapping[str, 
     saw = set(predictions.loc[predictions["saw_labels"], "model"])
     ax.set_yticks(range(len(colours)), [method + (SAW_LABELS_MARK if method in saw else "") for method in colours])
     ax.set_ylim(len(colours) - 0.4, -0.6)
-    ax.set_xlim(0, 1)
+    ax.set(xlim=(0, 1), xticks=[0, 0.5, 1])
     ax.tick_params(axis="y", length=0)
     ax.xaxis.grid(True)
     return ax
@@ -57,21 +71,25 @@ def plot_predictions(ax: Axes, predictions: pd.DataFrame, colours: Mapping[str, 
 
 def method_colours(predictions: pd.DataFrame) -> dict[str, str]:
     """Return a colour for every method, in the order in which they are shown: models, then, in grey, what needs no network and so has no seed."""
-    asked = predictions[predictions["model"] != ALL_METHODS]
+    return in_order(predictions[predictions["model"] != ALL_METHODS])
+
+
+def in_order(asked: pd.DataFrame) -> dict[str, str]:
+    """Return a colour for every method that answered, in that order: those with a seed first; columns model and seed."""
     has_seed = asked.groupby("model", sort=True)["seed"].apply(lambda seeds: seeds.notna().any())
     models = model_colours({str(model): "" for model in has_seed.index[has_seed]})
     return models | dict(zip(has_seed.index[~has_seed], CONTROL_COLOURS.values(), strict=False))
 
 
 def prediction_rows(summary: pd.DataFrame, colours: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return a row for every data set and method, those of ``colours`` in their order, from the summary of the predictions."""
+    """Return a row for every data set, protocol and method, those of ``colours`` in their order, from the summary of the predictions."""
     rows = []
-    for dataset, of_dataset in summary.groupby("dataset", sort=True):
+    for key, of_dataset in summary.groupby(["dataset", "hidden", "asked"], sort=True):
         for method, colour in colours.items():
             of_method = of_dataset[of_dataset["model"] == method].set_index("metric")
             if len(of_method):
                 counts = {"n_types": int(of_method["n_types"].max()), "n_seeds": int(of_method["n_seeds"].max())}
-                about = {"dataset": dataset, "method": method, "colour": colour, "saw_labels": bool(of_method["saw_labels"].any())}
+                about = {"dataset": question_name(*key), "method": method, "colour": colour, "saw_labels": bool(of_method["saw_labels"].any())}
                 rows.append({**about, **counts, "metrics": [number(of_method["value"].get(metric), 3) for metric in METRICS]})
     return rows
 

@@ -1,0 +1,20 @@
+"""Draw both latents of the models of one data set that have two."""
+
+from latentbench.evaluation.prepared_cells import read_prepared_cells
+from latentbench.logs import log_to
+from latentbench.reporting.image_figures import read_decoded
+from latentbench.reporting.latent_figures import two_latents_figure
+from latentbench.reporting.style import apply_style, save
+
+
+def main(prepared_path, latents_paths, figure_paths, *, kinds) -> None:
+    """Write the figure under every path; ``latents_paths`` and ``kinds``: by model."""
+    apply_style()
+    found = read_decoded(latents_paths, kinds, read_prepared_cells(prepared_path).obs)
+    save(two_latents_figure(found.arrays, found.obs), figure_paths)
+
+
+if __name__ == "__main__":
+    log_to(snakemake.log[0])
+    kinds = snakemake.params.kinds
+    main(snakemake.input.prepared, dict(zip(kinds, snakemake.input.latents, strict=True)), snakemake.output, kinds=kinds)
