@@ -6,6 +6,7 @@ import anndata as ad
 
 from latentbench.artefacts import write_h5ad
 from latentbench.data.row_blocks import gb_in_memory, warn_of_large_dense
+from latentbench.faults import reading
 from latentbench.logs import log_to, logger
 from latentbench.preprocessing.mapped import preprocess_on_disk
 from latentbench.preprocessing.presets import preprocess
@@ -16,7 +17,9 @@ def main(raw_path: str, prepared_path: str, *, preset: str, options: dict[str, A
     if gb_in_memory(raw_path, "X") > stream_above_gb:
         return preprocess_on_disk(raw_path, prepared_path, preset=preset, options=options, split=split)
     warn_of_large_dense(raw_path, stream_above_gb)
-    prepared = preprocess(ad.read_h5ad(raw_path), preset=preset, options=options, split=split)
+    with reading(raw_path):
+        raw = ad.read_h5ad(raw_path)
+    prepared = preprocess(raw, preset=preset, options=options, split=split)
     logger.info("%s: %d x %d; filters %s", prepared_path, prepared.n_obs, prepared.n_vars, prepared.uns["latentbench"]["filters"])
     write_h5ad(prepared, prepared_path)
 

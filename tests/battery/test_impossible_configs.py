@@ -32,7 +32,13 @@ KEYS = {
     ],
     "datasets": [(["digit"], "'digit' is not in .*did you mean 'digits'"), ([], "datasets: "), (["digits", "digits"], "non-unique"), ("digits", "not of type")],
     "models": [(["vea"], "'vea' is not in .*did you mean 'vae'"), ([], "models: "), (["../vae"], r"'../vae' is not in ")],
-    "preprocessing.split.test_fraction": [(0, "test_fraction: 0"), (1, "test_fraction: 1"), (1.5, "1.5"), (float("nan"), "nan"), ("0.2", "not of type 'number'")],
+    "preprocessing.split.test_fraction": [
+        (0, "test_fraction: 0"),
+        (1, "test_fraction: 1"),
+        (1.5, "1.5"),
+        (float("nan"), "nan"),
+        ("0.2", "not of type 'number'"),
+    ],
     "preprocessing.stream_above_gb": [(-1, "less than the minimum"), (float("inf"), "inf")],
     "preprocessing.counts_standard": [
         ({"n_top_gene": 5}, "unknown key 'n_top_gene'; did you mean 'n_top_genes'"),
@@ -93,7 +99,7 @@ def test_an_impossible_variant_is_refused_by_sheet_variant_and_key(change, messa
 def test_a_variant_whose_name_is_no_name_of_a_file_is_refused(name, tmp_path):
     (tmp_path / "models.yaml").write_text(yaml.safe_dump({name: {"kind": "pca"}}))
     config = copy.deepcopy(STUDY) | {"models": [name], "sheets": {"datasets": "config/datasets.tsv", "models": "models.yaml"}}
-    with pytest.raises(ValueError, match="models.yaml"):
+    with pytest.raises(ValueError, match=r"models\.yaml"):
         load(config, tmp_path)
 
 
@@ -168,4 +174,9 @@ def test_thresholds_that_leave_nothing_are_refused(options, message, refused):
 
 
 def test_too_few_genes_for_a_loess_fit_are_refused_with_another_flavour_named(refused):
-    refused(lambda place: place.write(place.counts()[:, :12]) and None, "the loess fit needs 20; use hvg_flavor", preset="counts_standard", options={"n_top_genes": 5})
+    refused(
+        lambda place: place.write(place.counts()[:, :12]) and None,
+        "the loess fit needs 20; use hvg_flavor",
+        preset="counts_standard",
+        options={"n_top_genes": 5},
+    )

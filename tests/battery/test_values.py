@@ -135,7 +135,7 @@ def test_the_same_counts_in_any_form_give_the_same_prepared_counts(wrap, stream_
 
 @pytest.mark.parametrize(
     ("keep", "shape"),
-    [(lambda x: x[:3], (3, 30)), (lambda x: x[:, :1] + 1, (40, 1)), (lambda x: (x > 0), (40, 30)), (lambda x: x * 7_000_000, (40, 30))],
+    [(lambda x: x[:3], (3, 30)), (lambda x: x[:, :1] + 1, (40, 1)), (lambda x: x > 0, (40, 30)), (lambda x: x * 7_000_000, (40, 30))],
     ids=["three cells", "one gene", "whether a gene is there", "enormous counts"],
 )
 def test_little_or_odd_data_is_prepared_all_the_same(keep, shape, place):

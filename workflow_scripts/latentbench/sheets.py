@@ -77,9 +77,7 @@ def read_sheet(path: Path, schemas: Path) -> dict[str, dict[str, Any]]:
     for line, cells in enumerate(table, start=2):
         where = f"{path}, line {line}"
         if None in cells or None in cells.values():
-            raise ValueError(
-                f"{where}: {'more' if None in cells else 'fewer'} cells than the header's {len(columns)} columns; are all separators tabs?"
-            )
+            raise ValueError(f"{where}: {'more' if None in cells else 'fewer'} cells than the header's {len(columns)} columns; are all separators tabs?")
         _refuse_misspelt_columns(cells, schema, where)
         row = {key: _parse_cell(key, cells.get(key, "").strip()) for key in schema["properties"]}
         check(row, schemas / "datasets.schema.json", where)
