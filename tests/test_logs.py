@@ -29,3 +29,11 @@ def test_a_bug_keeps_its_traceback_on_the_terminal(tmp_path):
 def test_failures_of_an_earlier_run_are_not_told_again(tmp_path):
     stop_with("ValueError('old')", tmp_path / "a.log")
     assert failures_since(time.time() + 10, tmp_path) == []
+
+
+def test_a_library_that_dies_leaves_the_lines_that_it_died_in(tmp_path):
+    log = tmp_path / "download" / "mine.log"
+    script = f"from latentbench.logs import log_to\nlog_to({str(log)!r})\nimport ctypes\nctypes.string_at(0)"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, cwd=SCRIPTS, check=False).returncode < 0
+    assert "string_at" in log.read_text()
+    assert failures_since(time.time() - 60, tmp_path) == [f"Segmentation fault (log: {log})"]

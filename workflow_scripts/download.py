@@ -1,5 +1,6 @@
 """Rule download: a row of the data sheet to raw.h5ad."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ if __name__ == "__main__":
         snakemake.output.raw,
         row=snakemake.params.row,
         mirror=snakemake.config["mirror"],
-        cache=snakemake.params.cache,
+        # A folder that several studies share, where the machine names one.
+        cache=os.environ.get("LATENTBENCH_CACHE", snakemake.params.cache),
         stream_above_gb=snakemake.config["preprocessing"]["stream_above_gb"],
     )

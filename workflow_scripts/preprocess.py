@@ -6,6 +6,7 @@ import anndata as ad
 
 from latentbench.artefacts import write_h5ad
 from latentbench.data.row_blocks import gb_in_memory, read_frame, warn_of_large_dense
+from latentbench.faults import reading
 from latentbench.logs import log_to, logger
 from latentbench.preprocessing.mapped import preprocess_on_disk
 from latentbench.preprocessing.presets import preprocess
@@ -20,7 +21,9 @@ def main(
     if gb_in_memory(raw_path, "X") > stream_above_gb:
         return preprocess_on_disk(raw_path, prepared_path, **asked)
     warn_of_large_dense(raw_path, stream_above_gb)
-    prepared = preprocess(ad.read_h5ad(raw_path), **asked)
+    with reading(raw_path):
+        raw = ad.read_h5ad(raw_path)
+    prepared = preprocess(raw, **asked)
     logger.info("%s: %d x %d; filters %s", prepared_path, prepared.n_obs, prepared.n_vars, prepared.uns["latentbench"]["filters"])
     write_h5ad(prepared, prepared_path)
 

@@ -83,6 +83,11 @@ def place(tmp_path) -> Workplace:
     return Workplace(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def make_place():
+    return Workplace
+
+
 @pytest.fixture
 def refused(place):
     """A check: the data that ``make(place)`` writes is refused with a message, and no file is left."""

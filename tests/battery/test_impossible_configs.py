@@ -99,7 +99,7 @@ def test_an_impossible_variant_is_refused_by_sheet_variant_and_key(change, messa
 def test_a_variant_whose_name_is_no_name_of_a_file_is_refused(name, tmp_path):
     (tmp_path / "models.yaml").write_text(yaml.safe_dump({name: {"kind": "pca"}}))
     config = copy.deepcopy(STUDY) | {"models": [name], "sheets": {"datasets": "config/datasets.tsv", "models": "models.yaml"}}
-    with pytest.raises(ValueError, match="models.yaml"):
+    with pytest.raises(ValueError, match=r"models\.yaml"):
         load(config, tmp_path)
 
 

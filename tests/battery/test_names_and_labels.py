@@ -26,6 +26,14 @@ def with_obs(column: str = "kind", values=HALVES, **cells):
     return make
 
 
+def without_obs(**cells):
+    def make(place):
+        place.write()
+        return cells
+
+    return make
+
+
 def twice(names):
     return [*names[:-1], names[0]]
 
@@ -44,10 +52,10 @@ REFUSED = {
     "a gene twice": (renamed("var_names", lambda cells: twice(cells.var_names)), r"mine.h5ad: 1 duplicated variable names \(var_names\) \(first: g0\)"),
     "cells of one name": (renamed("obs_names", lambda cells: [""] * 40), "39 duplicated cell names"),
     "a misspelt label column": (with_obs(label="knid"), r"no obs column 'knid' for label \(did you mean 'kind'\?\); the columns are: kind"),
-    "a label where there are no columns": (lambda place: place.write() and None or {"label": "kind"}, "no obs column 'kind' for label; the columns are: none"),
+    "a label where there are no columns": (without_obs(label="kind"), "no obs column 'kind' for label; the columns are: none"),
     "a batch that is not there": (with_obs(batch="plate"), "no obs column 'plate' for batch"),
     "more clusters than cells": (with_obs(n_clusters="99"), "99 clusters are declared and there are 32 training cells"),
-    "an annotation that is not there": (lambda place: place.write() and None or {"annotation": "types.csv"}, "types.csv: no such file"),
+    "an annotation that is not there": (without_obs(annotation="types.csv"), "types.csv: no such file"),
     "an annotation of other cells": (annotated_by("cell,kind\nx,T\n"), r"types.csv: none of its cell names \(first: x\) is in the data \(first: c0\)"),
     "an annotation with a cell twice": (annotated_by("cell,kind\nc0,T\nc0,B\n"), "types.csv: cell c0 has two lines"),
     "an empty annotation": (annotated_by(""), "types.csv: the file is empty"),

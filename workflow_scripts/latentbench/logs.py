@@ -1,11 +1,13 @@
 """The one way to log: every script logs to its rule's log file and, for warnings, to the terminal."""
 
+import faulthandler
 import logging
 import sys
 from pathlib import Path
 
 logger = logging.getLogger("latentbench")
 STOPPED = "stopped:"
+CRASHED = "Fatal Python error:"
 
 
 def log_to(path: str | Path) -> None:
@@ -25,6 +27,8 @@ def log_to(path: str | Path) -> None:
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").handlers = [to_file]
     sys.excepthook = _report_uncaught
+    # A library that dies over damaged bytes leaves at least the lines that it died in.
+    faulthandler.enable(to_file.stream)
 
 
 def failures_since(moment: float, folder: Path) -> list[str]:
@@ -32,8 +36,9 @@ def failures_since(moment: float, folder: Path) -> list[str]:
     sentences = []
     for path in sorted(folder.rglob("*.log")):
         if path.stat().st_mtime >= moment - 1:
-            stopped = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if STOPPED in line]
-            sentences += [f"{stopped[-1].split(STOPPED, 1)[1].strip()} (log: {path})"] if stopped else []
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            stopped = [line.split(mark, 1)[1].strip() for line in lines for mark in (STOPPED, CRASHED) if mark in line]
+            sentences += [f"{stopped[-1]} (log: {path})"] if stopped else []
     return sentences
 
 

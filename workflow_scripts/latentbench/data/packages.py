@@ -17,7 +17,7 @@ from latentbench.data.checksums import require_accepted
 from latentbench.data.images import read_mnist_pickle
 from latentbench.logs import logger
 
-SPECIFICATION = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[A-Za-z0-9.!+_-]+):(?P<member>.+)")
+SPECIFICATION = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[0-9][A-Za-z0-9.!+_-]*):(?P<member>.+)")
 PIP_SECONDS = 600
 
 

@@ -12,6 +12,7 @@ from anndata.io import read_elem
 from jaxtyping import Bool, Int
 from scipy import sparse
 
+from latentbench.faults import reading
 from latentbench.logs import logger
 
 MOST_STORED = 2**21
@@ -58,12 +59,12 @@ def blocks_on_disk(path: str | Path, group: str, *, most_stored: int = MOST_STOR
         n_stored = {file[group][part].shape[0] for part in ("data", "indices")}
     if len(indptr) != shape[0] + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any() or n_stored != {int(indptr[-1])}:
         raise ValueError(
-            f"{path}: the places of the sparse values in {group} are damaged (its row ends do not fit its {shape[0]} rows and values); get it again"
+            f"{path}: the places of the sparse values in {group} are damaged (row ends do not fit its {shape[0]} rows or its values); get it again"
         )
 
     def read(rows: slice) -> sparse.csr_matrix:
         start, stop = (int(indptr[row]) for row in (rows.start, rows.stop))
-        with h5py.File(path) as file:
+        with reading(path), h5py.File(path) as file:
             # scipy works on columns of int32; a file may keep them in fewer bytes.
             data, columns = file[group]["data"][start:stop], file[group]["indices"][start:stop].astype(np.int32, copy=False)
         return sparse.csr_matrix((data, columns, (indptr[rows.start : rows.stop + 1] - start).astype(np.int32)), shape=(rows.stop - rows.start, shape[1]))
