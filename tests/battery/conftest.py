@@ -40,7 +40,15 @@ class Workplace:
         row = self.row(**cells)
         raw, prepared = self.results / "raw.h5ad", self.results / "prepared.h5ad"
         DOWNLOAD.main(str(raw), row=row, mirror=None, cache=str(self.folder / "cache"), stream_above_gb=stream_above_gb)
-        PREPROCESS.main(str(raw), str(prepared), preset=row["preset"], options=options or {}, split=split or {}, stream_above_gb=stream_above_gb)
+        PREPROCESS.main(
+            str(raw),
+            str(prepared),
+            preset=row["preset"],
+            options=options or {},
+            split=split or {},
+            subset={"only": row["only"]},
+            stream_above_gb=stream_above_gb,
+        )
         return ad.read_h5ad(prepared)
 
     def row(self, **cells: str) -> dict:
