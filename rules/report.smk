@@ -257,16 +257,7 @@ rule write_report:
         ),
         notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
         code=library("write_report"),
-        template=expand(
-            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{page}}.{{suffix}}",
-            page=["page", "explorer"],
-            suffix=["html.j2", "css", "js"],
-        )
-        + expand(
-            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{part}}.html.j2",
-            part=["figures", "health"],
-        )
-        + [f"{workflow.basedir}/workflow_scripts/latentbench/reporting/references.bib"],
+        template=page_assets(),
     output:
         page=report(
             "results/report/index.html",
