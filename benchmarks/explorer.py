@@ -56,7 +56,7 @@ def page_of(explored: Explored, folder: Path) -> tuple[Path, float]:
     section = Environment(loader=FileSystemLoader(HERE), autoescape=True).get_template("explorer.html.j2").render(explorer=view)
     css = "".join((HERE / name).read_text() for name in ("page.css", "explorer.css"))
     page = folder / "explorer.html"
-    page.write_text(PAGE.format(css=css, section=section, script=(HERE / "explorer.js").read_text()))
+    page.write_text(PAGE.format(css=css, section=section, script=page_explorer.script()))
     return page, view["megabytes"]
 
 

@@ -232,6 +232,13 @@ def preset_options(wildcards):
     return study.config["preprocessing"].get(dataset_preset(wildcards), {})
 
 
+def page_assets():
+    """The templates, styles, scripts and citations that the page is made of."""
+    folder = WORKFLOW / "workflow_scripts" / "latentbench" / "reporting"
+    kinds = {".j2", ".css", ".js", ".bib"}
+    return sorted(str(path) for path in folder.iterdir() if path.suffix in kinds)
+
+
 def figures_of_study():
     """The figures of the whole study, as svg: that of the predictions only where something is predicted."""
     names = [n for n in names_of("study") if n != "predictions" or study.predictions]

@@ -506,16 +506,7 @@ rule write_report:
         chapters=expand("results/chapters/{chapter}.html", chapter=study.chapters),
         published=if_published("results/tables/published.parquet"),
         code=library("write_report"),
-        template=expand(
-            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{page}}.{{suffix}}",
-            page=["page", "explorer"],
-            suffix=["html.j2", "css", "js"],
-        )
-        + expand(
-            f"{workflow.basedir}/workflow_scripts/latentbench/reporting/{{part}}.html.j2",
-            part=["figures", "health"],
-        )
-        + [f"{workflow.basedir}/workflow_scripts/latentbench/reporting/references.bib"],
+        template=page_assets(),
     output:
         page=report(
             "results/report/index.html",

@@ -150,6 +150,15 @@ def test_the_cell_under_the_pointer_is_named_with_its_values(browser, explored):
     assert [*label["values"], "none"][explored.arrays[label["cells"]][lonely]] in said
 
 
+def test_a_finger_taps_on_a_cell_to_see_what_it_is(browser, explored):
+    x, y = places(browser, explored)[0]
+    browser.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+    browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    browser.until("!part_('tip').hidden")
+    near = np.linalg.norm(places(browser, explored) - [x, y], axis=1) < 3
+    assert text_of(browser, "tip").splitlines()[0] in np.array(explored.about["cells"])[near]
+
+
 @pytest.mark.parametrize("how", ["box", "lasso"])
 def test_a_selection_lists_the_cells_inside_and_no_other(how, browser, explored):
     left, top, width, height = plot_box(browser)

@@ -17,6 +17,7 @@ from latentbench.reporting.citations import linked
 from latentbench.reporting.health_views import COLUMNS as HEALTH_COLUMNS
 from latentbench.reporting.health_views import RULES, health_rows, health_sentence
 from latentbench.reporting.methods import described_models, methods_text
+from latentbench.reporting.page_explorer import script
 from latentbench.reporting.page_figures import figure_groups, figures_of, plate_figures
 from latentbench.reporting.page_views import cost_rows, dataset_row, failure_rows, score_rows, theory_rows
 from latentbench.reporting.prediction_figures import METRIC_NAMES, method_colours, prediction_gaps, prediction_rows
@@ -85,7 +86,7 @@ def render_page(
         js=_asset("page.js"),
         sections=[(name, title) for name, title in SECTIONS.items() if name not in absent],
         predictions=predictions,
-        explorer={**explorer, "css": _asset("explorer.css"), "script": _asset("explorer.js")},
+        explorer={**explorer, "css": _asset("explorer.css"), "script": Markup(script())},
         counts={"models": len({*tables.scores["model"]} - {CONSENSUS}), "datasets": len(datasets), "seeds": tables.status["seed"].nunique()},
         answer=answer_view(answer, tables, [data["row"]["name"] for data in datasets]),
         chosen=chosen_sentence(tables.choices, evidence),

@@ -11,13 +11,21 @@ from typing import Any
 
 from latentbench.reporting.explorer_file import packed, read_explored
 
+HERE = Path(__file__).parent
 SCRIPTS = ("bokeh", "bokeh-api")
+PARTS = ("explorer_data", "explorer_plot", "explorer")
 
 
 def packed_library() -> str:
     """Return Bokeh's scripts as one packed text."""
     package = distribution("bokeh")
     return packed(b"\n".join(Path(str(package.locate_file(f"bokeh/server/static/js/{name}.min.js"))).read_bytes() for name in SCRIPTS))
+
+
+def script() -> str:
+    """Return the explorer's own script: its parts in a scope of their own."""
+    parts = "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in PARTS)
+    return f"(() => {{\n{parts}}})();\n"
 
 
 def explorer_view(paths: Iterable[str | Path]) -> dict[str, Any]:

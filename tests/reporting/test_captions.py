@@ -1,0 +1,30 @@
+import pytest
+
+from latentbench.reporting.captions import CAPTIONS, caption_of, described, names_of
+
+
+def test_every_figure_has_one_record():
+    keys = [(record.name, record.scope) for record in CAPTIONS]
+    assert len(keys) == len(set(keys))
+    assert names_of("study")[:2] == ["scores", "ranks"]
+
+
+def test_names_and_shown_cells_are_filled_in_even_where_they_hold_braces():
+    figure = described(caption_of("maps", "dataset"), stem="a{x}/maps", dataset="a{x}", shown="3 of 9 cells")
+    assert figure["title"] == "Maps of the embeddings of a{x}, coloured by truth and by cluster"
+    assert figure["caption"] == "3 of 9 cells."
+    assert figure["table"] == "maps/a{x}.parquet"
+    assert figure["id"] == "figure-a-x--maps"
+
+
+@pytest.mark.parametrize("record", CAPTIONS, ids=lambda record: f"{record.scope}-{record.name}")
+def test_nothing_is_left_to_fill_in(record):
+    figure = described(record, stem=record.name, dataset="blobs", shown="all cells")
+    assert not any("{" in text for text in figure.values())
+    assert not figure["title"].endswith(".")
+    assert figure["caption"].endswith(".")
+
+
+def test_a_figure_without_a_record_is_refused_with_the_place_to_mend():
+    with pytest.raises(ValueError, match=r"figure 'heat' of a dataset has no caption; add its record to reporting/captions.py"):
+        caption_of("heat", "dataset")
