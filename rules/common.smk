@@ -163,8 +163,10 @@ def figures_of_chapter(wildcards):
     figures += [
         f"{dataset}/{figure}"
         for dataset in study.chapters[wildcards.chapter]["datasets"]
-        for figure in names_of("dataset")
+        for figure in figures_of_dataset(dataset)
     ]
+    if wildcards.chapter == "theory":
+        figures += [f"thesis/{figure}" for figure in names_of("thesis")]
     return expand("results/figures/{figure}.png", figure=figures)
 
 
@@ -237,6 +239,30 @@ def page_assets():
     folder = WORKFLOW / "workflow_scripts" / "latentbench" / "reporting"
     kinds = {".j2", ".css", ".js", ".bib"}
     return sorted(str(path) for path in folder.iterdir() if path.suffix in kinds)
+
+
+FIGURES_OF_IMAGES = [
+    *["reconstructions", "samples", "heads", "traversals", "posteriors"]
+]
+
+
+def figures_of_dataset(dataset):
+    """The figures of a data set: some only of images, of counts, where a model has two latents, or where something is predicted."""
+    made = {
+        **dict.fromkeys(FIGURES_OF_IMAGES, dataset in dict(decoded_cells())),
+        "markers": dataset in datasets_of_counts(),
+        "two_latents": dataset in dict(cells_with_two_latents()),
+        "means": dataset in study.predictions,
+    }
+    return [name for name in names_of("dataset") if made.get(name, True)]
+
+
+def svg_of_datasets():
+    return [
+        f"results/figures/{dataset}/{figure}.svg"
+        for dataset in study.datasets
+        for figure in figures_of_dataset(dataset)
+    ]
 
 
 def figures_of_study():

@@ -492,10 +492,9 @@ rule write_report:
             "results/explorer/{dataset}.safetensors", dataset=study.datasets
         ),
         study_figures=figures_of_study(),
-        dataset_figures=expand(
-            "results/figures/{dataset}/{figure}.svg",
-            dataset=study.datasets,
-            figure=names_of("dataset"),
+        dataset_figures=svg_of_datasets(),
+        thesis_figures=expand(
+            "results/figures/thesis/{figure}.svg", figure=names_of("thesis")
         ),
         plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
         predicted=if_predicted(
@@ -523,6 +522,7 @@ rule write_report:
     params:
         datasets=study.datasets,
         config=config_of_results(),
+        chapters=list(study.chapters.values()),
     message:
         "write the report"
     script:

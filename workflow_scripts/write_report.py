@@ -15,7 +15,7 @@ from latentbench.reporting.rank_views import read_certainty
 from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
 
 
-def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config) -> None:
+def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config, chapters) -> None:
     """Write the page and what it cites; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``inputs``: the other files by name,
     ``predicted`` the tables and the figure of the predictions, or none."""
     tables = read_tables(table_paths)
@@ -39,6 +39,9 @@ def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config) -> 
         evidence=pd.read_parquet(inputs["criteria"]),
         correlations=pd.read_parquet(inputs["correlations"]),
         logs=read_logs(inputs["statuses"]),
+        published=pd.read_parquet(inputs["published"][0]) if inputs["published"] else None,
+        chapters=chapters,
+        thesis_figures=figures_by_name(inputs["thesis_figures"]),
         predictions=read_predicted(read_predictions(predicted[0]), pd.read_parquet(predicted[1])) if predicted else None,
         versions=versions,
         references=references,
@@ -60,4 +63,5 @@ if __name__ == "__main__":
         snakemake.output.page,
         snakemake.output.bib,
         config=snakemake.params.config,
+        chapters=snakemake.params.chapters,
     )

@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from latentbench.reporting.captions import names_of
 from latentbench.reporting.dataset_figures import DATASET_FIGURES, Material
 from latentbench.reporting.maps import gather_clusters
 from latentbench.reporting.style import apply_style
@@ -19,10 +18,6 @@ def material(study_folder, tables, made_up):
     found = gather_clusters(study_folder / "data/digits/prepared.h5ad", paths, headline_clusterings(of_dataset))
     yield Material(of_dataset, pd.read_parquet(study_folder / "maps/digits.parquet"), found)
     plt.close("all")
-
-
-def test_the_page_shows_every_figure_of_a_data_set():
-    assert set(names_of("dataset")) == set(DATASET_FIGURES)
 
 
 def test_the_confusion_matrix_is_that_of_the_replica_that_the_rule_picked(material):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from latentbench.evaluation.published import SHEET_COLUMNS, compare_with_published
 from latentbench.evaluation.tables import cost_table
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.tables import prediction_table, summarise_predictions
@@ -65,7 +66,7 @@ class Structure(HTMLParser):
 
 @pytest.fixture(scope="module")
 def make_page(study_folder, svg, ranks, tests_of_ranks):
-    def make(tables: StudyTables, answer: pd.DataFrame, predictions=None, tests=tests_of_ranks, **about) -> str:
+    def make(tables: StudyTables, answer: pd.DataFrame, predictions=None, tests=tests_of_ranks, published=None, chapters=(), **about) -> str:
         datasets = []
         for dataset in tables.datasets:
             prepared = read_prepared(study_folder / f"data/{dataset}/prepared.h5ad")
@@ -77,6 +78,7 @@ def make_page(study_folder, svg, ranks, tests_of_ranks):
             "cost": cost_table(tables.status),
             "study_figures": dict.fromkeys(["scores", "ranks", "cost", *(["predictions"] if predictions else [])], svg),
             "plates": {"vae": svg},
+            "thesis_figures": {"figure_3_1_vae": svg},
             "theory": THEORY,
             "evidence": EVIDENCE,
             "correlations": CORRELATIONS,
@@ -87,7 +89,16 @@ def make_page(study_folder, svg, ranks, tests_of_ranks):
         }
         certainty = read_certainty(ranks, tests, tables.kinds)
         return render_page(
-            tables, answer, certainty=certainty, explorer=explorer_view([]), datasets=datasets, **given, predictions=predictions, title="A study"
+            tables,
+            answer,
+            certainty=certainty,
+            explorer=explorer_view([]),
+            datasets=datasets,
+            **given,
+            predictions=predictions,
+            published=published,
+            chapters=chapters,
+            title="A study",
         )
 
     return make
@@ -191,6 +202,19 @@ def test_sorting_values_are_numbers_or_empty(page):
     values = [attrs["data-value"] for tag, attrs in Structure(page).attributes if tag == "td" and "number" in attrs.get("class", "") and "data-value" in attrs]
     assert values
     assert all(value == "" or isfinite(float(value)) for value in values)
+
+
+def test_published_results_and_chapters_have_a_section_only_where_the_study_has_them(make_page, page, tables, answer):
+    assert 'id="published"' not in page
+    row = dict.fromkeys(SHEET_COLUMNS, "") | {"experiment": "<digits>", "dataset": "digits", "model": "gmvae", "table": "scores", "clustering": "own"}
+    sheet = pd.DataFrame([row | {"split": "test", "metric": "ari", "value": 0.2, "value_high": float("nan"), "bar": 0.1}])
+    published = compare_with_published(sheet, tables.scores, None, n_bootstrap=200)
+    shown = make_page(tables, answer, published=published, chapters=[{"name": "mnist", "title": "M & N"}])
+
+    assert '<a href="../chapters/mnist.html">M &amp; N</a>' in shown
+    assert "&lt;digits&gt;" in shown
+    assert f'data-value="{float(published["mean"].iloc[0])!r}"' in shown
+    assert "0.1: reached" in shown
 
 
 def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted(make_page, page, tables, answer, svg):

@@ -29,10 +29,12 @@ def test_a_figure_without_a_record_is_refused(svg):
 def test_groups_hold_every_figure_once(svg):
     study, plates = figures_of("study", {"ranks": svg}), plate_figures({"vae": svg})
     of_blobs = figures_of("dataset", {"maps": svg}, folder="blobs/", dataset="blobs", shown="all cells")
-    groups = figure_groups(study, {"blobs": of_blobs, "empty": []}, plates)
+    thesis = figures_of("thesis", {"figure_3_1_vae": svg}, folder="thesis/")
+    groups = figure_groups(study, {"blobs": of_blobs, "empty": []}, plates, thesis)
     assert [(group["name"], [figure["stem"] for figure in group["figures"]]) for group in groups] == [
         ("The whole study", ["ranks"]),
         ("blobs", ["blobs/maps"]),
         ("Models", ["plates/vae"]),
+        ("Numbered figures of the thesis", ["thesis/figure_3_1_vae"]),
     ]
     assert plates[0]["title"] == "Plate diagram of vae"

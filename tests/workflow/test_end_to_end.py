@@ -202,3 +202,25 @@ def test_a_study_with_a_failure_writes_everything_and_ends_with_an_error_unless_
     again = fresh_workspace.snakemake()
     assert again.returncode == 0, again.stderr
     assert "which the config allows" in (fresh_workspace.folder / "results/verdict.txt").read_text()
+
+
+def test_every_figure_of_the_study_is_there_in_three_formats_and_not_empty(finished):
+    figures = finished.folder / "results/figures"
+    names = ["thesis/figure_2_2_layers", "thesis/figure_4_1_mixtures", "blobs/responsibilities", "blobs/pca", "blobs/means", "predictions"]
+    for name in names:
+        for suffix in (".pdf", ".svg", ".png"):
+            assert (figures / f"{name}{suffix}").stat().st_size > 1000, name + suffix
+
+
+def test_images_are_decoded_markers_ranked_and_second_latents_drawn_where_there_are_some(fresh_workspace):
+    with open(fresh_workspace.folder / "tiny_models.yaml", "a") as sheet:
+        sheet.write("\nquick_two: {kind: gmvae_conditional, likelihood: gaussian, covariates: [condition], training: {epochs: 1}}\n")
+    config = fresh_workspace.folder / "tiny.yaml"
+    text = config.read_text().replace("datasets: [blobs]", "datasets: [blobs, digits, pbmc68k_reduced]")
+    config.write_text(text.replace("quick_vae, quick_gmvae]", "quick_vae, quick_gmvae, quick_two]"))
+    jobs = fresh_workspace.jobs()
+    decoded = {job for job in jobs if job.startswith("decode images")}
+    assert decoded == {"decode images of digits by quick_vae", "decode images of digits by quick_gmvae"}
+    assert {job for job in jobs if "marker genes of" in job} >= {"rank the marker genes of pbmc68k_reduced", "draw the marker genes of pbmc68k_reduced"}
+    assert {job for job in jobs if job.startswith("draw both latents of blobs under")} == {"draw both latents of blobs under quick_two"}
+    assert "draw both latents of digits" not in jobs

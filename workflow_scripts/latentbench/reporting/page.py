@@ -21,6 +21,7 @@ from latentbench.reporting.page_explorer import script
 from latentbench.reporting.page_figures import figure_groups, figures_of, plate_figures
 from latentbench.reporting.page_views import cost_rows, dataset_row, failure_rows, score_rows, theory_rows
 from latentbench.reporting.prediction_figures import METRIC_NAMES, method_colours, prediction_gaps, prediction_rows
+from latentbench.reporting.published_views import counted_sentence, published_rows
 from latentbench.reporting.tables import StudyTables
 
 HERE = Path(__file__).parent
@@ -31,11 +32,13 @@ SECTIONS = {
     "maps": "Maps",
     "explorer": "Explorer",
     "training": "Training",
+    "details": "Details",
     "health": "Health",
     "choices": "Choices",
     "predictions": "Predictions",
     "failures": "Failures",
     "cost": "Time and memory",
+    "published": "Published",
     "figures": "Figures",
     "data": "Data",
     "theory": "Theory",
@@ -55,6 +58,7 @@ def render_page(
     cost: pd.DataFrame,
     study_figures: Mapping[str, str | Path],
     plates: Mapping[str, str | Path],
+    thesis_figures: Mapping[str, str | Path],
     theory: pd.DataFrame,
     evidence: pd.DataFrame,
     correlations: pd.DataFrame,
@@ -63,17 +67,22 @@ def render_page(
     logs: Mapping[tuple[str, str], str],
     config: Mapping[str, Any],
     predictions: Mapping[str, Any] | None = None,
+    published: pd.DataFrame | None = None,
+    chapters: Sequence[Mapping[str, str]] = (),
     title: str = "latentbench",
 ) -> str:
     """Return the page.
 
-    ``certainty``: what ``read_certainty`` returns; ``explorer``: what ``explorer_view`` returns; ``datasets``: what ``read_dataset`` returns, one each, in the
-    order of the page; ``study_figures``: name -> svg of a figure of the whole study; ``plates``: kind -> svg of its plate diagram; ``cost``, ``theory``,
-    ``evidence`` and ``correlations``: the tables of cost, of checks, of criteria and of their correlations with the ARI; ``versions``: package -> version;
-    ``references``: what the study cites; ``logs``: (data set, model) -> the last lines of a training that failed; ``config``: the study's, as it ran;
-    ``predictions``: what ``read_predicted`` returns, None where nothing is predicted.
+    ``certainty``: what ``read_certainty`` returns; ``explorer``: what ``explorer_view`` returns; ``datasets``: what ``read_dataset`` returns, one each, in
+    the order of the page; ``study_figures``: name -> svg of a figure of the whole study; ``plates``: kind -> svg of its plate diagram; ``thesis_figures``:
+    likewise the numbered ones; ``cost``, ``theory``, ``evidence`` and ``correlations``: the tables of cost, of checks, of criteria and of their correlations
+    with the ARI; ``versions``: package -> version; ``references``: what the study cites; ``logs``: (data set, model) -> the last lines of a training that
+    failed; ``config``: the study's, as it ran; ``predictions``: what ``read_predicted`` returns, None where nothing is predicted; ``published``: the table of
+    published results, None where the study has none; ``chapters``: name and title of each.
     """
-    absent = {name for name, there in (("predictions", predictions), ("explorer", explorer["explored"])) if not there}
+    has_details = any(figure["section"] == "details" for data in datasets for figure in data["figures"])
+    there = {"predictions": predictions, "explorer": explorer["explored"], "details": has_details, "published": published is not None or chapters}
+    absent = {name for name, what in there.items() if not what}
     figures, diagrams = figures_of("study", study_figures), plate_figures(plates)
     if not certainty["applies"]:
         figures = [figure | {"svg": None} if figure["section"] == "certainty" else figure for figure in figures]
@@ -98,8 +107,12 @@ def render_page(
         failures=failure_rows(tables, logs),
         cost=cost_rows(tables, cost),
         figures=figures,
+        published=None if published is None else {"rows": published_rows(published), "sentence": counted_sentence(published)},
+        chapters=chapters,
         plates=diagrams,
-        browser=figure_groups(figures, {data["row"]["name"]: data["figures"] for data in datasets}, diagrams),
+        browser=figure_groups(
+            figures, {data["row"]["name"]: data["figures"] for data in datasets}, diagrams, figures_of("thesis", thesis_figures, folder="thesis/")
+        ),
         theory=theory_rows(theory),
         methods=[linked(paragraph) for paragraph in methods_text(config, tables)],
         references=[{"key": reference.key, "text": sentence(reference)} for reference in references],

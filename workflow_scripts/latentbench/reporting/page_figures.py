@@ -16,7 +16,7 @@ def figures_of(scope: Scope, paths: Mapping[str, str | Path], *, folder: str = "
     ``folder``: the part of their path between figures/ and their name; ``facts`` fill in titles and captions.
 
     Raises:
-        ValueError: a figure has no record in captions.py.
+        ValueError: a figure has no record in figure_records.py.
     """
     order = names_of(scope)
     records = sorted((caption_of(name, scope) for name in paths), key=lambda record: order.index(record.name))
@@ -28,9 +28,11 @@ def plate_figures(paths: Mapping[str, str | Path]) -> list[Figure]:
     return [_figure(PLATE, path, f"plates/{kind}", {"kind": kind}) for kind, path in paths.items()]
 
 
-def figure_groups(study: Sequence[Figure], datasets: Mapping[str, Sequence[Figure]], plates: Sequence[Figure]) -> list[dict[str, Any]]:
-    """Return all figures in groups: of the study, of each data set, of the models."""
-    groups = [("The whole study", study), *datasets.items(), ("Models", plates)]
+def figure_groups(
+    study: Sequence[Figure], datasets: Mapping[str, Sequence[Figure]], plates: Sequence[Figure], thesis: Sequence[Figure]
+) -> list[dict[str, Any]]:
+    """Return all figures in groups: of the study, of each data set, of the models, and the numbered ones of the thesis."""
+    groups = [("The whole study", study), *datasets.items(), ("Models", plates), ("Numbered figures of the thesis", thesis)]
     return [{"name": name, "figures": figures} for name, figures in groups if figures]
 
 
