@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.reporting.explorer import Shelf, explore
+from latentbench.reporting.explorer import Shelf, _places, explore
 from latentbench.reporting.explorer_file import restore
 from latentbench.reporting.maps import draw_maps, lay_out
 from latentbench.reporting.style import label_colours
@@ -127,3 +127,9 @@ def test_the_options_of_the_config_are_arguments():
     assert set(options) <= set(signature(explore).parameters)
     for name in ("n_genes", "max_megabytes"):
         assert f"default {signature(explore).parameters[name].default:g}" in options[name]["description"]
+
+
+def test_more_than_255_values_take_two_bytes():
+    texts = pd.Series([f"{i}" for i in range(300)])
+    assert _places(texts, texts.tolist()).tolist() == list(range(300))
+    assert _places(texts[:255], texts[:255].tolist()).dtype == np.uint8

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, UInt16
+from jaxtyping import Bool, Float, Int, UInt8, UInt16
 
 from latentbench.evaluation.prepared_cells import PreparedCells, read_prepared_cells
 from latentbench.evaluation.trained import headline_clustering
@@ -82,9 +82,9 @@ def _column(texts: pd.Series, column: str, shelf: Shelf) -> dict[str, Any]:
     return {"values": values, "colours": list(colours.values()), "cells": shelf.put(f"obs/{column}", _places(found, values))}
 
 
-def _places(texts: pd.Series, values: Sequence[str]) -> UInt16[np.ndarray, " cells"]:
+def _places(texts: pd.Series, values: Sequence[str]) -> UInt8[np.ndarray, " cells"] | UInt16[np.ndarray, " cells"]:
     codes = pd.Categorical(texts, categories=list(values)).codes.astype(np.int64)
-    return np.where(codes < 0, len(values), codes).astype(np.uint16)
+    return np.where(codes < 0, len(values), codes).astype(np.uint8 if len(values) < 256 else np.uint16)
 
 
 def _views_of_model(
