@@ -61,7 +61,7 @@ def means_figure(means: pd.DataFrame) -> Figure:
     for (hidden, cell_type, rows), start in zip(blocks, np.cumsum([0, *n_rows]).tolist(), strict=False):
         _draw_block(axes[start:], rows, colours)
         axes[start, 0].set_title(f"\n{axes[start, 0].get_title(loc='left')}", size=8)  # room for the name above
-        name_block(axes[start, 0], _asked(hidden, cell_type), above=17.0)
+        name_block(axes[start, 0], _asked(hidden, cell_type), above=14.5)
     figure.supxlabel("mean expression of the stimulated cells", size=8)
     figure.supylabel("mean expression of the predicted cells", size=8)
     return figure
