@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 
-
 REMEDIES = {
     errno.ENOSPC: "free some space on this disk and run the same command again",
     errno.EDQUOT: "the quota is used up: free some space and run the same command again",

@@ -1,7 +1,8 @@
 """How far every step gives the same again: declared here, once; tests and docs/architecture.md keep to it.
 
 On one machine (the same lock, config, processor) every step gives the same bytes on any number of cores and in any folder, but for what it measures: seconds
-and memory. On another machine sums are rounded otherwise, which a training makes large: its scores then agree within seed noise (``make compare``), not in bytes.
+and memory. On another machine sums are rounded otherwise, which a training makes large: its scores then agree within seed noise (``make compare``),
+not in bytes.
 """
 
 from enum import StrEnum
