@@ -14,7 +14,7 @@ def manifest(**checksums):
 
 def test_every_rule_that_makes_something_declares_its_class():
     rules = {name for path in (ROOT / "rules").glob("*.smk") for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)}
-    assert set(ON_ANOTHER_MACHINE) == rules - {"manifest", "verdict"}
+    assert set(ON_ANOTHER_MACHINE) == rules - {"manifest", "verdict", "validate"}
 
 
 def test_the_documentation_says_the_same():
