@@ -44,9 +44,8 @@ check: environment ## ruff, snakefmt, snakemake --lint, tests
 	$(BIN)/snakemake --lint
 	$(PYTEST)
 
-validate: environment ## check config, sheets and schemas in seconds, and show what would run; trains nothing
-	$(BIN)/snakemake --dry-run --quiet all $(ARGS)
-	@echo "The config and its sheets are valid."
+validate: environment ## check config, sheets, local data, environment, device, disk and SLURM in seconds; trains nothing
+	@$(BIN)/snakemake validate --cores 1 --quiet all $(ARGS)
 
 verify: environment ## whether every file of RESULTS (default: results) is as the study wrote it
 	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.verify "$(RESULTS)"

@@ -20,6 +20,7 @@ include: "rules/theory.smk"
 include: "rules/predict.smk"
 include: "rules/report.smk"
 include: "rules/manifest.smk"
+include: "rules/validate.smk"
 
 
 rule all:

@@ -56,6 +56,21 @@ onerror:
     )
 
 
+def rows_of_study():
+    """The rows of the data sheet that the study reads."""
+    names = dict.fromkeys([*study.prepared_datasets, *study.predictions])
+    return [study.row(dataset) for dataset in names]
+
+
+def sentence_on_study():
+    """What will run, in a line."""
+    numbers = f"{len(study.datasets)} data sets, {len(study.models)} models, {len(study.seeds)} seeds"
+    left_out = (
+        f"; {len(study.not_applicable)} do not apply" if study.not_applicable else ""
+    )
+    return f"{numbers}: {len(study.cells)} jobs of training{left_out}"
+
+
 wildcard_constraints:
     chapter="|".join(study.chapters),
     dataset="|".join(study.prepared_datasets),

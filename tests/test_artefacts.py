@@ -1,8 +1,14 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from latentbench.artefacts import atomic_path, sha256_of, write_arrays, write_json, write_table
+
+SCRIPTS = Path(__file__).parents[1] / "workflow_scripts"
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -49,3 +55,78 @@ def test_arrays_read_back_and_the_same_ones_are_the_same_bytes(tmp_path):
     with np.load(tmp_path / "first.npz") as stored:
         assert set(stored.files) == set(arrays)
         np.testing.assert_array_equal(stored["codes"], arrays["codes"])
+
+
+WRITE = """
+import resource, sys
+import anndata as ad, numpy as np, pandas as pd
+from latentbench.artefacts import write_h5ad, write_table, write_text
+if sys.argv[3:]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
+values = np.random.default_rng(0).normal(size=(500, 500))
+folder, kind = sys.argv[1:3]
+try:
+    if kind == "h5ad":
+        write_h5ad(ad.AnnData(values), f"{folder}/value.h5ad")
+    elif kind == "txt":
+        write_text("x" * 10**6, f"{folder}/value.txt")
+    else:
+        write_table(pd.DataFrame(values).rename(columns=str), f"{folder}/value.{kind}")
+except OSError as fault:
+    print(fault, flush=True)
+    # A library that still holds the file would write to it once more at the end.
+    import os; os._exit(3)
+"""
+KINDS = ("h5ad", "parquet", "tsv", "txt")
+
+
+def write_in(folder, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", WRITE, str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=SCRIPTS, check=False)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 200 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_disk_is_a_sentence_with_a_remedy_and_leaves_nothing(small_disk, kind):
+    run = write_in(small_disk, kind)
+    assert run.returncode == 3, run.stderr
+    assert "No space left on device: free some space" in run.stdout
+    assert f"value.{kind}" in run.stdout
+    assert list(small_disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_limit_on_the_size_of_files_is_told_apart_from_a_full_disk(tmp_path, kind):
+    run = write_in(tmp_path, kind, "100000")
+    assert run.returncode == 3, run.stderr
+    assert "raise it (ulimit -f)" in run.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(OSError, match=r"cannot be written to: run the study elsewhere \(--directory\).*new/value.json"):
+        write_json({}, small_disk / "new" / "value.json")
+
+
+def test_what_a_killed_process_left_is_deleted_by_the_next_one_that_writes_the_same_file(tmp_path):
+    script = "import os, signal, sys\nfrom latentbench.artefacts import atomic_path\nwith atomic_path(sys.argv[1]) as path:\n"
+    script += "    path.write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    for name in ("a.json", "b.json"):
+        subprocess.run([sys.executable, "-c", script, str(tmp_path / name)], cwd=SCRIPTS, check=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    write_json({}, tmp_path / "a.json")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left[1:] == ["a.json"]
+    assert left[0].endswith(".b.json")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WORKFLOW = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "report")
+WORKFLOW = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "report", "requirements.lock")
 TINY = """
 datasets: [blobs]
 models: [pca, shuffled_labels, true_labels]

@@ -42,3 +42,13 @@ def test_bad_counts_stop_their_data_set_with_a_sentence_and_leave_no_file(fresh_
     assert "results/logs/download/mine.log" in last
     assert "run the same command again" in last
     assert [path.name for path in (folder / "results/data").rglob("*") if path.is_file()] == []
+
+
+def test_validation_says_a_line_a_check_and_trains_nothing(fresh_workspace):
+    run = fresh_workspace.snakemake("validate", "--quiet", "all", cores=1)
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = run.stdout.splitlines()
+    assert lines[0] == "ok    config: 1 data sets, 5 models, 2 seeds: 5 jobs of training"
+    assert "ok    data blobs: 3500 x 16 real from simulate:blobs" in lines
+    assert {line[6:].split(":")[0] for line in lines[2:-1]} == {"environment", "disk", "device", "SLURM"}
+    assert not (fresh_workspace.folder / "results/data").exists()

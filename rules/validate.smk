@@ -1,0 +1,20 @@
+# `make validate`: whether the study can run here, in seconds; nothing is made.
+
+
+rule validate:
+    input:
+        code=library("validate"),
+        lock=str(WORKFLOW / "requirements.lock"),
+    log:
+        "results/logs/validate.log",
+    localrule: True
+    conda:
+        "../envs/download.yaml"
+    threads: 1
+    params:
+        rows=rows_of_study(),
+        study=sentence_on_study(),
+    message:
+        "see whether the study can run here"
+    script:
+        "../workflow_scripts/validate.py"
