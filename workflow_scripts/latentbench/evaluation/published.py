@@ -16,7 +16,7 @@ from latentbench.evaluation.bootstrap import interval
 from latentbench.outcomes import Outcome
 
 SHEET_COLUMNS = [
-    *["experiment", "chapter", "dataset", "model", "table", "clustering", "split", "metric", "cell_type"],
+    *["experiment", "chapter", "dataset", "model", "table", "clustering", "split", "metric", "cell_type", "hidden"],
     *["source", "value", "value_high", "protocol", "bar", "remark"],
 ]
 NUMBERS = ("value", "value_high", "bar")
@@ -80,7 +80,8 @@ def _found(row: Mapping[str, Any], tables: Mapping[str, pd.DataFrame | None], n_
 
 
 def _matching(table: pd.DataFrame, row: Mapping[str, Any]) -> pd.Series:
-    keys = ["dataset", "model", "metric", *(["clustering", "split"] if row["table"] == "scores" else ["cell_type"] if row["cell_type"] else [])]
+    of_scores, of_predictions = ["clustering", "split"], ["hidden", *(["cell_type"] if row["cell_type"] else [])]
+    keys = ["dataset", "model", "metric", *(of_scores if row["table"] == "scores" else of_predictions)]
     return pd.concat([table[key] == row[key] for key in keys], axis=1).all(axis=1)
 
 
