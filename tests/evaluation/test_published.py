@@ -17,6 +17,7 @@ ROW = {
         "split": "test",
         "metric": "acc",
         "cell_type": "",
+        "hidden": "",
         "source": "Someone 2020",
         "value": "0.5",
         "value_high": "",
@@ -87,9 +88,10 @@ def test_seeds_that_failed_do_not_hide_those_that_ended_well(tmp_path):
 
 
 def test_a_prediction_is_averaged_over_cell_types_before_seeds_unless_one_is_named(tmp_path):
-    rows = [("kang", "cvae", seed, kind, "r2_mean", value + seed / 100, "ok", "", False) for seed in range(2) for kind, value in (("B", 0.8), ("T", 0.9))]
+    answers = [("cell_type", "B", 0.8), ("cell_type", "T", 0.9), ("nothing", "T", 1.0)]
+    rows = [("kang", "cvae", hidden, seed, kind, "r2_mean", value + seed / 100, "ok", "", False) for seed in range(2) for hidden, kind, value in answers]
     predictions = pd.DataFrame(rows, columns=PREDICTION_COLUMNS)
-    asked = {"dataset": "kang", "model": "cvae", "metric": "r2_mean", "table": "predictions"}
+    asked = {"dataset": "kang", "model": "cvae", "metric": "r2_mean", "table": "predictions", "hidden": "cell_type"}
 
     assert compared(tmp_path, scores([]), predictions, **asked)["mean"] == pytest.approx(0.855)
     assert compared(tmp_path, scores([]), predictions, **asked, cell_type="T")["mean"] == pytest.approx(0.905)

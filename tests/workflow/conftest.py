@@ -33,11 +33,11 @@ report:
 TINY_PUBLISHED = [
     [
         *["experiment", "chapter", "dataset", "model", "table", "clustering", "split", "metric"],
-        *["cell_type", "source", "value", "value_high", "protocol", "bar", "remark"],
+        *["cell_type", "hidden", "source", "value", "value_high", "protocol", "bar", "remark"],
     ],
-    ["blobs", "toy", "blobs", "quick_gmvae", "scores", "own", "test", "ari", "", "Someone 2020", "0.2", "", "one run", "0.1", ""],
-    ["predicted", "toy", "blobs", "mean_shift", "predictions", "", "", "r2_mean", "", "Someone 2020", "0.5", "", "one run", "", ""],
-    ["elsewhere", "toy", "digits", "pca", "scores", "own", "test", "ari", "", "Someone 2020", "0.5", "", "one run", "0.9", ""],
+    ["blobs", "toy", "blobs", "quick_gmvae", "scores", "own", "test", "ari", "", "", "Someone 2020", "0.2", "", "one run", "0.1", ""],
+    ["predicted", "toy", "blobs", "mean_shift", "predictions", "", "", "r2_mean", "", "cell_type", "Someone 2020", "0.5", "", "one run", "", ""],
+    ["elsewhere", "toy", "digits", "pca", "scores", "own", "test", "ari", "", "", "Someone 2020", "0.5", "", "one run", "0.9", ""],
 ]
 TINY_MODELS = """
 pca: {kind: pca}
