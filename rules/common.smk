@@ -1,4 +1,5 @@
 # Read and check the study before anything runs, and the few functions that the rules of every stage share.
+import os
 import sys
 import time
 from pathlib import Path
@@ -62,7 +63,9 @@ def rows_of_study():
 def sentence_on_study():
     """What will run, in a line."""
     numbers = f"{len(study.datasets)} data sets, {len(study.models)} models, {len(study.seeds)} seeds"
-    left_out = f"; {len(study.not_applicable)} do not apply" if study.not_applicable else ""
+    left_out = (
+        f"; {len(study.not_applicable)} do not apply" if study.not_applicable else ""
+    )
     return f"{numbers}: {len(study.cells)} jobs of training{left_out}"
 
 
@@ -83,6 +86,12 @@ def library_of_model(wildcards):
     """The library files of training one variant: the engine and the file of its own kind."""
     kind = MODELS[study.variants[wildcards.model]["kind"]]
     return library("train", f"models.{kind.module}")
+
+
+def training_environment():
+    """The environment file of training: with a CUDA build of torch where the machine says so."""
+    build = "train_gpu" if os.environ.get("LATENTBENCH_GPU") else "train"
+    return f"../envs/{build}.yaml"
 
 
 def networks_of_study():

@@ -13,7 +13,7 @@ rule predict:
     benchmark:
         "results/benchmarks/predict/{dataset}/{model}.tsv"
     conda:
-        "../envs/train.yaml"
+        training_environment()
     threads: 1
     resources:
         gpu=0,
@@ -36,7 +36,7 @@ rule predict_baselines:
     log:
         "results/logs/predict_baselines/{dataset}.log",
     conda:
-        "../envs/train.yaml"
+        training_environment()
     threads: 1
     params:
         request=prediction_request,

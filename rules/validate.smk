@@ -2,12 +2,12 @@
 
 
 rule validate:
-    localrule: True
     input:
         code=library("validate"),
         lock=str(WORKFLOW / "requirements.lock"),
     log:
         "results/logs/validate.log",
+    localrule: True
     conda:
         "../envs/download.yaml"
     threads: 1
