@@ -1,6 +1,6 @@
 """The conda environments of the steps: the lock's versions, every package that a step's code imports, and little else.
 
-Snakemake puts its own site-packages behind a job's: a package that an environment lacks goes unnoticed on a machine that has it. Hence this look at the imports.
+Snakemake puts its own site-packages behind a job's: a package that an environment lacks goes unnoticed where Snakemake has it. Hence this look at the imports.
 """
 
 import ast
@@ -31,10 +31,10 @@ PACKAGES = {
 }
 """What a package of conda-forge is called, where that is not the name of its module."""
 NOT_IMPORTED = {"python", "pyarrow", "zarr", "scanpy", "pip", "ipykernel", "threadpoolctl", "python-igraph", "scikit-learn"}
-"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a command, the notebook's kernel, and what an import inside a function needs."""
+"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a command, the notebook's kernel, what functions import."""
 NOT_LOCKED = {"python", "scib-metrics"}
 """scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
-NOT_REACHED = {"notebook": {"umap-learn", "numba"}, "figures": {"numba"}, "report": {"numba", "umap-learn"}}
+NOT_REACHED = {"notebook": {"umap-learn", "numba"}, "figures": {"numba"}}
 """Imported inside functions that the step does not call: maps are drawn, not laid out, in notebooks; no figure looks for neighbours."""
 IMPORTED_BY_NAME = {"train", "predict"}
 

@@ -61,7 +61,8 @@ def study(cluster, fresh_workspace):
         del words[words.index("--cores") : words.index("--cores") + 2]
         quick = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
         quick += ["--slurm-status-command", "squeue", "--set-threads", "train=1", "--set-resources", f"train:runtime={runtime}", "train:mem_mb=1500"]
-        return [*words[:3], *quick, *words[3:]]
+        place = words.index("-s")
+        return [*words[:place], *quick, *words[place:]]
 
     command.folder = fresh_workspace.folder
     return command
