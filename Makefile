@@ -15,7 +15,7 @@ PEERS := --peers .bench-venv/bin/python
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study thesis results test test-fast check validate verify compare reference bench bench-full lock clean clean-all help environment
+.PHONY: study thesis results test test-fast test-full check validate verify compare reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
@@ -33,6 +33,9 @@ results: ## put the results of a finished thesis into docs/results.md
 
 test: environment ## run every test
 	$(PYTEST)
+
+test-full: environment ## what takes the better part of an hour: SLURM, conda, twenty kills, a long fuzz (some of it only where it can be installed)
+	FUZZ_EXAMPLES=300 $(BIN)/python -m pytest tests/battery tests/workflow -m "full or not slow" -rs
 
 test-fast: environment ## run the tests that take seconds
 	$(PYTEST) -m "not slow"

@@ -1,4 +1,5 @@
 # Read and check the study before anything runs, and the few functions that the rules of every stage share.
+import os
 import sys
 import time
 from pathlib import Path
@@ -89,6 +90,12 @@ def library_of_model(wildcards):
     """The library files of training one variant: the engine and the file of its own kind."""
     kind = MODELS[study.variants[wildcards.model]["kind"]]
     return library("train", f"models.{kind.module}")
+
+
+def training_environment():
+    """The environment file of training: with a CUDA build of torch where the machine says so."""
+    build = "train_gpu" if os.environ.get("LATENTBENCH_GPU") else "train"
+    return f"../envs/{build}.yaml"
 
 
 def networks_of_study():

@@ -14,7 +14,7 @@ rule predict:
     benchmark:
         "results/benchmarks/predict/{dataset}/{model}.tsv"
     conda:
-        "../envs/train.yaml"
+        training_environment()
     threads: 1
     resources:
         gpu=0,
@@ -38,7 +38,7 @@ rule predict_baselines:
     log:
         "results/logs/predict_baselines/{dataset}.log",
     conda:
-        "../envs/train.yaml"
+        training_environment()
     threads: 1
     params:
         request=prediction_request,

@@ -18,7 +18,7 @@ rule train:
     benchmark:
         "results/benchmarks/train/{dataset}/{model}.tsv"
     conda:
-        "../envs/train.yaml"
+        training_environment()
     threads: 1
     resources:
         gpu=0,

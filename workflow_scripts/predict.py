@@ -6,7 +6,7 @@ from latentbench.artefacts import write_table
 from latentbench.logs import log_to
 from latentbench.prediction.networks import network_predictions
 from latentbench.prediction.protocol import questions_of, read_perturbation
-from latentbench.training.devices import choose_device
+from latentbench.training.devices import cards_given, choose_device
 from latentbench.training.variant import Variant
 
 
@@ -43,5 +43,5 @@ if __name__ == "__main__":
             request=snakemake.params.request,
             seeds=snakemake.params.seeds,
             n_workers=snakemake.threads,
-            n_gpus=snakemake.resources.get("gpu", 0),
+            n_gpus=cards_given(snakemake.resources.get("gpu", 0), snakemake.resources.get("gres", "")),
         )

@@ -12,7 +12,7 @@ from latentbench.artefacts import sha256_of
 from latentbench.logs import log_to, logger
 from latentbench.training import interruption
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.devices import choose_device
+from latentbench.training.devices import cards_given, choose_device
 from latentbench.training.results import write_results
 from latentbench.training.variant import Variant, train_variant
 
@@ -48,7 +48,7 @@ if __name__ == "__main__":
                 variant=snakemake.params.variant,
                 seeds=snakemake.params.seeds,
                 held_out=snakemake.params.held_out,
-                n_gpus=snakemake.resources.get("gpu", 0),
+                n_gpus=cards_given(snakemake.resources.get("gpu", 0), snakemake.resources.get("gres", "")),
                 n_workers=snakemake.threads,
                 checkpoints=checkpoint_folder(
                     f"results/checkpoints/{snakemake.wildcards.dataset}/{snakemake.wildcards.model}",

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latentbench.training.devices import choose_device, peak_memory_mb
+from latentbench.training.devices import cards_given, choose_device, peak_memory_mb
 
 
 def test_a_job_without_a_gpu_runs_on_the_cpu_whatever_is_there():
@@ -20,3 +20,11 @@ def test_peak_memory_never_falls():
     after = peak_memory_mb(torch.device("cpu"))
     assert after >= before > 0
     assert held.numel() == 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("gpu", "gres", "cards"),
+    [(0, "", 0), (2, "", 2), (0, "gpu", 1), (0, "gpu:1", 1), (0, "gpu:a100:2", 2), (0, "gpu:a100", 1), (0, "shard:4", 0), (1, "gpu:1", 1)],
+)
+def test_cards_are_counted_in_either_of_the_clusters_styles(gpu, gres, cards):
+    assert cards_given(gpu, gres) == cards

@@ -5,6 +5,14 @@ import resource
 import torch
 
 
+def cards_given(gpu: int, gres: str) -> int:
+    """Return how many cards a job was given, by a count or in the way of SLURM's generic resources (``gpu``, ``gpu:2``, ``gpu:a100:2``)."""
+    kind, *rest = gres.split(":")
+    if gpu or kind != "gpu":
+        return int(gpu)
+    return int(rest[-1]) if rest and rest[-1].isdecimal() else 1
+
+
 def choose_device(n_gpus: int) -> str:
     """Return ``"cuda"`` for a job that was given a GPU, else ``"cpu"``.
 

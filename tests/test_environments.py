@@ -1,0 +1,116 @@
+"""The conda environments of the steps: the lock's versions, every package that a step's code imports, and little else.
+
+Snakemake puts its own site-packages behind a job's: a package that an environment lacks goes unnoticed where Snakemake has it. Hence this look at the imports.
+"""
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from latentbench.code_dependencies import library_files
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "workflow_scripts"
+LIBRARY = SCRIPTS / "latentbench"
+ENVIRONMENTS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
+PYPI_NAMES = {"pytorch": "torch", "pytorch-gpu": "torch", "python-igraph": "igraph", "matplotlib-base": "matplotlib"}
+PACKAGES = {
+    "sklearn": "scikit-learn",
+    "igraph": "python-igraph",
+    "matplotlib": "matplotlib-base",
+    "torch": "pytorch",
+    "yaml": "pyyaml",
+    "skmisc": "scikit-misc",
+    "umap": "umap-learn",
+    "scib_metrics": "scib-metrics",
+    "IPython": "ipython",
+}
+"""What a package of conda-forge is called, where that is not the name of its module."""
+NOT_IMPORTED = {"python", "pyarrow", "zarr", "scanpy", "pip", "ipykernel", "threadpoolctl", "python-igraph", "scikit-learn"}
+"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a command, the notebook's kernel, what functions import."""
+NOT_LOCKED = {"python", "scib-metrics"}
+"""scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
+NOT_REACHED = {"notebook": {"umap-learn", "numba"}, "figures": {"numba"}}
+"""Imported inside functions that the step does not call: maps are drawn, not laid out, in notebooks; no figure looks for neighbours."""
+IMPORTED_BY_NAME = {"train", "predict"}
+
+
+def listed(environment: str) -> dict[str, str]:
+    text = (ROOT / f"envs/{environment}.yaml").read_text()
+    return dict(re.findall(r"^  - ([\w-]+) =(\S+)$", text, re.MULTILINE))
+
+
+def locked() -> dict[str, str]:
+    return {name.lower(): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)}
+
+
+def scripts_of(environment: str) -> list[str]:
+    """The scripts of the rules whose ``conda:`` names an environment."""
+    text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    rules = re.findall(r"^rule \w+:.*?(?=^rule |\Z)", text, re.MULTILINE | re.DOTALL)
+    named = "training_environment()" if environment.startswith("train") else f'"../envs/{environment}.yaml"'
+    return [re.search(r"workflow_scripts/(\w+)\.py", rule)[1] for rule in rules if re.search(rf"conda:\s*{re.escape(named)}", rule)]
+
+
+def modules_of(text: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def imported_by(script: str) -> set[str]:
+    """The top-level modules outside the standard library that a script and its library files import."""
+    also = [f"models.{path.stem}" for path in (LIBRARY / "models").glob("[a-z]*.py")] if script in IMPORTED_BY_NAME else []
+    texts = [path.read_text() for path in (SCRIPTS / f"{script}.py", *map(Path, library_files(SCRIPTS / f"{script}.py", *also, library=LIBRARY)))]
+    if script == "run_notebook":
+        for notebook in (SCRIPTS / "notebooks").glob("*.ipynb"):
+            cells = json.loads(notebook.read_text())["cells"]
+            code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+            probe = [module.removeprefix("latentbench.") for module in modules_of(code) if module.startswith("latentbench.")]
+            texts += [code, *(Path(path).read_text() for path in library_files(SCRIPTS / "run_notebook.py", *probe, library=LIBRARY))]
+    names = {module.split(".")[0] for text in texts for module in modules_of(text)}
+    return {name for name in names if name not in sys.stdlib_module_names and name != "latentbench"}
+
+
+def packages_of(environment: str) -> set[str]:
+    modules = set().union(*(imported_by(script) for script in scripts_of(environment)))
+    return {PACKAGES.get(module, module) for module in modules}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_versions_are_those_of_the_lock(environment):
+    pins, lock = listed(environment), locked()
+    assert pins.pop("python") == "3.11"
+    text = (ROOT / f"envs/{environment}.yaml").read_text()
+    assert text.startswith("channels:\n  - conda-forge\n  - nodefaults\n")
+    assert len(pins) == text.count("\n  - ") - 3, "a line that is no exact pin"
+    assert {name: version for name, version in pins.items() if name not in NOT_LOCKED} == {
+        name: lock[PYPI_NAMES.get(name, name)] for name in pins if name not in NOT_LOCKED
+    }
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_what_a_step_imports_is_in_its_environment(environment):
+    assert scripts_of(environment)
+    pins = {"pytorch" if name == "pytorch-gpu" else name for name in listed(environment)}
+    assert packages_of(environment) - pins <= NOT_REACHED.get(environment, set())
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environment_holds_nothing_that_its_steps_do_without(environment):
+    pins = {"pytorch" if name == "pytorch-gpu" else name for name in listed(environment)}
+    assert pins - packages_of(environment) <= NOT_IMPORTED
+
+
+def test_the_two_environments_of_training_differ_by_the_build_of_torch_alone():
+    cpu, gpu = listed("train"), listed("train_gpu")
+    assert cpu.pop("pytorch") == gpu.pop("pytorch-gpu")
+    assert cpu == gpu
