@@ -28,14 +28,17 @@ PACKAGES = {
     "umap": "umap-learn",
     "scib_metrics": "scib-metrics",
     "IPython": "ipython",
+    "PIL": "pillow",
 }
 """What a package of conda-forge is called, where that is not the name of its module."""
-NOT_IMPORTED = {"python", "pyarrow", "zarr", "scanpy", "pip", "ipykernel", "threadpoolctl", "python-igraph", "scikit-learn"}
-"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a command, the notebook's kernel, what functions import."""
+NOT_IMPORTED = {"python", "pyarrow", "zarr", "scanpy", "pip", "ipykernel", "threadpoolctl", "python-igraph", "scikit-learn", "bokeh"}
+"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a command, the notebook's kernel, what functions import, the
+drawing library whose scripts the report holds."""
 NOT_LOCKED = {"python", "scib-metrics"}
 """scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
 NOT_REACHED = {"notebook": {"umap-learn", "numba"}, "figures": {"numba"}}
 """Imported inside functions that the step does not call: maps are drawn, not laid out, in notebooks; no figure looks for neighbours."""
+NOTEBOOKS = {"run_notebook": "*.ipynb", "run_chapter": "chapters/*.ipynb"}
 IMPORTED_BY_NAME = {"train", "predict"}
 
 
@@ -70,12 +73,12 @@ def imported_by(script: str) -> set[str]:
     """The top-level modules outside the standard library that a script and its library files import."""
     also = [f"models.{path.stem}" for path in (LIBRARY / "models").glob("[a-z]*.py")] if script in IMPORTED_BY_NAME else []
     texts = [path.read_text() for path in (SCRIPTS / f"{script}.py", *map(Path, library_files(SCRIPTS / f"{script}.py", *also, library=LIBRARY)))]
-    if script == "run_notebook":
-        for notebook in (SCRIPTS / "notebooks").glob("*.ipynb"):
+    if script in NOTEBOOKS:
+        for notebook in (SCRIPTS / "notebooks").glob(NOTEBOOKS[script]):
             cells = json.loads(notebook.read_text())["cells"]
             code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
             probe = [module.removeprefix("latentbench.") for module in modules_of(code) if module.startswith("latentbench.")]
-            texts += [code, *(Path(path).read_text() for path in library_files(SCRIPTS / "run_notebook.py", *probe, library=LIBRARY))]
+            texts += [code, *(Path(path).read_text() for path in library_files(SCRIPTS / f"{script}.py", *probe, library=LIBRARY))]
     names = {module.split(".")[0] for text in texts for module in modules_of(text)}
     return {name for name in names if name not in sys.stdlib_module_names and name != "latentbench"}
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latentbench.sheets import nearest, numbers_of
+from latentbench.sheets import numbers_of
+from latentbench.spelling import nearest
 from latentbench.study import load_study, scaled
 
 ROOT = Path(__file__).parents[1]

@@ -7,14 +7,15 @@ import csv
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
 from referencing import Registry, Resource
+
+from latentbench.spelling import nearest
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 WHOLE_NUMBER = re.compile(r"\d+(\.0*)?")
@@ -96,12 +97,6 @@ def check(instance: Any, schema_path: Path, named: str) -> None:
     mistakes += [f"{named}: {mistake}" for mistake in _beyond_schemas(instance)]
     if mistakes:
         raise ValueError("\n".join(dict.fromkeys(mistakes)))
-
-
-def nearest(word: Any, words: Iterable[Any]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the most similar word, or nothing."""
-    close = get_close_matches(str(word), [str(known) for known in words], n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _leaves(errors) -> Iterator[jsonschema.ValidationError]:

@@ -11,7 +11,8 @@ from typing import Any
 from latentbench.applicability import CONSENSUS, CONTROL_KINDS, likelihood_of, number_of_clusters, obstacle, sees_labels
 from latentbench.models import MODELS
 from latentbench.prediction.requests import CELL_TYPE, obstacle_to_prediction
-from latentbench.sheets import check, nearest, read_sheet, read_yaml
+from latentbench.sheets import check, read_sheet, read_yaml
+from latentbench.spelling import nearest
 
 
 @dataclass(frozen=True)

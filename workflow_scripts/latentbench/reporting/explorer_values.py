@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
-from latentbench.sheets import nearest
+from latentbench.spelling import nearest
 
 LARGEST_SIDE = 16
 """Pixels of a picture's side, at most: what is larger is shown in means of squares of pixels."""
