@@ -43,7 +43,7 @@ MinJobAge=3600
 KillWait=30
 SwitchType=switch/none
 MpiDefault=none
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) CoresPerSocket=$(nproc) RealMemory=$memory Gres=gpu:pretended:1
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc --all) Boards=1 SocketsPerBoard=1 CoresPerSocket=$(nproc --all) ThreadsPerCore=1 RealMemory=$memory Gres=gpu:pretended:1
 PartitionName=cpu Nodes=$host Default=YES MaxTime=1-0 OverSubscribe=NO
 PartitionName=gpu Nodes=$host MaxTime=1-0
 CONF
