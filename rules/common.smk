@@ -13,7 +13,7 @@ from latentbench.models.declared import factorisation_of
 from latentbench.logs import failures_since
 from latentbench.reporting.captions import names_of
 from latentbench.sheets import numbers_of, read_yaml
-from latentbench.study import load_study, scaled
+from latentbench.study import load_study
 from snakemake.exceptions import WorkflowError
 
 
@@ -25,7 +25,6 @@ def read_study():
             read_yaml(Path(path))
         for key in workflow.config_settings.config or {}:
             config[key] = numbers_of(config[key])
-        config.update(scaled(config, named=named))
         return load_study(
             config,
             named=named,
@@ -44,6 +43,7 @@ def models_that_predict(study):
 
 
 study = read_study()
+config.update(study.config)
 STARTED = time.time()
 
 

@@ -30,8 +30,13 @@ KEYS = {
         (["one"], "seeds: 0: 'one' is not of type 'integer'"),
         (5, "seeds: 5 is not of type 'array'"),
     ],
-    "datasets": [(["digit"], "'digit' is not in .*did you mean 'digits'"), ([], "datasets: "), (["digits", "digits"], "non-unique"), ("digits", "not of type")],
-    "models": [(["vea"], "'vea' is not in .*did you mean 'vae'"), ([], "models: "), (["../vae"], r"'../vae' is not in ")],
+    "datasets": [
+        (["digit"], "'digit' is not in .*did you mean 'digits'"),
+        ([], "nothing to run: name datasets and models"),
+        (["digits", "digits"], "non-unique"),
+        ("digits", "not of type"),
+    ],
+    "models": [(["vea"], "'vea' is not in .*did you mean 'vae'"), ([], "nothing to run: name datasets and models"), (["../vae"], r"'../vae' is not in ")],
     "preprocessing.split.test_fraction": [
         (0, "test_fraction: 0"),
         (1, "test_fraction: 1"),
@@ -39,6 +44,9 @@ KEYS = {
         (float("nan"), "nan"),
         ("0.2", "not of type 'number'"),
     ],
+    "preprocessing.max_obs": [(0, "max_obs: 0 is less than the minimum of 10"), (2.5, "not of type"), ("all", "not of type")],
+    "scale": [("smal", "'smal' is not among scales"), (3, "scale")],
+    "experiments": [([{"name": "a b", "datasets": ["digits"], "models": ["pca"]}], "experiments: 0: name: "), ({}, "experiments: ")],
     "preprocessing.stream_above_gb": [(-1, "less than the minimum"), (float("inf"), "inf")],
     "preprocessing.counts_standard": [
         ({"n_top_gene": 5}, "unknown key 'n_top_gene'; did you mean 'n_top_genes'"),

@@ -129,13 +129,14 @@ class Study:
 
 
 def load_study(config: Mapping[str, Any], *, named: str, schemas: Path, folders: list[Path]) -> Study:
-    """Check ``config`` and the sheets that it names and return the study.
+    """Check ``config``, at the scale that it asks for, and the sheets that it names, and return the study.
 
     ``named`` is how messages call the config (its files), ``schemas`` the folder of JSON schemas, ``folders`` where relative paths are looked for, in order.
 
     Raises:
         ValueError: the first file with mistakes, all of its mistakes listed.
     """
+    config = scaled(config, named=named)
     check(config, schemas / "config.schema.json", named)
     sheets = {name: find_file(path, folders, named) for name, path in config["sheets"].items() if path is not None}
     rows = read_sheet(sheets["datasets"], schemas)
@@ -173,9 +174,9 @@ def scaled(config: Mapping[str, Any], *, named: str) -> dict[str, Any]:
     Raises:
         ValueError: there is no such scale.
     """
-    if "scale" not in config:
+    scales = config.get("scales")
+    if "scale" not in config or not isinstance(scales, dict):
         return dict(config)
-    scales = config.get("scales") or {}
     if config["scale"] not in scales:
         hint = nearest(config["scale"], list(scales))
         raise ValueError(f"{named}: scale: '{config['scale']}' is not among scales{hint}; known: {', '.join(scales) or 'none'}")
