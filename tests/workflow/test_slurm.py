@@ -96,7 +96,7 @@ def test_jobs_are_submitted_and_their_scores_come_back(study):
 
 
 def test_a_job_that_runs_out_of_time_is_submitted_again_and_goes_on_where_it_was(study):
-    done = run(study(LONG, runtime="1"))
+    done = run(study(LONG, "--retries", "9", runtime="1"))
     assert done.returncode == 0, done.stderr
     assert "resuming from checkpoint" in (study.folder / "results/logs/train/blobs/long_vae.log").read_text()
 
