@@ -40,10 +40,25 @@ ON_ANOTHER_MACHINE: dict[str, Determinism] = {
     "draw_dataset_figures": Determinism.STOCHASTIC,
     "run_notebook": Determinism.STOCHASTIC,
     "write_report": Determinism.STOCHASTIC,
+    "explore": Determinism.STOCHASTIC,
+    "analyse_pca": Determinism.STOCHASTIC,
+    "decode": Determinism.STOCHASTIC,
+    "sample_latents": Determinism.STOCHASTIC,
+    "find_markers": Determinism.STOCHASTIC,
+    "collect_markers": Determinism.STOCHASTIC,
+    "compare_published": Determinism.STOCHASTIC,
+    "draw_detail_figures": Determinism.STOCHASTIC,
+    "draw_image_figures": Determinism.STOCHASTIC,
+    "draw_markers": Determinism.STOCHASTIC,
+    "draw_latents": Determinism.STOCHASTIC,
+    "draw_means": Determinism.STOCHASTIC,
+    "run_chapter": Determinism.STOCHASTIC,
+    "write_results": Determinism.STOCHASTIC,
+    "draw_thesis_figures": Determinism.BITWISE,
 }
 """By rule. Close: to 1e-5 of the largest value of a column. Stochastic: within seed noise. A step is no better than what it reads."""
 
-MEASURED = ("models/*/status.json", "tables/status.*", "tables/cost.*", "figures/cost.*", "notebooks/*", "report/index.html")
+MEASURED = ("models/*/status.json", "tables/status.*", "tables/cost.*", "figures/cost.*", "notebooks/*", "chapters/*", "report/index.html")
 """Files with seconds and memory in them, which no two runs share; paths relative to the results folder."""
 
 
