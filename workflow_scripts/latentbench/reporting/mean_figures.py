@@ -18,7 +18,7 @@ from latentbench.reporting.style import GRID, INK, MUTED
 
 COLUMNS = 3
 N_NAMED = 5
-MANY_GENES = 3000
+MANY_GENES = 500
 
 PerGene = Float[np.ndarray, " genes"]
 
