@@ -32,6 +32,16 @@ def test_whoever_could_not_compete_is_named_with_the_reason(answer, tables):
     assert not any("true_labels" in sentence for sentence in sentences)
 
 
+def test_many_that_could_not_compete_are_named_in_one_sentence(answer, tables):
+    over_all = answer[answer["scope"] == "all"]
+    absent = over_all.iloc[[0] * 5].assign(model=[f"variant_{i}" for i in range(5)], in_contest=False, best=False, reason="no score to compare on digits")
+    sentences = answer_view(pd.concat([answer, absent]), tables, DATASETS)["sentences"]
+
+    (said,) = [sentence for sentence in sentences if "not in this comparison" in sentence]
+    assert said.startswith("6 variants have no score to compare on some of the data sets")
+    assert all(f"variant_{i}" in said for i in range(5))
+
+
 def test_rows_come_for_the_study_then_for_each_data_set_in_order(answer, tables):
     assert [row["scope"] for row in answer_view(answer, tables, DATASETS)["rows"]] == ["All data sets", *DATASETS]
 

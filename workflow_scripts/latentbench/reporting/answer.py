@@ -10,6 +10,9 @@ from latentbench.reporting.page_views import estimate
 from latentbench.reporting.style import model_colours
 from latentbench.reporting.tables import StudyTables
 
+MOST_LEFT_OUT = 3
+"""Up to so many variants that could not compete are named each with its reason (tables/answer.tsv has all reasons)."""
+
 COLUMNS = ("scope", "model", "mean", "low", "high", "n_datasets", "n_seeds", "n_failed", "in_contest", "best", "distinguishable", "note", "reason")
 
 
@@ -66,7 +69,10 @@ def _sentences(over_all: pd.DataFrame) -> list[str]:
 def _left_out(outside: pd.DataFrame) -> list[str]:
     """Say which models could not compete; that controls do not is in the methods."""
     absent = outside[~outside["reason"].isin(("control", "saw labels"))]
-    return [f"{row.model} is not in this comparison: {row.reason}." for row in absent.sort_values("model").itertuples()]
+    rows = list(absent.sort_values("model").itertuples())
+    if len(rows) <= MOST_LEFT_OUT:
+        return [f"{row.model} is not in this comparison: {row.reason}." for row in rows]
+    return [f"{len(rows)} variants have no score to compare on some of the data sets and are not in this comparison: {_listed([row.model for row in rows])}."]
 
 
 def _row(scope: str, contest: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:

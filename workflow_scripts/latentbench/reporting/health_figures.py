@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from latentbench.applicability import CONTROL_KINDS
 from latentbench.reporting.figures import WIDTH, sentence_figure
-from latentbench.reporting.style import GRID, MUTED, lighten, model_colours, model_order
+from latentbench.reporting.style import GRID, MUTED, lighten, model_colours, model_order, size_to_fit
 from latentbench.reporting.tables import StudyTables
 
 COLUMNS = 4
@@ -84,7 +84,7 @@ def panels(kinds: Mapping[str, str], rows: pd.DataFrame, draw: Callable[[Axes, s
     figure, axes = plt.subplots(n_rows, COLUMNS, figsize=(WIDTH, 0.55 + height * n_rows), squeeze=False)
     for ax, model in zip(axes.flat, model_order(shown), strict=False):
         draw(ax, model, colours[model])
-        ax.set_title(model, size=8)
+        ax.set_title(model, size=size_to_fit(model, 0.92 * WIDTH / COLUMNS, size=8.0))
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
     return figure

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from latentbench.reporting.figures import WIDTH, sentence_figure
 from latentbench.reporting.map_figures import MANY_POINTS, draw_key, key_height, natural_order, plot_map
 from latentbench.reporting.maps import Layout, lay_out
-from latentbench.reporting.style import GRID, label_colours, model_order
+from latentbench.reporting.style import GRID, label_colours, model_order, size_to_fit
 
 COLUMNS = 2
-LEFT = 0.95
-"""Inches: the names of the rows of a sheet."""
+LEFT, INCHES_A_LETTER = 0.95, 0.068
+"""Inches: the names of the rows of a sheet, at least; more for long ones."""
 
 Images = Float[np.ndarray, "rows columns vars"]
 
@@ -119,7 +119,8 @@ def posteriors_figure(decoded: Decoded, *, layout: Layout, seed: int) -> Figure:
             ax = figure.add_subplot(grid[i // 2, 2 * (i % 2) + j])
             x, y = lay_out(codes, layout=layout, seed=seed).T
             plot_map(ax, pd.DataFrame({"x": x, "y": y, "label": cells}), "label", colours, rasterized=2 * len(models) * len(x) > MANY_POINTS)
-            ax.set_title(f"{model}, {name}", weight="bold")
+            title = f"{model}, {name}"
+            ax.set_title(title, weight="bold", size=size_to_fit(title, 0.92 * WIDTH / 4, size=8.5))
     if colours:
         draw_key(figure.add_subplot(grid[n_rows, :]), "truth", colours)
     return figure
@@ -129,10 +130,12 @@ def _rows_figure(images: Images, names: Sequence[str], shape: tuple[int, int]) -
     """Return one sheet across the page, a name beside every row."""
     n_rows, n_columns, _ = images.shape
     ratio = (n_rows * (shape[0] + 1)) / (n_columns * (shape[1] + 1))
-    width = min(WIDTH - LEFT - 0.1, 0.55 * n_columns)
+    left = max(LEFT, INCHES_A_LETTER * max(map(len, names)))
+    width = min(WIDTH - left - 0.1, 0.55 * n_columns)
     height = width * ratio
-    figure = plt.figure(figsize=(LEFT + width + 0.1, height + 0.1), layout="none")
-    ax = figure.add_axes((LEFT / (LEFT + width + 0.1), 0.05 / (height + 0.1), width / (LEFT + width + 0.1), height / (height + 0.1)))
+    whole = left + width + 0.1
+    figure = plt.figure(figsize=(whole, height + 0.1), layout="none")
+    ax = figure.add_axes((left / whole, 0.05 / (height + 0.1), width / whole, height / (height + 0.1)))
     _name_rows(plot_images(ax, images, shape), names, shape)
     return figure
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from scipy.optimize import linear_sum_assignment
 
 from latentbench.reporting.figures import WIDTH, sentence_figure
-from latentbench.reporting.style import INK, ON_PALE, UNLABELLED, label_colours, lighten
+from latentbench.reporting.style import INK, ON_PALE, UNLABELLED, label_colours, lighten, size_to_fit
 
 COLUMNS_OF_MAPS = 4
 MANY_POINTS = 5000
@@ -61,7 +61,7 @@ def maps_figure(maps: pd.DataFrame, models: Sequence[str]) -> Figure:
                 ax.set_axis_on()
                 plot_map(ax, points, column, shades, rasterized=len(maps) * len(columns) > MANY_POINTS)
                 if c == 0:
-                    ax.set_title(model, weight="bold")
+                    ax.set_title(model, weight="bold", size=size_to_fit(model, 0.92 * side, size=8.5))
             axes[b * len(columns) + c, 0].set_ylabel(COLOURED_BY[column])
     for i, column in enumerate(keys):
         draw_key(figure.add_subplot(grid[len(heights) - len(keys) + i, :]), COLOURED_BY[column], colours[column])

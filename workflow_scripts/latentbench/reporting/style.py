@@ -16,6 +16,9 @@ STYLE_SHEET = Path(__file__).with_name("latentbench.mplstyle")
 INK, MUTED, GRID = "#1f2328", "#6a717b", "#d9dce1"
 """The style sheet's three neutral colours: the report page exchanges them for those of its light or dark theme."""
 
+WIDTH_OF_LETTER = 0.68
+"""Of an average letter of bold text, in its size."""
+
 ON_PALE = "#20242a"
 """Ink on a pale patch: it stays dark in either theme, as the patch stays pale."""
 
@@ -77,6 +80,11 @@ def label_colours(labels: Iterable[str], *, first: int = 0) -> dict[str, str]:
     """Return a colour for every label, in the order given, from the palette's ``first`` on; past twenty the colours come round again, lighter."""
     distinct = list(dict.fromkeys(labels))
     return {label: lighten(LABEL_COLOURS[(first + i) % len(LABEL_COLOURS)], 0.25 * (i // len(LABEL_COLOURS))) for i, label in enumerate(distinct)}
+
+
+def size_to_fit(text: str, inches: float, *, size: float) -> float:
+    """Return the size in points, at most ``size``, at which one line of bold text is no wider than ``inches``."""
+    return min(size, 72 * inches / (WIDTH_OF_LETTER * max(len(text), 1)))
 
 
 def lighten(colour: str, share: float) -> str:
