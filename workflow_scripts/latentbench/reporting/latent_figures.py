@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from latentbench.reporting.figures import WIDTH, sentence_figure
 from latentbench.reporting.map_figures import MANY_POINTS, draw_key, key_height, natural_order, plot_map
 from latentbench.reporting.maps import lay_out
-from latentbench.reporting.style import label_colours
+from latentbench.reporting.style import label_colours, size_to_fit
 
 LATENTS = {"mu_w": "mean of w", "w": "w", "mu_z": "mean of z", "z": "z"}
 COLOURED_BY = {"label": "class", "condition": "condition"}
@@ -40,7 +40,7 @@ def two_latents_figure(latents: Mapping[str, Mapping[str, np.ndarray]], obs: pd.
                 if c == 0:
                     ax.set_title(title, size=8)
                 if j == 0:
-                    ax.set_ylabel(f"{model}\n{COLOURED_BY[column]}")
+                    ax.set_ylabel(f"{model}\n{COLOURED_BY[column]}", size=size_to_fit(model, 0.85 * WIDTH / len(LATENTS), size=8.0))
     for i, column in enumerate(columns):
         draw_key(figure.add_subplot(grid[len(heights) - len(columns) + i, :]), COLOURED_BY[column], colours[column])
     return figure
