@@ -89,16 +89,14 @@ def flags(found: Mapping[str, float], declared: int | None) -> list[str]:
 
 
 def _row(found: Mapping[str, float], declared: int | None) -> dict[str, Any]:
-    informed = found["mutual_information"] / found["usage_entropy"] if found.get("usage_entropy", 0) > 0 and "mutual_information" in found else None
     cells = [
         *(number(found.get(name), digits) for name, digits in (("active_units", 1), ("collapsed", 1), ("components_in_use", 1))),
-        number(informed, 2),
-        *(number(found.get(name), 2) for name in ("confidence", "ece", "agreement")),
+        *(number(found.get(name), 2) for name in ("mutual_information", "usage_entropy", "confidence", "ece", "agreement")),
     ]
     return {"cells": cells, "flags": flags(found, declared)}
 
 
-COLUMNS = ("Active units", "Collapsed dimensions", "Components in use", "Told apart", "Confidence", "Calibration error", "Agreement of seeds")
+COLUMNS = ("Active units", "Collapsed dimensions", "Components in use", "Information", "Usage entropy", "Confidence", "Calibration error", "Agreement of seeds")
 """The heads of the measures, in the order of the cells."""
 
 
