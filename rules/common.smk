@@ -217,12 +217,18 @@ def config_of_results():
     }
 
 
+def name_of_config(path):
+    """A config file as one would name it from the workflow's folder; one that lies elsewhere by its name alone, which is the same on every machine."""
+    inside = WORKFLOW in path.parents
+    return str(path.relative_to(WORKFLOW)) if inside else path.name
+
+
 def command_of_study():
     """What runs this study, as one would write it: its config files and its scale."""
-    root = str(WORKFLOW)
-    files = [str(Path(path).resolve()) for path in workflow.configfiles]
-    own = [file for file in files if file != f"{root}/config/config.yaml"]
-    named = f" --configfile {' '.join(own)}".replace(f"{root}/", "") if own else ""
+    default = WORKFLOW / "config" / "config.yaml"
+    files = [Path(path).resolve() for path in workflow.configfiles]
+    own = [name_of_config(path) for path in files if path != default]
+    named = f" --configfile {' '.join(own)}" if own else ""
     scale = f" --config scale={config['scale']}" if "scale" in config else ""
     return f"snakemake --cores all{named}{scale}"
 

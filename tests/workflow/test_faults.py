@@ -1,12 +1,12 @@
 """What may go wrong around a study: clocks, a second Snakemake in its folder, files that are no data. Each ends with a sentence and a way on."""
 
 import os
-import re
 import signal
 import subprocess
 import time
 
 import pytest
+import yaml
 
 RAW = "results/data/blobs/raw.h5ad"
 
@@ -58,8 +58,10 @@ def test_a_file_that_is_no_data_stops_with_a_sentence_and_leaves_no_prepared_fil
     header = (fresh_workspace.workflow / "config/datasets.tsv").read_text().splitlines()[0]
     row = {"dataset": "mine", "modality": "counts", "sources": name, "preset": "counts_raw", "orientation": "cells_by_genes"}
     (folder / "mine.tsv").write_text(header + "\n" + "\t".join(row.get(column, "") for column in header.split("\t")) + "\n")
-    text = (folder / "tiny.yaml").read_text().replace("[blobs]", "[mine]").replace("config/datasets.tsv", "mine.tsv").replace("quick_vae, quick_gmvae", "pca")
-    (folder / "tiny.yaml").write_text(re.sub("predictions: .*", "predictions: []", text.replace("pca, shuffled_labels, true_labels, pca", "pca")))
+    config = yaml.safe_load((folder / "tiny.yaml").read_text())
+    config |= {"datasets": ["mine"], "models": ["pca"], "experiments": [], "chapters": [], "predictions": []}
+    config["sheets"] |= {"datasets": "mine.tsv"}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
     run = fresh_workspace.snakemake("results/data/mine/prepared.h5ad")
     assert run.returncode != 0
     assert message in run.stderr[run.stderr.rindex("FAILED:") :]
