@@ -59,8 +59,7 @@ onerror:
 
 def rows_of_study():
     """The rows of the data sheet that the study reads."""
-    names = dict.fromkeys([*study.prepared_datasets, *study.predictions])
-    return [study.row(dataset) for dataset in names]
+    return [study.row(dataset) for dataset in study.prepared_datasets]
 
 
 def sentence_on_study():
@@ -86,10 +85,14 @@ def library(script, *also):
     )
 
 
-def library_of_model(wildcards):
-    """The library files of training one variant: the engine and the file of its own kind."""
-    kind = MODELS[study.variants[wildcards.model]["kind"]]
-    return library("train", f"models.{kind.module}")
+def library_with_kind(script):
+    """A function of the wildcards: the library files of a script, and the file of the variant's own kind."""
+
+    def paths(wildcards):
+        kind = MODELS[study.variants[wildcards.model]["kind"]]
+        return library(script, f"models.{kind.module}")
+
+    return paths
 
 
 def training_environment():
@@ -107,24 +110,6 @@ def networks_of_study():
 def modules_of_networks():
     """The modules of their files: a plate diagram is drawn from what they declare."""
     return [f"models.{MODELS[kind].module}" for kind in networks_of_study()]
-
-
-def library_of_decoding(wildcards):
-    """The library files of decoding with the weights of one network."""
-    kind = MODELS[study.variants[wildcards.model]["kind"]]
-    return library("decode", f"models.{kind.module}")
-
-
-def library_of_latents(wildcards):
-    """The library files of drawing the latents of one network."""
-    kind = MODELS[study.variants[wildcards.model]["kind"]]
-    return library("sample_latents", f"models.{kind.module}")
-
-
-def library_of_prediction(wildcards):
-    """The library files of predicting by one variant."""
-    kind = MODELS[study.variants[wildcards.model]["kind"]]
-    return library("predict", f"models.{kind.module}")
 
 
 def prediction_request(wildcards):

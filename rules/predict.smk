@@ -5,7 +5,7 @@
 rule predict:
     input:
         prepared="results/data/{dataset}/prepared.h5ad",
-        code=library_of_prediction,
+        code=library_with_kind("predict"),
     output:
         predictions="results/predictions/models/{dataset}/{model}.tsv",
         means="results/predictions/means/{dataset}/models/{model}.parquet",

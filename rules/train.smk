@@ -6,7 +6,7 @@ rule train:
         prepared="results/data/{dataset}/prepared.h5ad",
         source=data_transferred_from,
         guide=guiding_codes,
-        code=library_of_model,
+        code=library_with_kind("train"),
     output:
         weights="results/models/{dataset}/{model}/weights.safetensors",
         history="results/models/{dataset}/{model}/history.parquet",
@@ -38,7 +38,7 @@ rule decode:
         prepared="results/data/{dataset}/prepared.h5ad",
         weights="results/models/{dataset}/{model}/weights.safetensors",
         status="results/models/{dataset}/{model}/status.json",
-        code=library_of_decoding,
+        code=library_with_kind("decode"),
     output:
         decoded="results/decoded/{dataset}/{model}.npz",
     log:
@@ -59,7 +59,7 @@ rule sample_latents:
         prepared="results/data/{dataset}/prepared.h5ad",
         weights="results/models/{dataset}/{model}/weights.safetensors",
         status="results/models/{dataset}/{model}/status.json",
-        code=library_of_latents,
+        code=library_with_kind("sample_latents"),
     output:
         latents="results/latents/{dataset}/{model}.npz",
     log:

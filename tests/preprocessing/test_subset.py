@@ -13,25 +13,27 @@ VAR = pd.DataFrame(index=["g1", "g2", "g3"])
 
 
 def test_without_a_wish_everything_is_kept_and_nothing_is_counted():
-    assert EVERYTHING.cells(OBS, where="here").all()
-    assert EVERYTHING.variables(VAR, where="here").all()
-    assert EVERYTHING.left_out(OBS, VAR, where="here") == {}
+    chosen = EVERYTHING.choose(OBS, VAR, where="here")
+
+    assert chosen.cells.all()
+    assert chosen.variables.all()
+    assert chosen.left_out == {}
 
 
 def test_cells_are_kept_by_a_column_then_drawn_and_both_losses_are_counted():
-    subset = Subset(only="stim=CTRL", max_obs=4, var_names=["g3", "g1", "other"])
-    cells = subset.cells(OBS, where="here")
+    chosen = Subset(only="stim=CTRL", max_obs=4, var_names=["g3", "g1", "other"]).choose(OBS, VAR, where="here")
 
-    assert cells.sum() == 4
-    assert set(OBS["stim"][cells]) == {"CTRL"}
-    assert subset.variables(VAR, where="here").tolist() == [True, False, True]
-    assert subset.left_out(OBS, VAR, where="here") == {"cells_of_other_groups": 10, "cells_not_drawn": 6, "genes_not_shared": 1}
+    assert chosen.cells.sum() == 4
+    assert set(OBS["stim"][chosen.cells]) == {"CTRL"}
+    assert chosen.variables.tolist() == [True, False, True]
+    assert chosen.left_out == {"cells_of_other_groups": 10, "cells_not_drawn": 6, "genes_not_shared": 1}
 
 
 def test_the_draw_does_not_look_at_the_cells():
     other = OBS.assign(stim=OBS["stim"].to_numpy()[::-1])
+    first, second = (Subset(max_obs=7).choose(obs, VAR, where="here").cells for obs in (OBS, other))
 
-    assert np.array_equal(Subset(max_obs=7).cells(OBS, where="here"), Subset(max_obs=7).cells(other, where="here"))
+    assert np.array_equal(first, second)
 
 
 @pytest.mark.parametrize(
@@ -43,12 +45,12 @@ def test_the_draw_does_not_look_at_the_cells():
 )
 def test_a_wish_that_fits_no_cell_is_refused(subset, message):
     with pytest.raises(ValueError, match=message):
-        subset.cells(OBS, where="here")
+        subset.choose(OBS, VAR, where="here")
 
 
 def test_a_data_set_that_shares_no_gene_is_refused():
     with pytest.raises(ValueError, match="the other data set has none of its genes"):
-        Subset(var_names=["ENSG1"]).variables(VAR, where="here")
+        Subset(var_names=["ENSG1"]).choose(OBS, VAR, where="here")
 
 
 def test_counts_in_memory_and_on_disk_are_cut_to_the_same_cells(raw_counts, tmp_path):

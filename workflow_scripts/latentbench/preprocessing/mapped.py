@@ -52,12 +52,12 @@ def _write_prepared(
     split: dict[str, Any],
     subset: Subset,
 ) -> None:
-    if not subset.variables(everyone.var, where=where).all():
+    chosen = subset.choose(everyone.obs, everyone.var, where=where)
+    if not chosen.variables.all():
         raise ValueError(f"{where}: genes_of needs the counts in memory; raise stream_above_gb, or keep the shared genes of the file alone")
-    keep, left_out = subset.cells(everyone.obs, where=where), subset.left_out(everyone.obs, everyone.var, where=where)
-    frame, recipe = everyone[keep].copy(), COUNT_PRESETS[preset](**options)
-    is_empty = empty_rows(raw_path, "X")[keep]
-    blocks = some_rows(as_count_blocks(blocks_on_disk(raw_path, "X"), everyone.obs_names, everyone.var_names, where=where), keep)
+    frame, recipe = everyone[chosen.cells].copy(), COUNT_PRESETS[preset](**options)
+    is_empty = empty_rows(raw_path, "X")[chosen.cells]
+    blocks = some_rows(as_count_blocks(blocks_on_disk(raw_path, "X"), everyone.obs_names, everyone.var_names, where=where), chosen.cells)
     begin_record(frame, is_empty, preset=preset, options=options, split=split, where=where)
     selection = select(frame, blocks, is_empty, recipe, where=where)
     refuse_more_clusters_than_cells(frame.uns["latentbench"], int(selection.is_train.sum()), where)
@@ -65,7 +65,7 @@ def _write_prepared(
     prepared = frame[np.flatnonzero(selection.kept.cells)[order], _modelled(selection)].copy()
     prepared.var["highly_variable"] = True
     record_selection(prepared, selection)
-    prepared.uns["latentbench"]["filters"] = {**left_out, **prepared.uns["latentbench"]["filters"]}
+    prepared.uns["latentbench"]["filters"] = {**chosen.left_out, **prepared.uns["latentbench"]["filters"]}
     prepared.uns["latentbench"]["storage"] = "mapped"
     with atomic_path(prepared_path) as temporary:
         prepared.write_h5ad(temporary, compression="gzip", compression_opts=1)

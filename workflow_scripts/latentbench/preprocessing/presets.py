@@ -24,10 +24,10 @@ def preprocess(raw: AnnData, *, preset: str, options: dict[str, Any], split: dic
     """
     where = pass_gate(raw)
     with naming(where):
-        cells, variables, left_out = subset.cells(raw.obs, where=where), subset.variables(raw.var, where=where), subset.left_out(raw.obs, raw.var, where=where)
-        prepared = _prepared(raw[cells, variables].copy() if left_out else raw, where, preset=preset, options=options, split=split)
+        chosen = subset.choose(raw.obs, raw.var, where=where)
+        prepared = _prepared(raw[chosen.cells, chosen.variables].copy() if chosen.left_out else raw, where, preset=preset, options=options, split=split)
         refuse_more_clusters_than_cells(prepared.uns["latentbench"], int(_is_train(prepared).sum()), where)
-    prepared.uns["latentbench"]["filters"] = {**left_out, **prepared.uns["latentbench"]["filters"]}
+    prepared.uns["latentbench"]["filters"] = {**chosen.left_out, **prepared.uns["latentbench"]["filters"]}
     return prepared
 
 

@@ -21,26 +21,24 @@ class Subset:
     max_obs: int | None = None
     var_names: Collection[str] | None = None
 
-    def cells(self, obs: pd.DataFrame, *, where: str) -> Bool[np.ndarray, " obs"]:
-        """Return which cells are kept.
+    def choose(self, obs: pd.DataFrame, var: pd.DataFrame, *, where: str) -> "Chosen":
+        """Return which cells and variables are kept.
 
         Raises:
-            ValueError: the column or the value is not there.
+            ValueError: a column or a value is not there, or no variable is shared.
         """
-        keep = self._named(obs, where)
-        if self.max_obs is not None and keep.sum() > self.max_obs:
-            drawn = np.random.default_rng(SUBSET_SEED).choice(np.flatnonzero(keep), self.max_obs, replace=False)
-            keep = np.isin(np.arange(len(obs)), drawn)
-        if not keep.all():
-            logger.info("%s: %d of %d cells are looked at (only: %s, max_obs: %s)", where, keep.sum(), len(obs), self.only, self.max_obs)
-        return keep
+        named, variables = self._named(obs, where), self._shared(var, where)
+        cells = named
+        if self.max_obs is not None and named.sum() > self.max_obs:
+            drawn = np.random.default_rng(SUBSET_SEED).choice(np.flatnonzero(named), self.max_obs, replace=False)
+            cells = np.isin(np.arange(len(obs)), drawn)
+        counts = {"cells_of_other_groups": (~named).sum(), "cells_not_drawn": (named & ~cells).sum(), "genes_not_shared": (~variables).sum()}
+        chosen = Chosen(cells, variables, {name: int(count) for name, count in counts.items() if count})
+        if chosen.left_out:
+            logger.info("%s: %s are left out", where, ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in chosen.left_out.items()))
+        return chosen
 
-    def variables(self, var: pd.DataFrame, *, where: str) -> Bool[np.ndarray, " vars"]:
-        """Return which variables are kept.
-
-        Raises:
-            ValueError: none is.
-        """
+    def _shared(self, var: pd.DataFrame, where: str) -> Bool[np.ndarray, " vars"]:
         if self.var_names is None:
             return np.ones(len(var), dtype=bool)
         keep = var.index.isin(list(self.var_names))
@@ -49,13 +47,6 @@ class Subset:
                 f"{where}: genes_of: the other data set has none of its genes (such as {', '.join(var.index[:3])}); give both the same names (var_names)"
             )
         return keep
-
-    def left_out(self, obs: pd.DataFrame, var: pd.DataFrame, *, where: str) -> dict[str, int]:
-        """Return how many cells and variables each condition leaves out, for the record of filters; nothing where none does."""
-        named, kept = self._named(obs, where), self.cells(obs, where=where)
-        absent = int((~self.variables(var, where=where)).sum())
-        left_out = {"cells_of_other_groups": int((~named).sum()), "cells_not_drawn": int((named & ~kept).sum()), "genes_not_shared": absent}
-        return {name: count for name, count in left_out.items() if count}
 
     def _named(self, obs: pd.DataFrame, where: str) -> Bool[np.ndarray, " obs"]:
         if self.only is None:
@@ -68,6 +59,15 @@ class Subset:
             present = sorted(obs[column].dropna().astype(str).unique())[:20]
             raise ValueError(f"{where}: only: no cell has {column} '{value}'; there are: {', '.join(present)}")
         return keep
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which cells and variables are kept; ``left_out``: how many are not, by reason, for the record of filters."""
+
+    cells: Bool[np.ndarray, " obs"]
+    variables: Bool[np.ndarray, " vars"]
+    left_out: dict[str, int]
 
 
 EVERYTHING = Subset()
