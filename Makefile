@@ -21,7 +21,7 @@ study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." i
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
 	@echo "The report: results/report/index.html"
 
-thesis: environment ## run the study of config/thesis.yaml (ARGS="--config scale=small mirror=FOLDER" for an hour on two cores)
+thesis: environment ## run the study of config/thesis.yaml (ARGS="--config scale=small mirror=FOLDER": at most 10,000 cells a data set)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/thesis.yaml $(ARGS)
 	@echo "The report: results/report/index.html; its chapters: results/chapters"
 
