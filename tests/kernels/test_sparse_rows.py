@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy import sparse
 
+from latentbench.kernels.sparse_products import BLOCK
 from latentbench.kernels.sparse_rows import SparseRows, smallest, sparse_linear, sparse_rows
 
 
@@ -49,16 +50,26 @@ def test_row_sums_are_exact_whatever_the_chunk():
 
 
 @pytest.mark.parametrize("density", [0.0, 0.02, 0.3, 1.0])
-@pytest.mark.parametrize("n_out", [1, 16, 130])
-def test_value_and_gradient_are_those_of_the_dense_product(density, n_out):
+@pytest.mark.parametrize("n_vars", [33, 2 * BLOCK, 2 * BLOCK + 1])
+@pytest.mark.parametrize("n_out", [1, 16, 90, 130])
+def test_value_and_gradient_are_those_of_the_dense_product(density, n_vars, n_out):
     rng = np.random.default_rng(0)
-    matrix = sparse.random_array((40, 33), density=density, format="csr", dtype=np.float32, rng=rng)
+    matrix = sparse.random_array((40, n_vars), density=density, format="csr", dtype=np.float32, rng=rng)
     cells = torch.from_numpy(rng.integers(0, 40, (2, 25)))
-    weight, upstream = torch.randn(2, 33, n_out, requires_grad=True), torch.randn(2, 25, n_out)
+    weight, upstream = torch.randn(2, n_vars, n_out, requires_grad=True), torch.randn(2, 25, n_out)
     product = sparse_linear(sparse_rows(matrix).gather(cells), weight)
     dense = torch.bmm(torch.from_numpy(matrix.toarray())[cells], weight)
     torch.testing.assert_close(product, dense)
     torch.testing.assert_close(*(torch.autograd.grad(value, weight, upstream)[0] for value in (product, dense)))
+
+
+def test_the_entries_of_a_row_may_come_in_any_order():
+    values, columns, starts = np.array([1, 2, 3], np.float32), np.array([3 * BLOCK, 0, BLOCK], np.uint16), np.array([0, 3])
+    weight = torch.randn(1, 4 * BLOCK, 20, requires_grad=True)
+    product = sparse_linear(SparseRows(values, columns, starts, 4 * BLOCK).gather(torch.tensor([[0]])), weight)
+    dense = weight[:, columns.astype(int)].mul(torch.from_numpy(values)[:, None]).sum(1, keepdim=True)
+    torch.testing.assert_close(product, dense)
+    torch.testing.assert_close(*(torch.autograd.grad(value.sum(), weight, retain_graph=True)[0] for value in (product, dense)))
 
 
 def test_a_replica_has_the_same_bytes_alone_and_beside_others():
