@@ -27,8 +27,8 @@ def _strip_kernels(n_vectors):
     """Return two intrinsics for the entries of one sparse row, from first to end or to the first place that is not below ``limit``, and one strip of a
     matrix, whose rows begin at places[k] * stride + offset. Both return where they stopped.
 
-    ``gather``: out += sum_k values[k] * matrix row k. ``scatter``: matrix row k += values[k] * out. LLVM would keep ``out`` in memory, since it cannot know that
-    it does not overlap the matrix; here it is ``n_vectors`` vectors of 16 floats.
+    ``gather``: out += sum_k values[k] * matrix row k. ``scatter``: matrix row k += values[k] * out. LLVM would keep ``out`` in memory, since it cannot know
+    that it does not overlap the matrix; here it is ``n_vectors`` vectors of 16 floats.
     """
 
     @no_type_check
