@@ -12,6 +12,7 @@ from task import Task
 
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.models.data import TrainingData
+from latentbench.models.interface import AbstractModel
 from latentbench.training.fit import Fitted, fit
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import ObservedClasses
@@ -40,12 +41,21 @@ def training_data(data: str, task: Task) -> TrainingData:
 def fitted(data: str, task: Task, seeds: list[int], epochs: int, device: str, n_workers: int) -> Fitted:
     """Train the replicas of ``seeds``."""
     cells = training_data(data, task)
+    options = {"seeds": seeds, "observed": without_labels(cells, seeds), "device": device, "n_workers": n_workers}
+    LAST[:] = [fit(replicas_of(task, seeds), cells, epochs=epochs, batch_size=task.batch_size, **options)]
+    return LAST[0]
+
+
+def replicas_of(task: Task, seeds: list[int]) -> AbstractModel:
+    """Return the model of a task, not trained."""
     network = {"n_latent": task.n_latent, "n_hidden": task.n_hidden, "n_layers": 1, "dropout": task.dropout}
     kind = {"kind": "scvi", "n_covariates": 0} if task.is_counts else {"kind": "vae"}
-    model = build_replicas(n_vars=task.n_vars, likelihood=task.likelihood, seeds=seeds, **kind, **network)
-    hidden = ObservedClasses(torch.full((len(seeds), cells.n_obs), -1), 0.0, true_labels=False)
-    LAST[:] = [fit(model, cells, seeds=seeds, observed=hidden, device=device, n_workers=n_workers, epochs=epochs, batch_size=task.batch_size)]
-    return LAST[0]
+    return build_replicas(n_vars=task.n_vars, likelihood=task.likelihood, seeds=seeds, **kind, **network)
+
+
+def without_labels(cells: TrainingData, seeds: list[int]) -> ObservedClasses:
+    """Return the classes that an unsupervised training sees: none."""
+    return ObservedClasses(torch.full((len(seeds), cells.n_obs), -1), 0.0, true_labels=False)
 
 
 def train(data: str, task: Task, seeds: list[int], epochs: int, device: str) -> float:
