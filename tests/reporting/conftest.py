@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import anndata as ad
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +49,13 @@ RULE = {"seed": "agreement_of_models", "model": "agreement_of_models"}
 NOT_COUNTS = "likelihood nb is for counts, the data are not"
 DIVERGED = ("digits", "gmvae", 3)
 REASON = "loss term 'kl_z' is not finite at epoch 12"
+
+
+@pytest.fixture(autouse=True)
+def styled():
+    apply_style()
+    yield
+    plt.close("all")
 
 
 def pairs() -> list[tuple[str, str]]:

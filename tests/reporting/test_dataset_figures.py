@@ -6,13 +6,11 @@ import pytest
 
 from latentbench.reporting.dataset_figures import DATASET_FIGURES, Material
 from latentbench.reporting.maps import gather_clusters
-from latentbench.reporting.style import apply_style
 from latentbench.reporting.tables import headline_clusterings
 
 
 @pytest.fixture
 def material(study_folder, tables, made_up):
-    apply_style()
     of_dataset = tables.of_dataset("digits")
     paths = {model: study_folder / f"clusters/digits/{model}.parquet" for name, model in made_up.pairs if name == "digits"}
     found = gather_clusters(study_folder / "data/digits/prepared.h5ad", paths, headline_clusterings(of_dataset))

@@ -5,16 +5,9 @@ import pandas as pd
 import pytest
 
 from latentbench.reporting.detail_figures import DETAIL_FIGURES, Details, plot_angles, responsibilities
-from latentbench.reporting.style import apply_style, save
+from latentbench.reporting.style import save
 
 KINDS = {"pca": "pca", "linear_ae": "linear_ae", "gmvae": "gmvae", "true_labels": "true_labels"}
-
-
-@pytest.fixture(autouse=True)
-def styled():
-    apply_style()
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

@@ -1,16 +1,8 @@
 import matplotlib.pyplot as plt
-import pytest
 
 from latentbench.reporting.figures import cost_figure, plot_scores, scores_figure
-from latentbench.reporting.style import apply_style, model_colours
+from latentbench.reporting.style import model_colours
 from latentbench.reporting.tables import headline
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    apply_style()
-    yield
-    plt.close("all")
 
 
 def test_every_seed_is_a_dot_at_its_value_and_every_mean_is_drawn(tables):

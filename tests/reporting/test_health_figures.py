@@ -8,12 +8,6 @@ import pandas as pd
 import pytest
 
 from latentbench.reporting.health_figures import calibration_figure, latents_figure, plot_latents, plot_reliability
-from latentbench.reporting.style import apply_style
-
-
-@pytest.fixture(autouse=True)
-def _styled():
-    apply_style()
 
 
 @pytest.fixture

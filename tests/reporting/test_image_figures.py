@@ -5,16 +5,9 @@ import pytest
 
 from latentbench.artefacts import write_arrays
 from latentbench.reporting.image_figures import IMAGE_FIGURES, Decoded, plot_images, posteriors_figure, read_decoded
-from latentbench.reporting.style import apply_style, save
+from latentbench.reporting.style import save
 
 SHAPE = (4, 3)
-
-
-@pytest.fixture(autouse=True)
-def styled():
-    apply_style()
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

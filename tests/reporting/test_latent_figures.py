@@ -1,17 +1,9 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from latentbench.reporting.latent_figures import two_latents_figure
-from latentbench.reporting.style import apply_style, save
-
-
-@pytest.fixture(autouse=True)
-def styled():
-    apply_style()
-    yield
-    plt.close("all")
+from latentbench.reporting.style import save
 
 
 @pytest.fixture

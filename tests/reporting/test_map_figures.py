@@ -3,7 +3,6 @@ from itertools import permutations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 
 from latentbench.reporting.map_figures import (
     cluster_colours,
@@ -15,14 +14,6 @@ from latentbench.reporting.map_figures import (
     plot_map,
     usage_figure,
 )
-from latentbench.reporting.style import apply_style
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    apply_style()
-    yield
-    plt.close("all")
 
 
 def test_the_matching_covers_as_many_cells_as_the_best_of_all_permutations():

@@ -1,17 +1,9 @@
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from latentbench.evaluation.markers import COLUMNS
 from latentbench.reporting.marker_figures import LARGEST, first_genes, markers_figure
-from latentbench.reporting.style import apply_style, save
-
-
-@pytest.fixture(autouse=True)
-def styled():
-    apply_style()
-    yield
-    plt.close("all")
+from latentbench.reporting.style import save
 
 
 @pytest.fixture

@@ -5,16 +5,9 @@ import pytest
 
 from latentbench.prediction.means import MEAN_COLUMNS
 from latentbench.reporting.mean_figures import first_seeds, means_figure, plot_means, shown_type
-from latentbench.reporting.style import apply_style, save
+from latentbench.reporting.style import save
 
 GENES = [f"g{j}" for j in range(12)]
-
-
-@pytest.fixture(autouse=True)
-def styled():
-    apply_style()
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

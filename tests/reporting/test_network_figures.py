@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -7,17 +6,10 @@ from matplotlib.patches import Circle, Polygon
 from latentbench.reporting import network_figures
 from latentbench.reporting.network_figures import MARKED, SKIP, autoencoder_figure, columns_of, layered_figure, layers_figure, neuron_figure
 from latentbench.reporting.plate_layout import RADIUS
-from latentbench.reporting.style import MUTED, apply_style
+from latentbench.reporting.style import MUTED
 from latentbench.theory.networks import MARKED_WITHIN_LAYERS, STRICTLY_LAYERED, WITH_SKIPS, LayeredGraph
 
 FIGURES = {"neuron": neuron_figure, "layered": layered_figure, "layers": layers_figure, "autoencoder": autoencoder_figure}
-
-
-@pytest.fixture(autouse=True)
-def styled():
-    apply_style()
-    yield
-    plt.close("all")
 
 
 def arrows(figure, colour):

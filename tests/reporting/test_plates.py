@@ -6,7 +6,7 @@ from latentbench.models import MODELS
 from latentbench.models.declared import Factorisation, factorisation_of, parse_factors
 from latentbench.reporting.plate_layout import GAP, RADIUS, layout_of
 from latentbench.reporting.plates import plate_figure
-from latentbench.reporting.style import GRID, apply_style, save
+from latentbench.reporting.style import GRID, save
 
 CONDITIONAL = "p(w|c) p(d|alpha,c) p(y|d,c) p(z|w,y,c) p(x|z,c)", "q(z|x,c) q(w|x,c) q(y|z,c) q(d|z)"
 CHAIN = "p(y) p(z|y) p(x|z)", "q(y|x) q(z|x,y)"
@@ -56,12 +56,6 @@ def test_the_plate_holds_all_but_the_hyperparameters(model):
         assert inside == (name not in model.hyperparameters), name
 
 
-@pytest.fixture
-def styled():
-    apply_style()
-
-
-@pytest.mark.usefixtures("styled")
 def test_marks_follow_the_roles():
     p, q, both, _ = plate_figure(made_of(*CONDITIONAL)).axes
     for ax, shaded, squares, texts in ((p, 2, 1, "wdyzxcα"), (q, 2, 0, "wdyzxc"), (both, 2, 1, "wdyzxcα")):
@@ -80,13 +74,11 @@ def nodes_colour():
     return Circle((0, 0), 1, fc=GRID).get_facecolor()
 
 
-@pytest.mark.usefixtures("styled")
 def test_what_is_computed_has_a_second_circle():
     p, *_ = plate_figure(made_of("p(x|z)", "z = e(x)")).axes
     assert len([patch for patch in p.patches if isinstance(patch, Circle)]) == 3
 
 
-@pytest.mark.usefixtures("styled")
 def test_no_text_of_a_figure_lies_on_another():
     for model in (made_of(*CONDITIONAL), made_of(*CHAIN)):
         figure = plate_figure(model)
@@ -99,7 +91,6 @@ def test_no_text_of_a_figure_lies_on_another():
             assert box.y0 >= 0
 
 
-@pytest.mark.usefixtures("styled")
 def test_the_same_declaration_gives_the_same_bytes(tmp_path):
     for suffix in (".svg", ".pdf", ".png"):
         paths = [tmp_path / f"{i}{suffix}" for i in range(2)]

@@ -6,14 +6,7 @@ import pytest
 from latentbench.evaluation.ranks import clique_letters, cliques
 from latentbench.reporting.rank_figures import groups_of, plot_ranks, ranks_figure
 from latentbench.reporting.rank_views import rank_rows, read_certainty
-from latentbench.reporting.style import apply_style, model_colours
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    apply_style()
-    yield
-    plt.close("all")
+from latentbench.reporting.style import model_colours
 
 
 def ranks_of(mean_ranks, difference):

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from latentbench.reporting.style import INK, MUTED, apply_style, save
+from latentbench.reporting.style import INK, MUTED, save
 from latentbench.reporting.svg import inline_svg
 
 
@@ -40,7 +40,6 @@ def test_text_of_a_label_stays_text(svg):
 
 
 def test_the_copy_has_fewer_bytes_and_looks_the_same(tmp_path):
-    apply_style()
     random = np.random.default_rng(0)
     figure = Figure(figsize=(3, 3))
     ax = figure.subplots()
@@ -59,7 +58,6 @@ def test_the_copy_has_fewer_bytes_and_looks_the_same(tmp_path):
 
 
 def test_numbers_in_texts_are_left_alone(tmp_path):
-    apply_style()
     figure = Figure(figsize=(2, 1))
     figure.subplots().set_title("0.123456")
     save(figure, [tmp_path / "text.svg"])

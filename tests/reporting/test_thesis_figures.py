@@ -1,21 +1,13 @@
 import re
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 from matplotlib.patches import Circle
 
 from latentbench.models import MODELS
 from latentbench.reporting.plate_layout import RADIUS
-from latentbench.reporting.style import apply_style, save
+from latentbench.reporting.style import save
 from latentbench.reporting.thesis_figures import THESIS_FIGURES, mixture_plates, mixtures_figure
-
-
-@pytest.fixture(autouse=True)
-def styled():
-    apply_style()
-    yield
-    plt.close("all")
 
 
 def shaded(ax):
@@ -56,6 +48,6 @@ def test_a_numbered_figure_is_the_same_bytes_every_time(name, tmp_path):
 
 
 def test_the_rule_names_the_files_of_the_models_that_are_drawn():
-    rule = (Path(__file__).parents[2] / "rules/report.smk").read_text().split("rule draw_thesis_figures:")[1].split("output:")[0]
+    rule = (Path(__file__).parents[2] / "rules/figures.smk").read_text().split("rule draw_thesis_figures:")[1].split("output:")[0]
     drawn = {MODELS[kind].module for kind in ("vae", *(model.kind for model in mixture_plates().values()))}
     assert set(re.findall(r"models\.(\w+)", rule)) == drawn

@@ -1,17 +1,8 @@
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
-import pytest
 
-from latentbench.reporting.style import apply_style
 from latentbench.reporting.training_figures import losses_figure, plot_term
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    apply_style()
-    yield
-    plt.close("all")
 
 
 def test_every_seed_is_a_line_on_train_and_on_test_cells(tables):
