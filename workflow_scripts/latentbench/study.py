@@ -5,6 +5,7 @@ Only light imports: Snakemake reads this at every start. Every mistake is a ``Va
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Study:
         """Further products of data sets and models: name, datasets, models."""
         return list(self.config.get("experiments", []))
 
-    @property
+    @cached_property
     def asked(self) -> dict[str, list[str]]:
         """What the config asks for: data set -> model variants, those of ``datasets`` x ``models`` and of every experiment, each once."""
         products = [self.config, *self.experiments]
