@@ -1,11 +1,10 @@
 """Counts that are larger than memory, from a simulation to a trained epoch: seconds and memory of each step, each in a process of its own.
 
-    python benchmarks/out_of_core.py CELLS GENES [scratch folder]
-
 The scratch folder (by default a temporary one that is removed) keeps raw.h5ad and prepared.h5ad; a file that is there already is not made again, and
 what made it not measured. Writes results/benchmarks/out_of_core.tsv, in which a new measurement takes the place of an old one of the same size.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -16,12 +15,13 @@ from typing import Any
 
 import h5py
 import pandas as pd
+from driver import RESULTS
 
 from latentbench.artefacts import write_table
 
 ROOT = Path(__file__).parents[1]
 STREAM_ABOVE_GB = 0.0
-OPTIONS = {"preset": "counts_standard", "options": {}, "split": {}, "stream_above_gb": STREAM_ABOVE_GB}
+OPTIONS = {"preset": "counts_standard", "options": {}, "split": {}, "subset": {}, "stream_above_gb": STREAM_ABOVE_GB}
 ROW = {"dataset": "simulated", "modality": "counts", "label": "group", "batch": "batch", "n_clusters": 12}
 
 # What every step runs, with its arguments as JSON; its last line of output says what it took.
@@ -59,19 +59,18 @@ def main(n_obs: int, n_vars: int, scratch: Path) -> None:
         took = measured(function, [each if isinstance(each, dict) else str(each) for each in files], named)
         record = {"step": name, "cells": n_obs, "genes": n_vars, "density": density(raw), **took, "file_gb": made.stat().st_size / 1e9 if made else None}
         sys.stdout.write(f"{record}\n")
-        record_measurement(record, ROOT / "results" / "benchmarks" / "out_of_core.tsv")
+        record_measurement(record, RESULTS / "out_of_core.tsv")
 
 
-def measured(function: str, positional: list[str | dict], named: Mapping[str, Any]) -> dict[str, float | None]:
+def measured(function: str, positional: list[str | dict], named: Mapping[str, Any]) -> dict[str, float]:
     """Call a function in a fresh process and return its seconds (imports apart), processor seconds, and peak memory with that of its largest worker (GiB).
 
-    All are empty where it fails.
+    Raises:
+        subprocess.CalledProcessError: it failed; what it said stands above.
     """
     module, _, name = function.rpartition(".")
     command = [sys.executable, "-c", STEP.format(module=module, function=name), json.dumps({"positional": positional, "named": named})]
-    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
-    if run.returncode != 0:
-        return {"seconds": None, "cpu_seconds": None, "peak_rss_gib": None}
+    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(run.stdout.splitlines()[-1])
 
 
@@ -91,8 +90,12 @@ def density(raw: Path) -> float:
 
 
 if __name__ == "__main__":
-    cells, genes, *folder = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cells", type=int)
+    parser.add_argument("genes", type=int)
+    parser.add_argument("scratch", type=Path, nargs="?", help="folder that keeps the files (default: a temporary one)")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        place = Path(folder[0]) if folder else Path(temporary)
+        place = (options.scratch or Path(temporary)).absolute()
         place.mkdir(parents=True, exist_ok=True)
-        main(int(cells), int(genes), place)
+        main(options.cells, options.genes, place)
