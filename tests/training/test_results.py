@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from latentbench.models import kmeans_pca as kmeans_module
+from latentbench.models.n2d import NotTooDeepClustering
 from latentbench.training import variant as variant_module
 from latentbench.training.quality import COLUMNS
 from latentbench.training.results import write_results
@@ -146,6 +147,21 @@ def test_a_reference_all_of_whose_seeds_fail_has_a_reason_for_each(prepared, tmp
     paths = results_of(prepared, tmp_path, kind="kmeans_pca", likelihood=None, hyperparameters={"n_clusters": 2})
     assert statuses(paths) == [("failed", "MemoryError: no room")] * 2
     assert load_file(paths["weights"]) == {}
+
+
+def test_a_seed_whose_codes_cannot_be_clustered_fails_alone_and_keeps_its_weights(prepared, tmp_path, monkeypatch):
+    def cluster_codes(self, codes, *, train, seed):
+        if seed == 3:
+            raise np.linalg.LinAlgError("singular")
+        return codes, np.full((len(codes), 2), 0.5, np.float32)
+
+    monkeypatch.setattr(NotTooDeepClustering, "cluster_codes", cluster_codes)
+    paths = results_of(prepared, tmp_path, kind="n2d", likelihood="gaussian", hyperparameters={"n_clusters": 2, "n_latent": 3, "n_hidden": [8]})
+    assert statuses(paths) == [("failed", "LinAlgError: singular"), ("ok", "")]
+    assert set(ad.read_h5ad(paths["embedding"]).obsm) == {"X_seed7", "cluster_probs_seed7"}
+    assert {len(weights) for weights in load_file(paths["weights"]).values()} == {2}
+    quality = pd.read_csv(paths["quality"], sep="\t").query("measure == 'reconstruction'")
+    assert quality.groupby("seed")["status"].agg(set).to_dict() == {3: {"failed"}, 7: {"ok"}}
 
 
 def test_a_mistake_in_a_reference_stops_the_job_with_its_sentence(prepared, tmp_path):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -210,22 +210,32 @@ def _reference_of(variant: Variant, data: TrainingData, seed: int) -> tuple[Any,
 
 def _finished(variant: Variant, fitted: Fitted, data: TrainingData, *, held_out: Mapping[str, int]) -> Trained:
     embeddings, cluster_probs = embed_cells(fitted.model, data)
-    if isinstance(fitted.model, AbstractCodeClusteringModel):
-        train = data.train.numpy()
-        final = [
-            fitted.model.cluster_codes(codes, train=train, seed=report.seed) if report.status is Outcome.OK else (codes, None)
-            for codes, report in zip(embeddings, fitted.reports, strict=True)
-        ]
-        embeddings, cluster_probs = zip(*final, strict=True)
-    ok = [report.status is Outcome.OK for report in fitted.reports]
+    reports, clusters_codes = fitted.reports, isinstance(fitted.model, AbstractCodeClusteringModel)
+    if clusters_codes:
+        clustered = [_clustered(fitted.model, codes, report, data) for codes, report in zip(embeddings, reports, strict=True)]
+        embeddings, cluster_probs, reports = zip(*clustered, strict=True)
+    ok = [report.status is Outcome.OK for report in reports]
     embeddings = [codes if is_ok else None for codes, is_ok in zip(embeddings, ok, strict=True)]
     return Trained(
-        fitted.reports,
+        list(reports),
         embeddings,
         [probs if is_ok else None for probs, is_ok in zip(cluster_probs, ok, strict=True)],
         {name: tensor.numpy() for name, tensor in fitted.model.state_dict().items()},
         fitted.history,
-        network_quality(fitted.model, data, fitted.reports, embeddings, **held_out),
+        network_quality(fitted.model, data, list(reports), embeddings, **held_out),
         variant.saw_labels,
-        isinstance(fitted.model, AbstractClusteringModel | AbstractCodeClusteringModel),
+        clusters_codes or isinstance(fitted.model, AbstractClusteringModel),
     )
+
+
+def _clustered(
+    model: AbstractCodeClusteringModel, codes: Float[np.ndarray, "obs latent"], report: ReplicaReport, data: TrainingData
+) -> tuple[Float[np.ndarray, "obs _"], Float[np.ndarray, "obs clusters"] | None, ReplicaReport]:
+    """Return what a kind that clusters its codes afterwards makes of those of one replica, and how that replica ended."""
+    if report.status is not Outcome.OK:
+        return codes, None, report
+    try:
+        return *model.cluster_codes(codes, train=data.train.numpy(), seed=report.seed), report
+    except Exception as error:
+        gap = _typed(error)
+        return codes, None, replace(report, status=gap.outcome, reason=gap.reason)
