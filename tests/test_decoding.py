@@ -1,12 +1,15 @@
 """What is decoded of every kind of network."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from anndata import AnnData
+from safetensors.numpy import save_file
 
-from latentbench.decoding import Sizes, decode_network, decode_variant, first_seed, image_shape, two_latents
+from latentbench.decoding import Sizes, decode_network, decode_replica, image_shape, read_replica, sample_replica, two_latents
 from latentbench.models import MODELS
 from latentbench.models.declared import factorisation_of
 from latentbench.models.interface import AbstractBoundedModel, AbstractClusteringModel, AbstractGaussianLatentModel, AbstractTwoLatentModel
@@ -75,14 +78,20 @@ def prepared_images(path, training_data, var):
     return path
 
 
-def test_the_weights_of_the_replica_that_is_asked_for_are_taken(tmp_path, training_data):
-    from safetensors.numpy import save_file
+def trained_files(folder, training_data, outcomes, kind="vae"):
+    """Write what a training of seeds with these outcomes leaves of an untrained network, and the images; return the arguments of ``read_replica``."""
+    prepared = prepared_images(folder / "prepared.h5ad", training_data, pd.DataFrame({"row": np.arange(12) // 4, "column": np.arange(12) % 4}))
+    options = {"n_latent": 3, "n_hidden": 16} | ({"n_clusters": 4} if kind != "vae" else {})
+    stacked = build_replicas(kind, 12, likelihood="gaussian", seeds=list(outcomes), **options)
+    save_file({name: tensor.numpy().copy() for name, tensor in stacked.state_dict().items()}, folder / "weights.safetensors")
+    replicas = [{"seed": seed, "status": outcome} for seed, outcome in outcomes.items()]
+    (folder / "status.json").write_text(json.dumps({"replicas": replicas}))
+    return prepared, folder / "weights.safetensors", folder / "status.json", Variant(kind, "gaussian", options, {}, {})
 
-    prepared = prepared_images(tmp_path / "prepared.h5ad", training_data, pd.DataFrame({"row": np.arange(12) // 4, "column": np.arange(12) % 4}))
-    variant = Variant("vae", "gaussian", {"n_latent": 3, "n_hidden": 16}, {}, {})
-    stacked = build_replicas("vae", 12, likelihood="gaussian", seeds=[5, 8], n_latent=3, n_hidden=16)
-    save_file({name: tensor.numpy().copy() for name, tensor in stacked.state_dict().items()}, tmp_path / "weights.safetensors")
-    arrays = decode_variant(prepared, tmp_path / "weights.safetensors", variant, seeds=[5, 8], seed=8, sizes=SIZES)
+
+def test_the_first_replica_that_ended_ok_is_decoded_with_its_own_weights(tmp_path, training_data):
+    files = trained_files(tmp_path, training_data, {5: "diverged", 8: "ok", 9: "ok"})
+    arrays = decode_replica(read_replica(*files), image_shape(files[0]), sizes=SIZES)
     alone = build_replicas("vae", 12, likelihood="gaussian", seeds=[8], n_latent=3, n_hidden=16)
     expected = decode_network(alone.eval(), training_data("images"), seed=8, sizes=SIZES)
     assert arrays["seed"].tolist() == [8]
@@ -91,15 +100,26 @@ def test_the_weights_of_the_replica_that_is_asked_for_are_taken(tmp_path, traini
         np.testing.assert_allclose(arrays[name], values, rtol=1e-5, atol=1e-6)
 
 
+def test_the_latents_of_the_first_replica_that_ended_ok_are_drawn(tmp_path, training_data):
+    files = trained_files(tmp_path, training_data, {5: "failed", 8: "ok"}, kind="gmvae_dirichlet")
+    drawn = sample_replica(read_replica(*files), n_codes=7)
+    model = build_replicas("gmvae_dirichlet", 12, likelihood="gaussian", seeds=[8], n_clusters=4, n_latent=3, n_hidden=16).eval()
+    expected = two_latents(model, training_data("images"), torch.from_numpy(drawn["cells"]), seed=8)
+    assert drawn["seed"].tolist() == [8]
+    assert drawn["cells"].shape == (7,)
+    for name, values in expected.items():
+        np.testing.assert_allclose(drawn[name], values, rtol=1e-5, atol=1e-6)
+
+
+def test_where_no_replica_ended_ok_there_is_none_and_the_log_says_so(tmp_path, training_data, caplog):
+    assert read_replica(*trained_files(tmp_path, training_data, {5: "oom", 8: "diverged"})) is None
+    assert "no replica of this vae ended ok" in caplog.text
+
+
 def test_pixels_that_are_no_square_and_say_no_place_are_refused(tmp_path, training_data):
     prepared = prepared_images(tmp_path / "prepared.h5ad", training_data, pd.DataFrame(index=[f"pixel{i}" for i in range(12)]))
     with pytest.raises(ValueError, match=r"12 pixels are no square.*'row' and 'column'"):
         image_shape(prepared)
-
-
-def test_the_first_replica_that_ended_ok_is_shown():
-    assert first_seed([{"seed": 0, "status": "diverged"}, {"seed": 4, "status": "ok"}, {"seed": 5, "status": "ok"}]) == 4
-    assert first_seed([{"seed": 0, "status": "failed"}]) is None
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

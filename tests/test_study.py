@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from latentbench.applicability import FITTING_MODALITIES
+from latentbench.models import MODELS
 from latentbench.sheets import numbers_of
 from latentbench.spelling import nearest
 from latentbench.study import load_study, scaled
@@ -50,6 +52,20 @@ def test_experiments_alone_make_a_study(folder):
     study = load(folder, datasets=[], models=[], experiments=[{"name": "toy", "datasets": ["blobs"], "models": ["pca"]}])
 
     assert study.cells == [("blobs", "pca")]
+
+
+def test_the_family_has_every_kind_and_likelihood_on_images_and_on_counts_with_conditions_and_no_pair_is_not_applicable(folder):
+    over = yaml.safe_load((ROOT / "config/family.yaml").read_text())
+    family = {**CONFIG, **over, "evaluation": CONFIG["evaluation"] | over["evaluation"]}
+    for scale in family["scales"]:
+        study = load_study(scaled({**family, "scale": scale}, named="family.yaml"), named="family.yaml", schemas=ROOT / "config/schemas", folders=[folder])
+        assert study.not_applicable == []
+        assert set(CONFIG["datasets"]) <= set(study.datasets)
+        assert {study.variants[model]["kind"] for model in study.models} == set(MODELS)
+        assert {study.variant(model, dataset)["likelihood"] for dataset, model in study.cells} - {None} == set(FITTING_MODALITIES)
+        assert study.seeds == [0, 1, 2, 3, 4]
+    on_images = {study.variants[model]["kind"] for model in study.asked["digits"]}
+    assert set(MODELS) - on_images == {"scvi", "ldvae", "scanvi"} | {kind for kind, entry in MODELS.items() if entry.covariates == "required"}
 
 
 def test_the_thesis_is_a_valid_study_at_every_scale_and_no_pair_is_not_applicable(folder):

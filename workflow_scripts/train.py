@@ -1,18 +1,11 @@
 """Train all seeds of one variant on one data set; go on where a run that was stopped left off."""
 
-import hashlib
-import json
-import sys
-from pathlib import Path
-
-import torch
 from threadpoolctl import threadpool_limits
 
-from latentbench.artefacts import sha256_of
-from latentbench.logs import log_to, logger
-from latentbench.training import interruption
-from latentbench.training.checkpoints import CheckpointFolder
+from latentbench.logs import log_to
+from latentbench.training.checkpoints import checkpoints_of_job
 from latentbench.training.devices import cards_given, choose_device
+from latentbench.training.interruption import ending_a_job_when_asked
 from latentbench.training.results import write_results
 from latentbench.training.variant import Variant, train_variant
 
@@ -26,41 +19,29 @@ def main(prepared, outputs, *, dataset, model, variant, seeds, held_out, n_gpus,
     checkpoints.clear()
 
 
-def checkpoint_folder(path, *, every_seconds, data, variant, code):
-    """Return the place of the job's checkpoints, which belong to this data, variant and code and to nothing else."""
-    stats = [Path(file).stat() for file in data]
-    files = [sha256_of(file) for file in sorted(code)]
-    made_of = json.dumps([[(stat.st_size, stat.st_mtime_ns) for stat in stats], variant, files, torch.__version__], sort_keys=True)
-    return CheckpointFolder(Path(path), hashlib.sha256(made_of.encode()).hexdigest(), every_seconds)
-
-
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     source, guide = snakemake.input.source or None, snakemake.input.guide or None
     # k-means (task mode guided) would take every core, whatever else runs beside this job.
-    with threadpool_limits(limits=1), interruption.stopping_on_signals():
-        try:
-            main(
-                snakemake.input.prepared,
-                dict(snakemake.output.items()),
-                dataset=snakemake.wildcards.dataset,
-                model=snakemake.wildcards.model,
+    with threadpool_limits(limits=1), ending_a_job_when_asked():
+        main(
+            snakemake.input.prepared,
+            dict(snakemake.output.items()),
+            dataset=snakemake.wildcards.dataset,
+            model=snakemake.wildcards.model,
+            variant=snakemake.params.variant,
+            seeds=snakemake.params.seeds,
+            held_out=snakemake.params.held_out,
+            n_gpus=cards_given(snakemake.resources.get("gpu", 0), snakemake.resources.get("gres", "")),
+            n_workers=snakemake.threads,
+            checkpoints=checkpoints_of_job(
+                f"results/checkpoints/{snakemake.wildcards.dataset}/{snakemake.wildcards.model}",
+                every_seconds=snakemake.config["checkpoints"]["every_seconds"],
+                data=[snakemake.input.prepared, *filter(None, (source, guide))],
                 variant=snakemake.params.variant,
-                seeds=snakemake.params.seeds,
-                held_out=snakemake.params.held_out,
-                n_gpus=cards_given(snakemake.resources.get("gpu", 0), snakemake.resources.get("gres", "")),
-                n_workers=snakemake.threads,
-                checkpoints=checkpoint_folder(
-                    f"results/checkpoints/{snakemake.wildcards.dataset}/{snakemake.wildcards.model}",
-                    every_seconds=snakemake.config["checkpoints"]["every_seconds"],
-                    data=[snakemake.input.prepared, *filter(None, (source, guide))],
-                    variant=snakemake.params.variant,
-                    code=snakemake.input.code,
-                ),
-                source=source,
-                guide=guide,
-                log=snakemake.log[0],
-            )
-        except interruption.Interrupted as stopped:
-            logger.warning("%s; saved: the same command goes on from there", stopped)
-            sys.exit(interruption.EXIT_CODE)
+                code=snakemake.input.code,
+            ),
+            source=source,
+            guide=guide,
+            log=snakemake.log[0],
+        )

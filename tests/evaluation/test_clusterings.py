@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +54,11 @@ def test_own_is_the_most_probable_component_and_keeps_its_number(groups):
     probs = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]], dtype=np.float32)
     assert own(replica(z, cluster_probs=probs)).tolist() == [1, 0, 1]
     assert own(replica(z)).outcome == Outcome.NOT_APPLICABLE
+
+
+def test_the_config_may_name_every_clustering_but_own_which_is_always_made():
+    schema = json.loads((Path(__file__).parents[2] / "config/schemas/evaluation.schema.json").read_text())
+    assert set(schema["properties"]["clustering"]["properties"]["clusterings"]["items"]["enum"]) == set(CLUSTERINGS) - {"own"}
 
 
 @pytest.mark.parametrize("name", ["kmeans", "gaussian_mixture"])

@@ -1,3 +1,9 @@
+import logging
+import os
+import signal
+import time
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -5,6 +11,7 @@ import pytest
 from scipy import sparse
 
 from latentbench.artefacts import write_table
+from latentbench.logs import logger
 from latentbench.prediction import networks
 from latentbench.prediction.baselines import baseline_predictions
 from latentbench.prediction.means import MEAN_COLUMNS
@@ -12,6 +19,7 @@ from latentbench.prediction.metrics import squared_correlation
 from latentbench.prediction.networks import network_predictions
 from latentbench.prediction.protocol import held_out_types, questions_of, read_perturbation
 from latentbench.prediction.tables import collect_predictions, prediction_table, read_predictions, rows_without
+from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.variant import Variant
 
 SHORT = {"epochs": 60, "batch_size": 64, "learning_rate": 5e-3}
@@ -101,7 +109,7 @@ def test_where_nothing_is_hidden_one_training_answers_every_question_and_means_a
     questions, _ = questions_of(cells, hidden=["nothing"], min_cells=20)
     trained = []
     train = networks._trained
-    monkeypatch.setattr(networks, "_trained", lambda variant, data, *rest: trained.append(len(data.train)) or train(variant, data, *rest))
+    monkeypatch.setattr(networks, "_trained", lambda variant, data, *rest, **given: trained.append(len(data.train)) or train(variant, data, *rest, **given))
     variant = Variant("cvae", "gaussian_shared", {"n_latent": 5}, {}, SHORT, ["condition"])
     options = {"dataset": "toy", "model": "mine", "stimulated": "stim", "seeds": [0, 1], "n_workers": 1, "device": "cpu"}
     table, means = network_predictions(prepared, cells, questions, variant=variant, **options)
@@ -126,3 +134,46 @@ def test_a_replica_without_a_prediction_has_no_means(prepared):
     _, means = network_predictions(prepared, cells, questions[:1], variant=broken, **options)
     assert means.empty
     assert list(means.columns) == MEAN_COLUMNS
+
+
+def test_a_prediction_that_is_killed_goes_on_with_the_question_it_was_at_and_leaves_the_same_table(prepared, tmp_path, monkeypatch, caplog):
+    """SIGKILL while the second of two questions is trained for: the first is not trained for again."""
+    cells = read_perturbation(prepared, control="ctrl", stimulated="stim")
+    questions, _ = held_out_types(cells, min_cells=20)
+    variant = Variant("cvae", "nb", {"n_latent": 2}, {}, {"epochs": 60, "batch_size": 16}, ["condition"])
+    checkpoints = CheckpointFolder(tmp_path / "checkpoints", "this", every_seconds=0.1)
+
+    def predicted(checkpoints):
+        options = {"dataset": "toy", "model": "mine", "stimulated": "stim", "seeds": [0, 1], "n_workers": 1, "device": "cpu"}
+        return network_predictions(prepared, cells, questions[:2], variant=variant, **options, checkpoints=checkpoints)
+
+    whole = predicted(None)
+    pid = os.fork()
+    if pid == 0:
+        predicted(checkpoints)
+        os._exit(0)
+    while len({path.parents[1] for path in checkpoints.path.rglob("0*.safetensors")}) < 2:
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "it ended before it could be killed"
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    first = min(checkpoints.path.rglob("0*.safetensors"), key=lambda path: path.stat().st_mtime_ns).parents[1]
+    ends = {path: path.stat().st_mtime_ns for path in first.rglob("0*.safetensors")}
+    monkeypatch.setattr(logger, "handlers", [logging.FileHandler(tmp_path / "log")])
+    caplog.set_level(logging.INFO, logger.name)
+    again = predicted(checkpoints)
+    assert (tmp_path / "log").read_text().count("resuming from checkpoint") == 2
+    assert {path: path.stat().st_mtime_ns for path in first.rglob("0*.safetensors")} == ends
+    for one, other in zip(again, whole, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_checkpoint_of_other_training_cells_is_not_resumed(tmp_path):
+    job = CheckpointFolder(tmp_path, "this", every_seconds=60.0)
+    part = job.of_part("without the stimulated cells of a")
+    part.of((0,)).save({}, {})
+    assert part.of((0,)).wants_end(0.1)
+    assert not job.of((0,)).wants_end(0.1)
+    assert part.of((0,)).load() == ({}, {})
+    assert job.of_part("without those of b").of((0,)).load() is None
+    assert replace(job, path=part.path).of((0,)).load() is None

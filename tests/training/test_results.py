@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from latentbench.models import kmeans_pca as kmeans_module
+from latentbench.models.n2d import NotTooDeepClustering
 from latentbench.training import variant as variant_module
 from latentbench.training.quality import COLUMNS
 from latentbench.training.results import write_results
@@ -110,6 +112,61 @@ def test_an_error_of_ours_fails_the_variant_with_its_reason_and_the_last_lines_o
     paths = results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2, "n_hidden": 8})
     assert statuses(paths) == [("failed", "ZeroDivisionError: the sum of nothing")] * 2
     assert json.loads(paths["status"].read_text())["log"] == [f"line {i}" for i in range(10, 30)]
+
+
+def broken_for(seeds, error, reference):
+    """Return ``reference`` as it would be if it raised ``error`` for some seeds."""
+
+    def computed(data, *, seed, **hyperparameters):
+        if seed in seeds:
+            raise error
+        return reference(data, seed=seed, **hyperparameters)
+
+    return computed
+
+
+def test_a_seed_of_a_reference_that_fails_fails_alone(prepared, tmp_path, monkeypatch):
+    kmeans = {"kind": "kmeans_pca", "likelihood": None, "hyperparameters": {"n_clusters": 2, "n_latent": 4}}
+    both = results_of(prepared, tmp_path / "both", **kmeans)
+    monkeypatch.setattr(kmeans_module, "kmeans_pca", broken_for([3], np.linalg.LinAlgError("SVD did not converge"), kmeans_module.kmeans_pca))
+    paths = results_of(prepared, tmp_path / "one", **kmeans)
+    assert statuses(paths) == [("failed", "LinAlgError: SVD did not converge"), ("ok", "")]
+    embedding = ad.read_h5ad(paths["embedding"])
+    assert set(embedding.obsm) == {"X_seed7", "cluster_probs_seed7"}
+    assert embedding.uns["latentbench"]["clusters"]
+    np.testing.assert_array_equal(embedding.obsm["cluster_probs_seed7"], ad.read_h5ad(both["embedding"]).obsm["cluster_probs_seed7"])
+    centres, of_both = (load_file(each["weights"])["centres"] for each in (paths, both))
+    assert np.isnan(centres[0]).all()
+    np.testing.assert_array_equal(centres[1], of_both[1])
+    quality = pd.read_csv(paths["quality"], sep="\t").query("measure == 'reconstruction_error'")
+    assert quality.groupby("seed")["status"].agg(set).to_dict() == {3: {"failed"}, 7: {"ok"}}
+
+
+def test_a_reference_all_of_whose_seeds_fail_has_a_reason_for_each(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(kmeans_module, "kmeans_pca", broken_for([3, 7], MemoryError("no room"), kmeans_module.kmeans_pca))
+    paths = results_of(prepared, tmp_path, kind="kmeans_pca", likelihood=None, hyperparameters={"n_clusters": 2})
+    assert statuses(paths) == [("failed", "MemoryError: no room")] * 2
+    assert load_file(paths["weights"]) == {}
+
+
+def test_a_seed_whose_codes_cannot_be_clustered_fails_alone_and_keeps_its_weights(prepared, tmp_path, monkeypatch):
+    def cluster_codes(self, codes, *, train, seed):
+        if seed == 3:
+            raise np.linalg.LinAlgError("singular")
+        return codes, np.full((len(codes), 2), 0.5, np.float32)
+
+    monkeypatch.setattr(NotTooDeepClustering, "cluster_codes", cluster_codes)
+    paths = results_of(prepared, tmp_path, kind="n2d", likelihood="gaussian", hyperparameters={"n_clusters": 2, "n_latent": 3, "n_hidden": [8]})
+    assert statuses(paths) == [("failed", "LinAlgError: singular"), ("ok", "")]
+    assert set(ad.read_h5ad(paths["embedding"]).obsm) == {"X_seed7", "cluster_probs_seed7"}
+    assert {len(weights) for weights in load_file(paths["weights"]).values()} == {2}
+    quality = pd.read_csv(paths["quality"], sep="\t").query("measure == 'reconstruction'")
+    assert quality.groupby("seed")["status"].agg(set).to_dict() == {3: {"failed"}, 7: {"ok"}}
+
+
+def test_a_mistake_in_a_reference_stops_the_job_with_its_sentence(prepared, tmp_path):
+    with pytest.raises(ValueError, match="no obsm 'X_mine' in the prepared data"):
+        results_of(prepared, tmp_path, kind="embedding", likelihood=None, hyperparameters={"obsm": "X_mine"})
 
 
 def test_a_mistake_of_the_users_stops_the_job_with_its_sentence(prepared, tmp_path):

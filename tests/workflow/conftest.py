@@ -20,7 +20,7 @@ chapters: [{name: toy, title: Toy data, datasets: [blobs]}]
 scale: tiny
 scales: {tiny: {preprocessing: {max_obs: 3000}}}
 evaluation:
-  clustering: {clusterings: [kmeans]}
+  clustering: {clusterings: [kmeans, merged]}
   scoring: {}
   statistics: {n_bootstrap: 200}
   selection: {seed: agreement_of_models, model: agreement_of_models}

@@ -30,6 +30,13 @@ def test_a_study_runs_from_another_folder_to_its_report(finished):
     assert not (finished.workflow / "results").exists()
 
 
+def test_a_clustering_of_components_is_scored_where_there_are_components_and_not_applicable_elsewhere(finished):
+    scores = pd.read_csv(finished.folder / "results/tables/scores.tsv", sep="\t")
+    merged = scores[(scores.clustering == "merged") & (scores.metric == "ari") & (scores.split == "test")].set_index(["model", "seed"])
+    assert merged.loc["quick_gmvae", "value"].min() > 0.9
+    assert set(merged.loc["quick_vae", "status"]) == {"not_applicable"}
+
+
 def test_predictions_have_a_row_for_every_method_seed_type_and_metric_and_a_place_in_the_report(finished):
     results = finished.folder / "results"
     predictions = pd.read_csv(results / "tables/predictions.tsv", sep="\t")

@@ -4,7 +4,7 @@ Of the network's first replica that ended ok. No label is read: images are drawn
 along the dimensions of the code with the largest divergence from the prior.
 """
 
-from collections.abc import Mapping, Sequence
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from safetensors.numpy import load_file
 from torch import Tensor
 
+from latentbench.logs import logger
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import (
     AbstractBoundedModel,
@@ -25,6 +26,7 @@ from latentbench.models.interface import (
     AbstractTwoLatentModel,
     Minibatch,
 )
+from latentbench.outcomes import Outcome
 from latentbench.random_streams import RandomStreams, drawing_from, standard_normal_like
 from latentbench.training.passes import mean_over_cells
 from latentbench.training.quality import sampled_cells
@@ -47,19 +49,37 @@ class Sizes:
 SIZES = Sizes()
 
 
-def decode_variant(prepared: str | Path, weights: str | Path, variant: Variant, *, seeds: Sequence[int], seed: int, sizes: Sizes = SIZES) -> Arrays:
-    """Return what ``decode_network`` does of one replica: ``seeds`` are those whose weights are stacked in the file, ``seed`` is one of them."""
+@dataclass(frozen=True)
+class Replica:
+    """A trained network of one seed, in eval mode, and the data that it was trained on."""
+
+    model: AbstractModel
+    data: TrainingData
+    seed: int
+
+
+def read_replica(prepared: str | Path, weights: str | Path, status: str | Path, variant: Variant) -> Replica | None:
+    """Return the first replica of a trained network that ended ok, from status.json and the stacked weights; None, and a line in the log, where none did."""
+    ended = {replica["seed"]: replica["status"] for replica in json.loads(Path(status).read_text(encoding="utf-8"))["replicas"]}
+    seed = next((seed for seed, outcome in ended.items() if outcome == Outcome.OK), None)
+    if seed is None:
+        logger.warning("no replica of this %s ended ok: there is nothing to look into", variant.kind)
+        return None
     data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
-    model = restored(variant, data, load_file(weights), seeds=seeds, seed=seed)
-    return {"seed": np.array([seed]), "shape": np.array(image_shape(prepared)), **decode_network(model, data, seed=seed, sizes=sizes)}
+    model, place = variant.build(data, [seed]), list(ended).index(seed)
+    model.load_state_dict({name: torch.from_numpy(stacked[place : place + 1].copy()) for name, stacked in load_file(weights).items()})
+    return Replica(model.eval(), data, seed)
 
 
-def restored(variant: Variant, data: TrainingData, weights: Mapping[str, np.ndarray], *, seeds: Sequence[int], seed: int) -> AbstractModel:
-    """Return one replica of a trained network, in eval mode."""
-    place = list(seeds).index(seed)
-    model = variant.build(data, [seed])
-    model.load_state_dict({name: torch.from_numpy(stacked[place : place + 1].copy()) for name, stacked in weights.items()})
-    return model.eval()
+def decode_replica(replica: Replica, shape: tuple[int, int], *, sizes: Sizes = SIZES) -> Arrays:
+    """Return what ``decode_network`` does, with the seed and the ``shape`` of the images."""
+    return {"seed": np.array([replica.seed]), "shape": np.array(shape), **decode_network(replica.model, replica.data, seed=replica.seed, sizes=sizes)}
+
+
+def sample_replica(replica: Replica, *, n_codes: int = SIZES.n_codes) -> Arrays:
+    """Return both latents of some cells under a model that has two: ``cells``, then the mean and one sample of each, named mu_w, w, mu_z, z."""
+    cells = sampled_cells(torch.arange(replica.data.n_obs), n_codes)
+    return {"seed": np.array([replica.seed]), "cells": cells.numpy(), **two_latents(replica.model, replica.data, cells, seed=replica.seed)}
 
 
 @torch.no_grad()
@@ -79,14 +99,6 @@ def decode_network(model: AbstractModel, data: TrainingData, *, seed: int, sizes
     if isinstance(model, AbstractGaussianLatentModel):
         arrays |= walks(model, data, shown[:1], seed=seed, sizes=sizes)
     return {name: each.float().numpy() if each.is_floating_point() else each.numpy() for name, each in arrays.items()}
-
-
-def sample_variant(prepared: str | Path, weights: str | Path, variant: Variant, *, seeds: Sequence[int], seed: int, n_codes: int = SIZES.n_codes) -> Arrays:
-    """Return both latents of some cells under one replica of a model that has two: ``cells``, then the mean and one sample of each, named mu_w, w, mu_z, z."""
-    data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
-    model = restored(variant, data, load_file(weights), seeds=seeds, seed=seed)
-    cells = sampled_cells(torch.arange(data.n_obs), n_codes)
-    return {"seed": np.array([seed]), "cells": cells.numpy(), **two_latents(model, data, cells, seed=seed)}
 
 
 @torch.no_grad()
@@ -156,11 +168,6 @@ def image_shape(prepared: str | Path) -> tuple[int, int]:
     if side * side != len(var):
         raise ValueError(f"{prepared}: {len(var)} pixels are no square, and var has no columns 'row' and 'column': give the raw file both")
     return side, side
-
-
-def first_seed(replicas: Sequence[Mapping[str, object]]) -> int | None:
-    """Return the first seed of status.json's replicas that ended ok, if any."""
-    return next((int(str(replica["seed"])) for replica in replicas if replica["status"] == "ok"), None)
 
 
 def _cells(model: AbstractModel, data: TrainingData, cells: Int[Tensor, " cells"]) -> Minibatch:

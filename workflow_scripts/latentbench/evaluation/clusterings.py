@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn.cluster import KMeans
 
+from latentbench.evaluation.merging import merged_components, sums_over_groups
 from latentbench.evaluation.resolution import RESOLUTIONS, leiden_matching, leiden_stable
 from latentbench.neighbours import NeighbourGraph, leiden_at
 from latentbench.outcomes import Outcome, Unavailable
@@ -34,13 +35,20 @@ class Replica:
 
 Clusters = Int[np.ndarray, " obs"]
 SWEEP = "leiden@"
+NO_COMPONENTS = Unavailable(Outcome.NOT_APPLICABLE, "the model does not cluster by itself")
 
 
 def own(replica: Replica) -> Clusters | Unavailable:
     """Return the model's most probable component of every cell."""
+    return NO_COMPONENTS if replica.cluster_probs is None else replica.cluster_probs.argmax(axis=1).astype(np.int64)
+
+
+def merged(replica: Replica) -> Clusters | Unavailable:
+    """Return the most probable group of components of every cell, those merged that claim the same training cells."""
     if replica.cluster_probs is None:
-        return Unavailable(Outcome.NOT_APPLICABLE, "the model does not cluster by itself")
-    return replica.cluster_probs.argmax(axis=1).astype(np.int64)
+        return NO_COMPONENTS
+    groups = merged_components(replica.cluster_probs[replica.is_train])
+    return numbered_by_size(sums_over_groups(replica.cluster_probs, groups).argmax(axis=1), replica.is_train)
 
 
 def kmeans(replica: Replica) -> Clusters | Unavailable:
@@ -83,6 +91,7 @@ def leiden_sweep(replica: Replica) -> dict[str, Clusters]:
 
 CLUSTERINGS: dict[str, Callable[[Replica], Clusters | Unavailable]] = {
     "own": own,
+    "merged": merged,
     "kmeans": kmeans,
     "leiden": leiden,
     "gaussian_mixture": gaussian_mixture,

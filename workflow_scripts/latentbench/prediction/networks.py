@@ -8,8 +8,10 @@ taken. A model of log-normalised values predicts their means, which vary less ov
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +30,7 @@ from latentbench.prediction.requests import CELL_TYPE
 from latentbench.prediction.tables import prediction_table, rows_of
 from latentbench.preprocessing.pca import fit_pca
 from latentbench.random_streams import seed_of
+from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells
 from latentbench.training.record import ReplicaReport
@@ -50,10 +53,12 @@ def network_predictions(
     seeds: Sequence[int],
     n_workers: int,
     device: str,
+    checkpoints: CheckpointFolder | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train all seeds of a variant anew for every set of training cells and return the rows of what they predict, and the gene means of it.
 
-    Questions with the same training cells follow each other, and are asked of the same networks.
+    Questions with the same training cells follow each other, and are asked of the same networks. A training resumes from its checkpoint, if there is one;
+    each leaves one of its end, so that a prediction which was stopped repeats none that is done.
     """
     rows, means = [], []
     data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
@@ -62,7 +67,9 @@ def network_predictions(
         same = list(group)
         hidden = f"stimulated '{same[0].cell_type}'" if same[0].hidden == CELL_TYPE else "nothing"
         logger.info("hidden: %s; %d training cells, %d questions", hidden, len(same[0].train), len(same))
-        network, reports, saw_labels = _trained(variant, _without(data, perturbation, same[0]), seeds, n_workers, device)
+        of_these = checkpoints.of_part(sha256(same[0].train.tobytes()).hexdigest()) if checkpoints else None
+        given = {"n_workers": n_workers, "device": device, "checkpoints": of_these}
+        network, reports, saw_labels = _trained(variant, _without(data, perturbation, same[0]), seeds, **given)
         by_shift = isinstance(network, AbstractShiftModel)
         for held_out in same:
             predicted = _by_shift(network, data, perturbation, held_out) if by_shift else _by_condition(network, data, held_out, stimulated)
@@ -88,9 +95,9 @@ def _agreement(cells: Cells | Unavailable, perturbation: Perturbation, held_out:
     return agreement(cells, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
 
 
-def _trained(variant: Variant, data: TrainingData, seeds: Sequence[int], n_workers: int, device: str) -> tuple[AbstractModel, list[ReplicaReport], bool]:
+def _trained(variant: Variant, data: TrainingData, seeds: Sequence[int], **given: Any) -> tuple[AbstractModel, list[ReplicaReport], bool]:
     observed = observed_classes(data, seeds=seeds, n_clusters=variant.hyperparameters.get("n_clusters"), **variant.task)
-    fitted = fit(variant.build(data, seeds), data, seeds=seeds, observed=observed, n_workers=n_workers, device=device, show_progress=False, **variant.training)
+    fitted = fit(variant.build(data, seeds), data, seeds=seeds, observed=observed, show_progress=False, **given, **variant.training)
     return fitted.model, fitted.reports, observed.true_labels
 
 

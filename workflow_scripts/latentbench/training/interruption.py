@@ -2,8 +2,11 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from latentbench.logs import logger
 
 EXIT_CODE = 75
 """Exit status of a training that was asked to stop and has saved: EX_TEMPFAIL of sysexits.h, "try again later": the same command goes on."""
@@ -29,6 +32,17 @@ def stopping_on_signals() -> Iterator[None]:
     finally:
         for each, handler in previous.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def ending_a_job_when_asked() -> Iterator[None]:
+    """Inside the block a training that was asked to stop ends the process, its state saved, with ``EXIT_CODE``."""
+    with stopping_on_signals():
+        try:
+            yield
+        except Interrupted as stopped:
+            logger.warning("%s; saved: the same command goes on from there", stopped)
+            sys.exit(EXIT_CODE)
 
 
 def is_requested() -> bool:

@@ -101,7 +101,7 @@ class TrainingLoop:
                 self.step = 0
             if self.epoch == self.epochs[self.phase]:
                 self.phase, self.epoch = self.phase + 1, 0
-        if self.checkpoints and not was_done and self.seconds() >= self.checkpoints.every_seconds:
+        if self.checkpoints and not was_done and self.checkpoints.wants_end(self.seconds()):
             self.checkpoints.save(*state_of(self))
         if self.stopping:
             self.stopping.restore_best(self.model)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,8 @@ def train_variant(
     ``held_out`` are the options of ``network_quality``. ``source`` is the prepared data set that task mode ``transfer`` trains on first, ``guide`` the
     embedding.h5ad in which task mode ``guided`` looks for groups, each seed in its own codes: a seed without them is not trained, typed.
 
-    An error that is no mistake of the user's (those are a ``ValueError`` with a sentence) ends the variant's replicas as ``failed`` and is in the log.
+    An error that is no mistake of the user's (those are a ``ValueError`` with a sentence) ends the variant's replicas as ``failed`` and is in the log; in a
+    reference, each seed of which is computed by itself, the replica of that seed alone.
 
     Raises:
         ValueError: the data, or arguments that do not fit them.
@@ -97,7 +98,8 @@ def train_variant(
     logger.info("%s on %d cells x %d variables (layer %s), seeds %s", variant.kind, data.n_obs, data.n_vars, variant.layer, list(seeds))
     n_clusters = variant.hyperparameters.get("n_clusters")
     if n_clusters is not None and n_clusters > len(data.train):
-        return _untrained(variant, data, seeds, Unavailable(Outcome.NOT_APPLICABLE, f"{n_clusters} clusters for {len(data.train)} training cells")), data
+        too_many = Unavailable(Outcome.NOT_APPLICABLE, f"{n_clusters} clusters for {len(data.train)} training cells")
+        return _untrained(variant, data, _all_alike(seeds, too_many)), data
     try:
         if not MODELS[variant.kind].is_network:
             return _compute_reference(variant, data, seeds), data
@@ -111,11 +113,19 @@ def train_variant(
             fitted = _fit_alone(variant, data, seeds, read_codes(guide, seeds) if guide else None, checkpoints=checkpoints, options=options)
         return _finished(variant, fitted, data, held_out=held_out or {}), data
     except Exception as error:
-        # A mistake of the user's is a ValueError; so is numpy's LinAlgError, which is none.
-        if isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError):
-            raise
-        logger.error("traceback", exc_info=error)
-        return _untrained(variant, data, seeds, Unavailable(Outcome.FAILED, f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0])), data
+        return _untrained(variant, data, _all_alike(seeds, _typed(error))), data
+
+
+def _typed(error: Exception) -> Unavailable:
+    """Return an error as the end of a training, its traceback in the log.
+
+    Raises:
+        ValueError: it is one, and thus a mistake of the user's; numpy's LinAlgError is none.
+    """
+    if isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError):
+        raise error
+    logger.error("traceback", exc_info=error)
+    return Unavailable(Outcome.FAILED, f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0])
 
 
 def read_codes(path: str | Path, seeds: Sequence[int]) -> dict[int, Float[np.ndarray, "obs latent"]]:
@@ -151,57 +161,81 @@ def _without_guide(seed: int) -> ReplicaReport:
     return ReplicaReport(seed, Outcome.FAILED, "the variant that guides it has no codes of this seed: its training did not end ok", 0.0, 0.0, 0)
 
 
-def _untrained(variant: Variant, data: TrainingData, seeds: Sequence[int], gap: Unavailable) -> Trained:
-    """Return what is left of a variant that could not be trained: the reason."""
-    logger.warning("%s: %s: %s", variant.kind, gap.outcome, gap.reason)
-    reports = [ReplicaReport(seed, gap.outcome, gap.reason, 0.0, 0.0, 0) for seed in seeds]
-    nothing = [None] * len(seeds)
+def _all_alike(seeds: Sequence[int], gap: Unavailable) -> list[ReplicaReport]:
+    logger.warning("%s: %s", gap.outcome, gap.reason)
+    return [ReplicaReport(seed, gap.outcome, gap.reason, 0.0, 0.0, 0) for seed in seeds]
+
+
+def _untrained(variant: Variant, data: TrainingData, reports: list[ReplicaReport]) -> Trained:
+    """Return what is left of a variant of which no replica could be trained: the reasons."""
+    nothing = [None] * len(reports)
     kind = MODELS[variant.kind]
     clusters = issubclass(kind.load(), AbstractClusteringModel | AbstractCodeClusteringModel) if kind.is_network else False
     return Trained(reports, nothing, nothing, {}, empty_history(), unavailable_quality(reports), variant.saw_labels, clusters)
 
 
 def _compute_reference(variant: Variant, data: TrainingData, seeds: Sequence[int]) -> Trained:
-    results, reports = [], []
-    for seed in seeds:
-        started = time.perf_counter()
-        results.append(MODELS[variant.kind].load()(data, seed=seed, **variant.hyperparameters))
-        finite = np.isfinite(results[-1].embedding).all(axis=1)
-        outcome = Outcome.OK if finite.all() else Outcome.FAILED
-        reason = "" if finite.all() else f"the embedding holds a non-finite value (first: cell {data.obs.index[int(np.argmin(finite))]})"
-        reports.append(ReplicaReport(seed, outcome, reason, round(time.perf_counter() - started, 6), peak_memory_mb(torch.device("cpu")), 0))
-    weights = {name: np.concatenate([result.weights[name] for result in results]) for name in results[0].weights}
-    embeddings = [result.embedding if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)]
+    """Return what every seed of a reference comes to; the weights of a seed that failed are not a number."""
+    results, reports = map(list, zip(*[_reference_of(variant, data, seed) for seed in seeds], strict=True))
+    some = next((result for result in results if result is not None), None)
+    if some is None:
+        return _untrained(variant, data, reports)
+    ok = [result if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)]
+    embeddings = [None if result is None else result.embedding for result in ok]
     return Trained(
         reports,
         embeddings,
-        [result.cluster_probs if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)],
-        weights,
+        [None if result is None else result.cluster_probs for result in ok],
+        {name: np.concatenate([np.full_like(like, np.nan) if each is None else each.weights[name] for each in results]) for name, like in some.weights.items()},
         empty_history(),
-        reference_quality(data, reports, embeddings, of_components=results[0].of_components),
+        reference_quality(data, reports, embeddings, of_components=some.of_components),
         saw_labels=variant.saw_labels,
-        clusters=results[0].cluster_probs is not None,
+        clusters=some.cluster_probs is not None,
     )
+
+
+def _reference_of(variant: Variant, data: TrainingData, seed: int) -> tuple[Any, ReplicaReport]:
+    """Return a reference of one seed, None where it failed, and how it ended."""
+    started, result, reason = time.perf_counter(), None, ""
+    try:
+        result = MODELS[variant.kind].load()(data, seed=seed, **variant.hyperparameters)
+    except Exception as error:
+        reason = _typed(error).reason
+    else:
+        finite = np.isfinite(result.embedding).all(axis=1)
+        reason = "" if finite.all() else f"the embedding holds a non-finite value (first: cell {data.obs.index[int(np.argmin(finite))]})"
+    outcome = Outcome.FAILED if reason else Outcome.OK
+    return result, ReplicaReport(seed, outcome, reason, round(time.perf_counter() - started, 6), peak_memory_mb(torch.device("cpu")), 0)
 
 
 def _finished(variant: Variant, fitted: Fitted, data: TrainingData, *, held_out: Mapping[str, int]) -> Trained:
     embeddings, cluster_probs = embed_cells(fitted.model, data)
-    if isinstance(fitted.model, AbstractCodeClusteringModel):
-        train = data.train.numpy()
-        final = [
-            fitted.model.cluster_codes(codes, train=train, seed=report.seed) if report.status is Outcome.OK else (codes, None)
-            for codes, report in zip(embeddings, fitted.reports, strict=True)
-        ]
-        embeddings, cluster_probs = zip(*final, strict=True)
-    ok = [report.status is Outcome.OK for report in fitted.reports]
+    reports, clusters_codes = fitted.reports, isinstance(fitted.model, AbstractCodeClusteringModel)
+    if clusters_codes:
+        clustered = [_clustered(fitted.model, codes, report, data) for codes, report in zip(embeddings, reports, strict=True)]
+        embeddings, cluster_probs, reports = zip(*clustered, strict=True)
+    ok = [report.status is Outcome.OK for report in reports]
     embeddings = [codes if is_ok else None for codes, is_ok in zip(embeddings, ok, strict=True)]
     return Trained(
-        fitted.reports,
+        list(reports),
         embeddings,
         [probs if is_ok else None for probs, is_ok in zip(cluster_probs, ok, strict=True)],
         {name: tensor.numpy() for name, tensor in fitted.model.state_dict().items()},
         fitted.history,
-        network_quality(fitted.model, data, fitted.reports, embeddings, **held_out),
+        network_quality(fitted.model, data, list(reports), embeddings, **held_out),
         variant.saw_labels,
-        isinstance(fitted.model, AbstractClusteringModel | AbstractCodeClusteringModel),
+        clusters_codes or isinstance(fitted.model, AbstractClusteringModel),
     )
+
+
+def _clustered(
+    model: AbstractCodeClusteringModel, codes: Float[np.ndarray, "obs latent"], report: ReplicaReport, data: TrainingData
+) -> tuple[Float[np.ndarray, "obs _"], Float[np.ndarray, "obs clusters"] | None, ReplicaReport]:
+    """Return what a kind that clusters its codes afterwards makes of those of one replica, and how that replica ended."""
+    if report.status is not Outcome.OK:
+        return codes, None, report
+    try:
+        return *model.cluster_codes(codes, train=data.train.numpy(), seed=report.seed), report
+    except Exception as error:
+        gap = _typed(error)
+        return codes, None, replace(report, status=gap.outcome, reason=gap.reason)
