@@ -44,7 +44,6 @@ def cluster(tmp_path_factory):
     path = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
     started = subprocess.run([STARTER, "start", folder], capture_output=True, text=True, env=os.environ | path, timeout=60, check=False)
     yield started
-    subprocess.run(["scancel", "--user", "root"], check=False)
     subprocess.run([STARTER, "stop", folder], env=os.environ | path, check=False)
 
 
@@ -54,6 +53,7 @@ def fitted(source: Path, folder: Path, *, runtime: str = "30", **resources) -> P
     train = profile["set-resources"]["train"] | {"mem_mb": 1500, "runtime": runtime} | resources
     profile["set-resources"]["train"] = {name: value for name, value in train.items() if value is not None}
     profile["set-threads"]["train"] = 1
+    profile["group-components"] = {"small": os.cpu_count()}
     profile |= {"slurm-status-command": "squeue", "latency-wait": 5, "slurm-init-seconds-before-status-checks": 2, "seconds-between-status-checks": 2}
     (folder / source.name).mkdir()
     (folder / source.name / "config.yaml").write_text(yaml.safe_dump(profile))
