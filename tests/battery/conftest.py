@@ -1,6 +1,9 @@
 """The input battery: bad and odd inputs go through the rules' own scripts, and what is refused leaves no file behind."""
 
 import importlib.util
+import io
+import os
+import zipfile
 from pathlib import Path
 
 import anndata as ad
@@ -8,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from hypothesis import HealthCheck, settings
+from scipy import io as scipy_io
 from scipy import sparse
 
 from latentbench.sheets import read_sheet
@@ -16,6 +21,14 @@ ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "config/schemas"
 BLANK = ("label", "batch", "condition", "donor", "n_clusters", "orientation", "layer", "annotation", "sha256")
 N_OBS, N_VARS = 40, 30
+settings.register_profile(
+    "battery",
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "40")),
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def script(name: str):
@@ -29,6 +42,37 @@ def script(name: str):
 DOWNLOAD, PREPROCESS = script("download"), script("preprocess")
 
 
+def as_h5ad(cells, folder):
+    cells.write_h5ad(folder / "mine.h5ad")
+    return "mine.h5ad"
+
+
+def as_table(cells, folder):
+    frame = pd.DataFrame(cells.X.toarray() if sparse.issparse(cells.X) else cells.X, index=cells.obs_names, columns=cells.var_names)
+    frame[cells.obs.columns] = cells.obs
+    frame.to_csv(folder / "mine.csv")
+    return "mine.csv"
+
+
+def as_npz(cells, folder):
+    x = cells.X.toarray() if sparse.issparse(cells.X) else cells.X
+    np.savez(folder / "mine.npz", X=x, kind=np.array(cells.obs.iloc[:, 0].astype(str), dtype=str), obs_names=np.array(cells.obs_names, dtype=str))
+    return "mine.npz"
+
+
+def as_mtx(cells, folder):
+    content = io.BytesIO()
+    scipy_io.mmwrite(content, sparse.coo_matrix(cells.X).T)
+    with zipfile.ZipFile(folder / "mine.zip", "w") as file:
+        file.writestr("matrix.mtx", content.getvalue())
+        file.writestr("genes.tsv", "\n".join(cells.var_names))
+        file.writestr("barcodes.tsv", "\n".join(cells.obs_names))
+    return "mine.zip"
+
+
+FORMATS = {"h5ad": as_h5ad, "csv": as_table, "npz": as_npz, "mtx in a zip": as_mtx}
+
+
 class Workplace:
     """A folder with a data set in it, and the two rules that bring it to prepared.h5ad."""
 
@@ -38,10 +82,14 @@ class Workplace:
     def prepare(self, *, options: dict | None = None, split: dict | None = None, stream_above_gb: float = 4.0, **cells: str) -> AnnData:
         """Write a sheet of one row, read it as the study does, and run download and preprocess on it."""
         row = self.row(**cells)
-        raw, prepared = self.results / "raw.h5ad", self.results / "prepared.h5ad"
-        DOWNLOAD.main(str(raw), row=row, mirror=None, cache=str(self.folder / "cache"), stream_above_gb=stream_above_gb)
+        DOWNLOAD.main(str(self.results / "raw.h5ad"), row=row, mirror=None, cache=str(self.folder / "cache"), stream_above_gb=stream_above_gb)
+        return self.prepare_raw(options=options, split=split, stream_above_gb=stream_above_gb, **cells)
+
+    def prepare_raw(self, *, options: dict | None = None, split: dict | None = None, stream_above_gb: float = 4.0, **cells: str) -> AnnData:
+        """Run preprocess alone, on the raw.h5ad that is there."""
+        row, prepared = self.row(**cells), self.results / "prepared.h5ad"
         PREPROCESS.main(
-            str(raw),
+            str(self.results / "raw.h5ad"),
             str(prepared),
             preset=row["preset"],
             options=options or {},
@@ -80,6 +128,10 @@ class Workplace:
         cells = self.cells(matrix, **obs)
         cells.write_h5ad(self.folder / name, compression="gzip")
         return cells
+
+    def write_as(self, kind: str, cells: AnnData) -> str:
+        """Write cells in one of FORMATS and return the name of the file."""
+        return FORMATS[kind](cells, self.folder)
 
     def csr(self) -> sparse.csr_matrix:
         """Return good counts as CSR, as most files have them."""

@@ -4,6 +4,12 @@
 set -euo pipefail
 action=$1 folder=$2 host=$(hostname -s) port=26817
 if [ "$action" = stop ]; then
+  # A job outlives the daemons.
+  scancel --user root || true
+  for _ in $(seq 1 300); do
+    if [ -z "$(squeue -h 2>/dev/null)" ]; then break; fi
+    sleep 0.2
+  done
   for daemon in slurmd slurmctld munged; do
     if [ -s "$folder/$daemon.pid" ]; then kill "$(cat "$folder/$daemon.pid")" 2>/dev/null || true; fi
   done

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from latentbench.determinism import not_the_same
+from latentbench.manifest import check, read_manifest
+
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "report", "requirements.lock")
 TINY = """
@@ -108,6 +111,58 @@ def finished(tmp_path_factory):
     run = workspace.snakemake()
     assert run.returncode == 0, run.stdout + run.stderr
     return workspace
+
+
+def run_of_default_study(folder: Path, *arguments: str, cores: int = 1, profile: Path = ROOT / "profiles/default") -> list[str]:
+    """The words of a Snakemake run of the default study as it stands, in a folder of its own."""
+    fixed = ["-s", ROOT / "Snakefile", "--directory", folder, "--workflow-profile", profile]
+    fixed += ["--cores", cores] if profile.name == "default" else []
+    return [str(word) for word in [sys.executable, "-m", "snakemake", *arguments, *fixed]]
+
+
+@pytest.fixture(scope="session", name="run_of_default_study")
+def _run_of_default_study():
+    return run_of_default_study
+
+
+@pytest.fixture(scope="session")
+def default_study(tmp_path_factory):
+    """A folder in which the default study has run to its end, undisturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run = subprocess.run(run_of_default_study(folder, cores=2), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def jobs_in(folder: Path, script: str = "") -> dict[int, int]:
+    """Return the processes that run a rule's script in ``folder``, each with its parent."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            is_job = (path / "cwd").readlink() == folder and re.search(rb"\.snakemake/scripts/.*" + script.encode(), (path / "cmdline").read_bytes())
+            parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+        if is_job:
+            found[int(path.name)] = parent
+    return found
+
+
+@pytest.fixture(scope="session", name="jobs_in")
+def _jobs_in():
+    return jobs_in
+
+
+@pytest.fixture(scope="session")
+def assert_same():
+    """A check: two folders of one study hold the same bytes, and what the manifest of the second says."""
+
+    def check_both(undisturbed: Path, other: Path) -> None:
+        manifests = [read_manifest(folder / "results/manifest.tsv") for folder in (undisturbed, other)]
+        assert not_the_same(*manifests) == []
+        assert list(check(other / "results", manifests[1])) == []
+
+    return check_both
 
 
 def pytest_collection_modifyitems(items):
