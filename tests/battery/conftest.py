@@ -123,10 +123,10 @@ class Workplace:
         frame = pd.DataFrame(obs, index=[f"c{i}" for i in range(matrix.shape[0])])
         return AnnData(matrix, obs=frame, var=pd.DataFrame(index=[f"g{i}" for i in range(matrix.shape[1])]))
 
-    def write(self, matrix=None, name: str = "mine.h5ad", **obs) -> AnnData:
+    def write(self, matrix=None, name: str = "mine.h5ad", compression: str | None = "gzip", **obs) -> AnnData:
         """Write good cells around ``matrix`` and return them."""
         cells = self.cells(matrix, **obs)
-        cells.write_h5ad(self.folder / name, compression="gzip")
+        cells.write_h5ad(self.folder / name, compression=compression)
         return cells
 
     def write_as(self, kind: str, cells: AnnData) -> str:
