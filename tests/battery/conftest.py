@@ -56,7 +56,8 @@ def as_table(cells, folder):
 
 def as_npz(cells, folder):
     x = cells.X.toarray() if sparse.issparse(cells.X) else cells.X
-    np.savez(folder / "mine.npz", X=x, kind=np.array(cells.obs.iloc[:, 0].astype(str), dtype=str), obs_names=np.array(cells.obs_names, dtype=str))
+    names = {axis: np.array(getattr(cells, axis), dtype=str) for axis in ("obs_names", "var_names")}
+    np.savez(folder / "mine.npz", X=x, kind=np.array(cells.obs.iloc[:, 0].astype(str), dtype=str), **names)
     return "mine.npz"
 
 

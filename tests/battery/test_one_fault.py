@@ -12,13 +12,13 @@ import anndata as ad
 import h5py
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 from scipy import sparse
 
 BATTERY = settings.get_profile("battery")
-FUZZ = settings(BATTERY, max_examples=BATTERY.max_examples // 4)
+FUZZ = settings(BATTERY, max_examples=BATTERY.max_examples // 4, phases=[Phase.generate])
 PRESETS = {"counts": "counts_raw", "images": "images_unit", "real": "real_standardised"}
 NOT_FINITE = st.sampled_from([np.nan, np.inf, -np.inf])
 NEGATIVE = st.integers(-(2**31), -1).map(float)
