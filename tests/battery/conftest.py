@@ -56,7 +56,8 @@ def as_table(cells, folder):
 
 def as_npz(cells, folder):
     x = cells.X.toarray() if sparse.issparse(cells.X) else cells.X
-    np.savez(folder / "mine.npz", X=x, kind=np.array(cells.obs.iloc[:, 0].astype(str), dtype=str), obs_names=np.array(cells.obs_names, dtype=str))
+    names = {axis: np.array(getattr(cells, axis), dtype=str) for axis in ("obs_names", "var_names")}
+    np.savez(folder / "mine.npz", X=x, kind=np.array(cells.obs.iloc[:, 0].astype(str), dtype=str), **names)
     return "mine.npz"
 
 
@@ -123,10 +124,10 @@ class Workplace:
         frame = pd.DataFrame(obs, index=[f"c{i}" for i in range(matrix.shape[0])])
         return AnnData(matrix, obs=frame, var=pd.DataFrame(index=[f"g{i}" for i in range(matrix.shape[1])]))
 
-    def write(self, matrix=None, name: str = "mine.h5ad", **obs) -> AnnData:
+    def write(self, matrix=None, name: str = "mine.h5ad", compression: str | None = "gzip", **obs) -> AnnData:
         """Write good cells around ``matrix`` and return them."""
         cells = self.cells(matrix, **obs)
-        cells.write_h5ad(self.folder / name, compression="gzip")
+        cells.write_h5ad(self.folder / name, compression=compression)
         return cells
 
     def write_as(self, kind: str, cells: AnnData) -> str:

@@ -5,7 +5,6 @@ Forty fixed examples a test; FUZZ_EXAMPLES=300 in the environment (as ``make tes
 
 import os
 import shutil
-import signal
 import tempfile
 import warnings
 from pathlib import Path
@@ -153,25 +152,23 @@ def test_any_damage(kind, make_place, how, row):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("compression", ["gzip", None])
 @FUZZ
 @given(how=damages(), row=rows())
-def test_any_damage_to_an_h5ad(make_place, how, row):
-    """In a process of its own: the HDF5 library may die over damaged bytes, which ends a job. Even then nothing stands under a final name."""
+def test_any_damage_to_an_h5ad(compression, make_place, how, row):
+    """In a process of its own, which the HDF5 library must not bring down."""
 
     def attempt(place):
-        place.write(place.csr(), kind=["B", "T"] * 20)
+        place.write(place.csr(), compression=compression, kind=["B", "T"] * 20)
         damage(place.folder / "mine.h5ad", *how)
         child = os.fork()
         if child == 0:
-            signal.alarm(60)
             try:
                 met_as_it_should_be(place, "mine.h5ad", *row)
                 os._exit(0)
             except BaseException:
                 os._exit(1)
         ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert ended in (0, -signal.SIGSEGV, -signal.SIGABRT)
-        if ended:
-            assert [name for name in place.left_behind() if not name.startswith(".")] == []
+        assert ended == 0
 
     in_a_folder(make_place, attempt)

@@ -12,13 +12,13 @@ import anndata as ad
 import h5py
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 from scipy import sparse
 
 BATTERY = settings.get_profile("battery")
-FUZZ = settings(BATTERY, max_examples=BATTERY.max_examples // 4)
+FUZZ = settings(BATTERY, max_examples=BATTERY.max_examples // 4, phases=[Phase.generate])
 PRESETS = {"counts": "counts_raw", "images": "images_unit", "real": "real_standardised"}
 NOT_FINITE = st.sampled_from([np.nan, np.inf, -np.inf])
 NEGATIVE = st.integers(-(2**31), -1).map(float)
@@ -73,18 +73,23 @@ def somewhere(make_place):
     return run
 
 
-def arguments(place, kind: str, modality: str, limit: float) -> dict:
+def arguments(kind: str, modality: str, limit: float) -> dict:
     source = {"h5ad": "mine.h5ad", "csv": "mine.csv", "npz": "mine.npz", "mtx in a zip": "mine.zip"}[kind]
     row = {"sources": source, "modality": modality, "preset": PRESETS[modality], "orientation": "cells_by_genes" if kind == "csv" else ""}
     return {**row, "split": {"test_fraction": 0.3, "by": "none"}, "stream_above_gb": limit}
 
 
-def assert_refused(place, attempt, *said: str) -> None:
+def assert_refused(attempt, place, *said: str) -> None:
     with pytest.raises(ValueError, match="mine") as caught:
         attempt()
     for words in said:
         assert words in str(caught.value)
     assert place.left_behind() == []
+
+
+def assert_refused_by_download(place, *said: str, **given) -> None:
+    assert_refused(lambda: place.prepare(**given), place, *said)
+    assert not (place.results / "raw.h5ad").exists()
 
 
 def with_value(matrix, place: tuple[int, int], value: float):
@@ -111,14 +116,14 @@ def test_a_value_is_refused_by_cell_and_variable_and_the_good_ones_are_taken(mod
 
     def attempt(place):
         written(place, matrix, kind, wrap)
-        taken = place.prepare(**arguments(place, kind, modality, limit))
+        taken = place.prepare(**arguments(kind, modality, limit))
         assert set(taken.obs_names) == {f"c{i}" for i in range(len(matrix))}
         if modality == "counts":
             cells, genes = ([int(name[1:]) for name in names] for names in (taken.obs_names, taken.var_names))
             np.testing.assert_array_equal(taken.layers["counts"].toarray(), matrix[np.ix_(cells, genes)])
         shutil.rmtree(place.results)
         written(place, with_value(matrix, at, value), kind, wrap)
-        assert_refused(place, lambda: place.prepare(**arguments(place, kind, modality, limit)), said, named(at, value))
+        assert_refused_by_download(place, said, named(at, value), **arguments(kind, modality, limit))
 
     somewhere(attempt)
 
@@ -131,13 +136,13 @@ def test_a_value_of_raw_h5ad_is_refused_as_well(modality, said, values, somewher
 
     def attempt(place):
         written(place, matrix, "h5ad", np.asarray)
-        place.prepare(**arguments(place, "h5ad", modality, 4.0))
+        place.prepare(**arguments("h5ad", modality, 4.0))
         raw = ad.read_h5ad(place.results / "raw.h5ad")
         as_before = sparse.csr_matrix if sparse.issparse(raw.X) else np.asarray
         raw.X = as_before(with_value(matrix, at, value))
         raw.write_h5ad(place.results / "raw.h5ad")
         (place.results / "prepared.h5ad").unlink()
-        assert_refused(place, lambda: place.prepare_raw(**arguments(place, "h5ad", modality, limit)), said, named(at, value))
+        assert_refused(lambda: place.prepare_raw(**arguments("h5ad", modality, limit)), place, said, named(at, value))
 
     somewhere(attempt)
 
@@ -156,7 +161,7 @@ def test_a_name_that_occurs_twice_is_refused_by_name(axis, somewhere, data, matr
         names[again] = names[first]
         setattr(cells, axis, names)
         place.write_as(kind, cells)
-        assert_refused(place, lambda: place.prepare(**arguments(place, kind, "counts", limit)), "duplicated", names[first])
+        assert_refused_by_download(place, "duplicated", names[first], **arguments(kind, "counts", limit))
 
     somewhere(attempt)
 
@@ -169,14 +174,14 @@ def test_a_name_that_occurs_twice_in_raw_h5ad_is_refused_by_name(axis, somewhere
 
     def attempt(place):
         written(place, matrix, "h5ad", sparse.csr_matrix)
-        place.prepare(**arguments(place, "h5ad", "counts", 4.0))
+        place.prepare(**arguments("h5ad", "counts", 4.0))
         raw = ad.read_h5ad(place.results / "raw.h5ad")
         names = list(getattr(raw, axis))
         names[again] = names[first]
         setattr(raw, axis, names)
         raw.write_h5ad(place.results / "raw.h5ad")
         (place.results / "prepared.h5ad").unlink()
-        assert_refused(place, lambda: place.prepare_raw(**arguments(place, "h5ad", "counts", limit)), "duplicated", names[first])
+        assert_refused(lambda: place.prepare_raw(**arguments("h5ad", "counts", limit)), place, "duplicated", names[first])
 
     somewhere(attempt)
 
@@ -192,6 +197,6 @@ def test_a_place_of_sparse_values_that_is_none_is_refused(part, somewhere, data,
             # The places at which rows end are wrong when they go beyond the values, the columns when there is no such column.
             inside = st.integers(1, len(stored) - 2) if part == "indptr" else st.integers(0, len(stored) - 1)
             stored[data.draw(inside)] = data.draw(st.one_of(st.integers(-(2**31), -1), st.integers(matrix.size + 1, 2**31 - 1)))
-        assert_refused(place, lambda: place.prepare(**arguments(place, "h5ad", "counts", limit)), "damaged")
+        assert_refused_by_download(place, "damaged", **arguments("h5ad", "counts", limit))
 
     somewhere(attempt)

@@ -20,9 +20,11 @@ from latentbench.data.row_blocks import StreamedCells, gb_in_memory
 from latentbench.data.simulation import SIMULATED
 from latentbench.data.simulation_in_blocks import NAME as IN_BLOCKS
 from latentbench.data.simulation_in_blocks import counts_in_blocks
+from latentbench.data.trial import refuse_what_kills_its_reader
 from latentbench.faults import naming, reading
 from latentbench.logs import logger
 
+HDF5_SUFFIXES = (".h5ad", ".h5", ".loom")
 MAKERS = {"builtin": BUNDLED, "simulate": SIMULATED}
 # What getting a missing, refused, cut-off or foreign file can raise; anything else is a mistake of this program and is not caught.
 FAILURES = (ValueError, OSError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, pickle.UnpicklingError, subprocess.TimeoutExpired)
@@ -83,6 +85,8 @@ def read_source(source: str, row: dict[str, Any], cache: Path, stream_above_gb: 
     logger.info("reading %s", path)
     with reading(path):
         digests = [require_accepted(file, row.get("sha256") or []) for file in files_of(path)]
+        if path.suffix.lower() in HDF5_SUFFIXES and path.is_file() and not row.get("sha256"):
+            refuse_what_kills_its_reader(path)
         found = read_h5ad_in_blocks(path, row) if _is_streamed(path, row, stream_above_gb) else read_file(path, row)
     if row.get("annotation"):
         table = _local(row["annotation"], row, cache)
