@@ -22,6 +22,7 @@ from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training import interruption
 from latentbench.training.checkpoints import Checkpoints
 from latentbench.training.devices import peak_memory_mb
+from latentbench.training.divergence import Divergence
 from latentbench.training.early_stopping import StoppingState
 from latentbench.training.loop_state import restore_loop, state_of
 from latentbench.training.minibatches import minibatches_of_epoch
@@ -77,7 +78,7 @@ class TrainingLoop:
         self.phase = self.epoch = self.step = self.seconds_before = 0
         self.rows: list[tuple[int, str, dict[str, list[float]]]] = []
         self.totals: dict[str, Float[Tensor, " replicas"]] = {}
-        self.diverged_at: dict[int, tuple[int, str]] = {}
+        self.divergence = Divergence()
         self.stopping = StoppingState.start(plan.early_stopping, model) if plan.early_stopping else None
         self.refreshed = ClusterRefresh()
         self.timed_out = False
@@ -189,9 +190,7 @@ class TrainingLoop:
                 self.stopping.look(self.model, sum(validated.values()), epoch)
         self.refreshed.settle(self.model, epoch, already_over=self.stopping.stopped_at if self.stopping else ())
         self.on_progress(epoch / sum(self.epochs))
-        for index, name in _non_finite(finite, set(self.diverged_at)):
-            self.diverged_at[index] = (epoch, f"non-finite '{name}' in epoch {epoch}; lower learning_rate or set clip_gradient")
-            logger.warning("replica of seed %s diverged: %s", self.seeds[index], self.diverged_at[index][1])
+        self.divergence.look(finite, epoch, self.seeds)
         self.timed_out = self.plan.max_minutes is not None and self.seconds() > 60 * self.plan.max_minutes and not self._is_last()
 
     def _refresh_if_due(self, phase: Phase, step: int) -> None:
@@ -215,14 +214,14 @@ class TrainingLoop:
 
     def _last_epoch(self, index: int) -> int:
         """Return the epoch in which a replica broke or stopped, the last one of all otherwise: what its stack does after that is not of it."""
-        if index in self.diverged_at:
-            return self.diverged_at[index][0]
+        if index in self.divergence.found:
+            return self.divergence.found[index][0]
         stopped = self.stopping.stopped_at.get(index, math.inf) if self.stopping else math.inf
         return min(stopped, self.refreshed.settled_at.get(index, math.inf), sum(self.epochs))
 
     def _is_over(self) -> bool:
         """Whether no replica has anything left to do."""
-        return self.timed_out or all(index in self.diverged_at or self._has_stopped(index) for index in range(len(self.seeds)))
+        return self.timed_out or all(index in self.divergence.found or self._has_stopped(index) for index in range(len(self.seeds)))
 
     def _epochs_done(self) -> int:
         return sum(self.epochs[: self.phase]) + self.epoch
@@ -251,8 +250,8 @@ class TrainingLoop:
         done, memory, reports = self._epochs_done(), peak_memory_mb(self.data.device), []
         for index, seed in enumerate(self.seeds):
             status, reason = Outcome.OK, ""
-            if index in self.diverged_at:
-                status, reason = Outcome.DIVERGED, self.diverged_at[index][1]
+            if index in self.divergence.found:
+                status, reason = Outcome.DIVERGED, self.divergence.found[index][1]
             elif self.timed_out and not self._has_stopped(index):
                 status, reason = (
                     Outcome.TIMEOUT,
@@ -274,12 +273,3 @@ class TrainingLoop:
             self.checkpoints.save(*state_of(self))
         if asked:
             raise interruption.Interrupted(f"seed {self._names()}: asked to stop in epoch {self._epochs_done() + 1} of {sum(self.epochs)}")
-
-
-def _non_finite(terms: Mapping[str, Float[Tensor, " replicas"]], known: set[int]) -> list[tuple[int, str]]:
-    """Return (replica, first term that is not finite) of the replicas not yet known to have diverged."""
-    first: dict[int, str] = {}
-    for name, term in terms.items():
-        for index in (~torch.isfinite(term)).nonzero().flatten().tolist():
-            first.setdefault(index, name)
-    return [(index, name) for index, name in sorted(first.items()) if index not in known]

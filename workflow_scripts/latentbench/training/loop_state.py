@@ -27,7 +27,7 @@ def state_of(loop: "TrainingLoop") -> State:
         "seconds": loop.seconds(),
         "rows": loop.rows,
         "terms": list(loop.totals),
-        "diverged_at": sorted(loop.diverged_at.items()),
+        "diverged_at": sorted(loop.divergence.found.items()),
         "stopping": loop.stopping.numbers() if loop.stopping else None,
         "settled_at": sorted(loop.refreshed.settled_at.items()),
         "timed_out": loop.timed_out,
@@ -40,7 +40,7 @@ def restore_loop(loop: "TrainingLoop", tensors: Mapping[str, Tensor], numbers: M
     loop.phase, loop.epoch, loop.step = numbers["position"]
     loop.seconds_before, loop.timed_out = numbers["seconds"], numbers["timed_out"]
     loop.rows = [(epoch, split, values) for epoch, split, values in numbers["rows"]]
-    loop.diverged_at = {index: (epoch, reason) for index, (epoch, reason) in numbers["diverged_at"]}
+    loop.divergence.found = {index: (epoch, reason) for index, (epoch, reason) in numbers["diverged_at"]}
     with torch.no_grad():
         for name, tensor in loop.model.state_dict().items():
             tensor.copy_(tensors[f"model.{name}"])
