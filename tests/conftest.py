@@ -86,3 +86,14 @@ def _drawing(streams):
     from latentbench.random_streams import drawing_from
 
     return drawing_from(streams)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say how many inputs were tried and how many were met as they should be."""
+    of_battery = {
+        outcome: [report for report in terminalreporter.stats.get(outcome, []) if "tests/battery/" in report.nodeid and report.when == "call"]
+        for outcome in ("passed", "failed")
+    }
+    tried = sum(map(len, of_battery.values()))
+    if tried:
+        terminalreporter.write_line(f"input battery: {tried} bad or odd inputs tried, {len(of_battery['passed'])} met as they should be")

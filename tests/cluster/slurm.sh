@@ -11,7 +11,15 @@ if [ "$action" = stop ]; then
     sleep 0.2
   done
   for daemon in slurmd slurmctld munged; do
-    if [ -s "$folder/$daemon.pid" ]; then kill "$(cat "$folder/$daemon.pid")" 2>/dev/null || true; fi
+    if [ ! -s "$folder/$daemon.pid" ]; then continue; fi
+    pid=$(cat "$folder/$daemon.pid")
+    kill "$pid" 2>/dev/null || true
+    for _ in $(seq 1 50); do
+      if ! kill -0 "$pid" 2>/dev/null; then break; fi
+      sleep 0.2
+    done
+    # One that waits for its jobs would answer to the next SLURM's controller.
+    kill -KILL "$pid" 2>/dev/null || true
   done
   rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf
   exit 0

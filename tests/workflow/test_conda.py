@@ -21,7 +21,12 @@ STEPS = {"download": "download", "preprocess": "preprocess", "train": "train", "
 """Environments that the target below needs, each with a script that runs in it."""
 TARGET = "results/criteria/blobs/pca.tsv"
 
-pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.skipif(sys.platform != "linux", reason="the channel is made of Linux wheels")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.where_installed,
+    pytest.mark.xdist_group("conda"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the channel is made of Linux wheels"),
+]
 
 
 def packages() -> list[str]:

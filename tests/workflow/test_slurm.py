@@ -35,7 +35,7 @@ def missing() -> str:
     return "a SLURM is configured here" if Path("/etc/slurm/slurm.conf").exists() else ""
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.skipif(bool(missing()), reason=missing())]
+pytestmark = [pytest.mark.slow, pytest.mark.where_installed, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,7 @@ def test_jobs_are_submitted_and_their_scores_come_back(study, on_cpus):
     wait_until(lambda: queue() == [])
 
 
+@pytest.mark.full
 def test_a_job_that_runs_out_of_time_is_submitted_again_and_goes_on_where_it_was(study):
     done = run(study(LONG, "--retries", "9", profile=fitted(study.profiles / "slurm", study.tmp, runtime="1")))
     assert done.returncode == 0, done.stderr
@@ -165,6 +166,7 @@ def test_after_a_killed_main_process_the_documented_commands_go_on_from_the_chec
     assert watch.most == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("resources", "asked"), [({}, "--gpus=1"), ({"gpu": None, "gres": "gpu:1"}, "--gres=gpu:1")], ids=["gpus", "gres"])
 def test_a_training_asks_for_its_card_in_either_style(study, resources, asked):
     profile = fitted(study.profiles / "slurm_gpu", study.tmp, **resources)
@@ -176,6 +178,7 @@ def test_a_training_asks_for_its_card_in_either_style(study, resources, asked):
     assert "the job was given 1 GPU(s)" in done.stderr
 
 
+@pytest.mark.full
 def test_the_default_study_comes_out_the_same_as_on_one_machine(cluster, default_study, run_of_default_study, assert_same, tmp_path):
     assert cluster.returncode == 0, cluster.stderr
     folder = tmp_path / "default study"
