@@ -24,6 +24,7 @@ TARGET = "results/criteria/blobs/pca.tsv"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.where_installed,
+    pytest.mark.full,
     pytest.mark.xdist_group("conda"),
     pytest.mark.skipif(sys.platform != "linux", reason="the channel is made of Linux wheels"),
 ]
