@@ -118,7 +118,7 @@ def test_other_cells_than_the_embeddings_are_refused_by_name(study_files, evalua
 
 
 def test_an_unknown_clustering_is_refused_by_name(study_files, evaluate):
-    with pytest.raises(ValueError, match=r"unknown kmean; there are own, kmeans"):
+    with pytest.raises(ValueError, match=r"unknown kmean; there are own, merged, kmeans"):
         evaluate(study_files, "vae", clusterings=["kmean"])
 
 
