@@ -22,7 +22,7 @@ FUZZ = settings(BATTERY, max_examples=BATTERY.max_examples // 4, phases=[Phase.g
 PRESETS = {"counts": "counts_raw", "images": "images_unit", "real": "real_standardised"}
 NOT_FINITE = st.sampled_from([np.nan, np.inf, -np.inf])
 NEGATIVE = st.integers(-(2**31), -1).map(float)
-FRACTIONS = st.tuples(st.integers(0, 200), st.integers(1, 2**8 - 1)).map(lambda parts: parts[0] + parts[1] / 2**8)  # in as few digits as any parser reads exactly
+FRACTIONS = st.tuples(st.integers(0, 200), st.integers(1, 2**8 - 1)).map(lambda parts: parts[0] + parts[1] / 2**8)  # in so few digits that all parsers agree
 FAULTS = [
     ("counts", "non-finite values", NOT_FINITE),
     ("counts", "negative values", NEGATIVE),
