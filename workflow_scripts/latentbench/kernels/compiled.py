@@ -28,6 +28,10 @@ from numba.extending import intrinsic
 # numba infers types and compiles no checker's wrapper (the tests' import hook adds one): hence no annotations, and no_type_check. Arrays are float32.
 # "contract" lets LLVM fuse a multiplication and an addition; it never reorders.
 COMPILED = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
+INLINED = {**COMPILED, "forceinline": True}
+"""Of functions that others call. Left apart, the process that compiles would run such a function as it was compiled by itself, every later one as the cached
+code of its caller holds it: with other roundings.
+"""
 N_TABULATED = 24
 
 _LOG_2_PI = math.log(2 * math.pi)
@@ -47,7 +51,7 @@ _M1, _M2, _M3, _M4 = map(np.float32, (1 / 12, 1 / 720, 1 / 30240, 1 / 1209600))
 _APART = 256
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _scratch(n):
     """Return n zeros that lie at least ``_APART`` numbers from every other array.
@@ -113,7 +117,7 @@ def _rounded_as(typing_context, value, like):
     return like(types.float32, like), generate
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def exp_of_negative(x):
     """Return exp(x) for x <= 0; exp(-87.3), about 1e-38, below that. NaN stays NaN."""
@@ -124,7 +128,7 @@ def exp_of_negative(x):
     return (polynomial * (f * f) + f + _ONE) * np.int32((n + _EXPONENT_BIAS) * _EXPONENT_UNIT).view(np.float32)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def log1p_of_positive(r):
     """Return log(1 + r) for finite r >= 0: with r itself, not (1 + r) - 1, where 1 + r < sqrt(2)."""
@@ -138,7 +142,7 @@ def log1p_of_positive(r):
     return f + (f * square * polynomial + n * _LOG2_LOW - _HALF * square) + n * _LOG2_HIGH
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def log_rising(x, theta):
     """Return R(x, theta) and T(x, theta) of equations (1) and (3) for any real x >= 0, in double precision.
@@ -154,7 +158,7 @@ def log_rising(x, theta):
     return growth + x * math.log1p(8 / theta) - math.log(product), theta * (slope + log_growth)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _stirling_growth(x, start):
     """Return lgamma(start + x) - lgamma(start) - x log start and digamma(start + x) - digamma(start), for start >= 8."""
@@ -163,7 +167,7 @@ def _stirling_growth(x, start):
     return growth, log_growth + _digamma_rest(end) - _digamma_rest(start)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _lgamma_rest(z):
     """Return lgamma(z) - (z - 1/2) log z + z - log(2 pi) / 2 for z >= 8."""
@@ -171,7 +175,7 @@ def _lgamma_rest(z):
     return (1 / 12 - (1 / 360 - (1 / 1260 - 1 / 1680 / square) / square) / square) / z
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _digamma_rest(z):
     """Return digamma(z) - log z for z >= 8."""
@@ -179,7 +183,7 @@ def _digamma_rest(z):
     return -0.5 / z - (1 / 12 - (1 / 120 - (1 / 252 - 1 / 240 / square) / square) / square) / square
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _tabulate_risings(inverse_theta, risings):
     """Fill row k with R(k, theta) - log k! of every gene, k up to ``N_TABULATED``."""
@@ -190,7 +194,7 @@ def _tabulate_risings(inverse_theta, risings):
             following[gene] = row[gene] + log1p_of_positive(np.float32(k) * inverse_theta[gene]) - log_next
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _tabulate_slopes(inverse_theta, slopes):
     """Fill row k with T(k, theta) of every gene, k up to ``N_TABULATED``."""
@@ -201,7 +205,7 @@ def _tabulate_slopes(inverse_theta, slopes):
             following[gene] = row[gene] + _ONE / (_ONE + np.float32(k) * inverse_theta[gene])
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _rising(count, gene, theta, risings):
     """Return R(count, theta) - lgamma(count + 1) of a gene."""
@@ -216,7 +220,7 @@ def _rising(count, gene, theta, risings):
     return risings[N_TABULATED, gene] + _LOG_FACTORIALS[N_TABULATED] + above_table - _log_factorial(count)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _slope(count, gene, theta, slopes):
     """Return T(count, theta) of a gene."""
@@ -229,35 +233,35 @@ def _slope(count, gene, theta, slopes):
     return np.float32(slopes[N_TABULATED, gene] + theta[gene] * log_growth)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _log_factorial(count):
     k = int(count)
     return _LOG_FACTORIALS[k] if k < len(_LOG_FACTORIALS) and count == k else math.lgamma(np.float64(count) + 1)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _load_row(numbers, row):
     for i in range(row.shape[0]):
         row[i] = _as_float(numbers[i])
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _set_entries(values, columns, first, end, row):
     for k in range(first, end):
         row[columns[k]] = values[k]
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _clear_entries(columns, first, end, row):
     for k in range(first, end):
         row[columns[k]] = _ZERO
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _softmax(logits, weights):
     """Leave exp(logits - their maximum) in ``weights``; return that maximum and their sum."""
@@ -271,21 +275,21 @@ def _softmax(logits, weights):
     return largest, total
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _add_weighted(weight, values, sums):
     for i in range(sums.shape[0]):
         sums[i] += weight * values[i]
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _store_weighted(weight, values, stored):
     for i in range(stored.shape[0]):
         stored[i] = _rounded_as(weight * values[i], stored[0])
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _store_through_softmax(upstream, gradient, weights, share, d_logits):
     """Store the gradient by the logits of one by log mu, equation (2), times what arrives for the row."""
@@ -293,7 +297,7 @@ def _store_through_softmax(upstream, gradient, weights, share, d_logits):
         d_logits[gene] = _rounded_as(upstream * (gradient[gene] - weights[gene] * share), d_logits[0])
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _negative_binomial_value(x, logits, library_size, theta, inverse_theta, weights):
     """Return log p of one cell without the looked-up terms."""
@@ -306,7 +310,7 @@ def _negative_binomial_value(x, logits, library_size, theta, inverse_theta, weig
     return value
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _negative_binomial_gradient(x, logits, library_size, theta, inverse_theta, upstream, weights, through_mean, through_theta, d_logits, d_log_theta):
     """Store the gradient of one cell by its logits, and add that by log theta, without the looked-up terms, to ``d_log_theta``."""
@@ -323,7 +327,7 @@ def _negative_binomial_gradient(x, logits, library_size, theta, inverse_theta, u
     _store_through_softmax(upstream, through_mean, weights, pull / total, d_logits)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _zero_inflated_value(x, logits, zi_logits, library_size, theta, inverse_theta, weights):
     """Return log p of one cell without the looked-up terms. At x = 0, log p = log(exp(zi) + exp(-theta l)) - log(1 + exp(zi))."""
@@ -340,7 +344,7 @@ def _zero_inflated_value(x, logits, zi_logits, library_size, theta, inverse_thet
     return value
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _zero_inflated_gradient(
     x, logits, zi_logits, library_size, theta, inverse_theta, upstream, weights, through_mean, through_theta, through_zi, d_logits, d_log_theta, d_zi_logits
@@ -510,7 +514,7 @@ def poisson_gradient(values, columns, starts, x_samples, logits, stride, n_vars,
         _clear_entries(columns, begin, end, x)
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _bernoulli_value(x, logits):
     """Return sum x a - max(a, 0) - log(1 + e), e = exp(-|a|)."""
@@ -521,7 +525,7 @@ def _bernoulli_value(x, logits):
     return value
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _bernoulli_gradient(x, logits, upstream, d_logits):
     for i in range(x.shape[0]):
@@ -531,7 +535,7 @@ def _bernoulli_gradient(x, logits, upstream, d_logits):
         d_logits[i] = _rounded_as(upstream * (x[i] - mean), d_logits[0])
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _continuous_bernoulli_value(x, logits):
     """Return sum x a - max(a, 0) - log((1 - e) / s), s = |a|, e = exp(-s); below s = 1 by the Taylor series, since differences would cancel (to 1e-7)."""
@@ -548,7 +552,7 @@ def _continuous_bernoulli_value(x, logits):
     return value
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _continuous_bernoulli_gradient(x, logits, upstream, d_logits):
     """Store x - mean; the mean is that of s, 1 / (1 - e) - 1 / s, or its Taylor series, mirrored for a < 0."""
@@ -594,7 +598,7 @@ def bernoulli_gradient(x, logits, stride, continuous, upstream, d_logits):
             _bernoulli_gradient(values, row_logits, weight, d_logits[row * n_vars : (row + 1) * n_vars])
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _sum_of_squares(x, mean):
     total = _ZERO
@@ -604,7 +608,7 @@ def _sum_of_squares(x, mean):
     return total
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _gaussian_gradient(x, mean, factor, d_mean):
     for i in range(x.shape[0]):

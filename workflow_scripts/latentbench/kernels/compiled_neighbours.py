@@ -16,6 +16,8 @@ from numba import njit
 
 # numba infers types, hence no annotations; cached, since evaluating a small data set takes less time than compiling.
 COMPILED = {"error_model": "numpy", "nogil": True, "cache": True}
+# Of what others call: see compiled.py.
+INLINED = {"error_model": "numpy", "nogil": True, "forceinline": True}
 
 
 @njit(**COMPILED)
@@ -40,7 +42,7 @@ def look_at_leaves(queries, query_ids, points, point_ids, starts, low, high, ord
                 _keep_nearest(squares, point_ids[start:stop], query_ids[row], worst[row], found[row])
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _squared_distances(query, points, start, stop, squares):
     """Write the squared distances to the points from ``start`` to ``stop`` into ``squares``."""
@@ -54,7 +56,7 @@ def _squared_distances(query, points, start, stop, squares):
             squares[point] += gap * gap
 
 
-@njit(**COMPILED)
+@njit(**INLINED)
 @no_type_check
 def _keep_nearest(squares, ids, own_id, worst, found):
     """Insert the points of a leaf into the sorted list (``worst``, ``found``) of one query."""

@@ -141,10 +141,6 @@ def _loop(stack: _Stack, **options: Any) -> TrainingLoop:
     return TrainingLoop(stack.model, stack.data, stack.seeds, stack.observed, stack.plan, **options)
 
 
-def _load_kernels(stack: _Stack, on_progress: Callable[[float], None] = lambda done: None) -> None:
-    _loop(replace(stack, model=copy.deepcopy(stack.model))).load_kernels()
-
-
 def _fit_side_by_side(stack: _Stack, n_workers: int, on_progress: Progress) -> Fitted:
     """Train in processes of their own, each replica alone or, where a step is little work, as many stacked as share them out evenly.
 
@@ -153,9 +149,7 @@ def _fit_side_by_side(stack: _Stack, n_workers: int, on_progress: Progress) -> F
     torch.set_num_threads(1)
     groups = _shared_out(len(stack.seeds), n_workers) if _is_little_work(stack) else [[index] for index in range(len(stack.seeds))]
     parts = [stack.part(group) for group in groups]
-    # Code that a process has compiled rounds otherwise than the same code from the cache: a child compiles what is missing there, and all others load it.
-    side_by_side(_load_kernels, [(parts[0],)], n_workers=1)
-    _load_kernels(parts[0])
+    _loop(replace(parts[0], model=copy.deepcopy(parts[0].model))).load_kernels()
     trained: dict[int, Fitted | Died] = {}
     while unfinished := [number for number in range(len(parts)) if not isinstance(trained.get(number), Fitted)]:
 
