@@ -2,8 +2,11 @@
 # A real SLURM of one node on this machine's loopback: munge, controller, one daemon; partitions cpu and gpu, one pretended card.
 # usage: slurm.sh start|stop FOLDER     (as root; no systemd, no cgroups; everything but /etc/slurm/slurm.conf lies in FOLDER)
 set -euo pipefail
-action=$1 folder=$2 host=$(hostname -s) port=26817
+action=$1 folder=$2 host=$(hostname -s) port=26817 default=/etc/slurm
+mkdir -p "$default"
 if [ "$action" = stop ]; then
+  # Another's SLURM is left alone.
+  if [ "$(readlink "$default/slurm.conf")" != "$folder/slurm.conf" ]; then exit 0; fi
   # A job outlives the daemons.
   scancel --user root || true
   for _ in $(seq 1 300); do
@@ -21,10 +24,13 @@ if [ "$action" = stop ]; then
     # One that waits for its jobs would answer to the next SLURM's controller.
     kill -KILL "$pid" 2>/dev/null || true
   done
-  rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf
+  rm -f "$default/slurm.conf" "$default/gres.conf"
   exit 0
 fi
-mkdir -p "$folder"/{state,spool,munge} /etc/slurm
+# Jobs lose SLURM_* from their environment: the default place must lead here, too. Made only where nothing is: one SLURM a machine.
+ln -s "$folder/slurm.conf" "$default/slurm.conf" || { echo "a SLURM is configured here: $default/slurm.conf" >&2; exit 1; }
+ln -sfn "$folder/gres.conf" "$default/gres.conf"
+mkdir -p "$folder"/{state,spool,munge}
 chmod 755 "$folder"
 head -c 1024 /dev/urandom > "$folder/munge/key"
 chmod 600 "$folder/munge/key"
@@ -62,9 +68,6 @@ PartitionName=cpu Nodes=$host Default=YES MaxTime=1-0 OverSubscribe=NO
 PartitionName=gpu Nodes=$host MaxTime=1-0
 CONF
 echo "NodeName=$host Name=gpu Type=pretended File=$folder/card0" > "$folder/gres.conf"
-# Jobs lose SLURM_* from their environment: the default place must lead here, too.
-ln -sfn "$folder/slurm.conf" /etc/slurm/slurm.conf
-ln -sfn "$folder/gres.conf" /etc/slurm/gres.conf
 munged --force --key-file="$folder/munge/key" --socket="$folder/munge/socket" --pid-file="$folder/munged.pid" \
   --log-file="$folder/munged.log" --seed-file="$folder/munge/seed" --num-threads=2
 slurmctld -c -f "$folder/slurm.conf"

@@ -165,8 +165,9 @@ def assert_same():
     return check_both
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Workers of pytest-xdist share nothing: the study that these tests have in common is run by one of them."""
+    """Workers of pytest-xdist share nothing: the study that these tests have in common is run by one of them. First, so that pytest-xdist reads the mark."""
     for item in items:
         if Path(__file__).parent in item.path.parents and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group("workflow"))

@@ -35,7 +35,13 @@ def missing() -> str:
     return "a SLURM is configured here" if Path("/etc/slurm/slurm.conf").exists() else ""
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.where_installed, pytest.mark.skipif(bool(missing()), reason=missing())]
+# A machine holds one SLURM: one worker starts it and runs all of its tests.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.where_installed,
+    pytest.mark.xdist_group("slurm"),
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+]
 
 
 @pytest.fixture(scope="module")
