@@ -34,8 +34,8 @@ results: ## put the results of a finished thesis into docs/results.md
 test: environment ## run every test
 	$(PYTEST)
 
-test-full: environment ## what takes the better part of an hour: SLURM, conda, twenty kills, a long fuzz (SLURM and conda where they can be had)
-	FUZZ_EXAMPLES=300 $(PYTEST) tests/battery tests/workflow -m "full or where_installed or not slow" -rs
+test-full: environment ## what takes the better part of an hour: SLURM, conda, twenty kills, a long fuzz, fused formulas (SLURM and conda where they can be had)
+	FUZZ_EXAMPLES=300 $(PYTEST) tests/battery tests/workflow tests/kernels/test_fused.py -m "full or where_installed or not slow" -rs
 
 test-fast: environment ## run the tests that take seconds
 	$(PYTEST) -m "not slow"

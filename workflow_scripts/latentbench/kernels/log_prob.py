@@ -1,6 +1,7 @@
 """log p(x) summed over vars, with gradients by hand: the functions that ``distributions`` calls.
 
-Here, and only here, a backend is chosen: compiled loops for float32 (and bfloat16 logits) on a CPU, the formulas in torch for everything else.
+Here, and only here, a backend is chosen: compiled loops for float32 (and bfloat16 logits) on a CPU, the formulas in torch for everything else, on a GPU fused
+where that can be had and is right.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from latentbench.kernels import reference
+from latentbench.kernels import fused, reference
 from latentbench.kernels.sparse_rows import SparseCells
 
 Values = Float[Tensor, "#replicas *#samples obs vars"]
@@ -71,18 +72,18 @@ def gradients_only() -> Iterator[None]:
 _values_wanted: ContextVar[bool] = ContextVar("whether values are wanted", default=True)
 
 
-def load_backend(device: torch.device, dtype: torch.dtype) -> ModuleType:
-    """Return the backend for a device and precision. The first call for a CPU imports numba."""
+def load_backend(name: str, device: torch.device, dtype: torch.dtype) -> ModuleType:
+    """Return the backend of a family for a device and precision. The first call for a CPU imports numba, for a GPU it compiles."""
     if device.type == "cpu" and dtype in (torch.float32, torch.bfloat16):
         from latentbench.kernels import cpu  # here, since numba takes half a second to import and most jobs need none of it
 
         return cpu
-    return reference
+    return fused if device.type == "cuda" and fused.is_right(name, device, dtype) else reference
 
 
 def _apply(name: str, data: tuple[Tensor | SparseCells, ...], logits: PerVar, *parameters: Tensor) -> PerCell:
     assert not any(isinstance(each, Tensor) and each.requires_grad for each in data), "the kernels have no derivative by the data"
-    backend = load_backend(logits.device, logits.dtype)
+    backend = load_backend(name, logits.device, logits.dtype)
     if parameters and not _is_per_replica(parameters[0], of_vars=name != "gaussian"):
         backend = reference
     has_gradient = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (logits, *parameters))

@@ -92,20 +92,21 @@ FORMULAS = {
 
 def value(name: str, data: tuple[Any, ...], parameters: tuple[Tensor, ...]) -> PerCell:
     """Return log p of a family by name: (replicas, *samples, obs)."""
-    return FORMULAS[name](*_dense(data, parameters), *_wide(parameters))[0]
+    return FORMULAS[name](*dense(data, parameters), *_wide(parameters))[0]
 
 
 def gradient(name: str, data: tuple[Any, ...], parameters: tuple[Tensor, ...], upstream: PerCell) -> tuple[Tensor, ...]:
     """Return the gradients of sum ``upstream`` * log p by the parameters: derivatives, weighted, summed over the axes that were broadcast."""
-    _, derivatives = FORMULAS[name](*_dense(data, parameters), *_wide(parameters))
+    _, derivatives = FORMULAS[name](*dense(data, parameters), *_wide(parameters))
     weighted = (derivative * upstream.unsqueeze(-1) for derivative in derivatives)
     return tuple(each.sum_to_size(parameter.shape).to(parameter.dtype) for each, parameter in zip(weighted, parameters, strict=True))
 
 
-def _dense(data: tuple[Any, ...], parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def dense(data: tuple[Any, ...], parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return x, and the library sizes if there are any, as dense tensors where the parameters are, in the precision in which formulas are evaluated."""
     device, dtype = parameters[0].device, _wide(parameters)[0].dtype
-    dense = (each.to_dense() if isinstance(each, SparseCells) else each for each in data)
-    return tuple(each.to(device, dtype) for each in dense)
+    tensors = (each.to_dense() if isinstance(each, SparseCells) else each for each in data)
+    return tuple(each.to(device, dtype) for each in tensors)
 
 
 def _wide(parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
