@@ -15,17 +15,29 @@ from driver import RESULTS
 from publishing import write_summary
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import kneighbors_graph
 
 from latentbench.artefacts import write_table
 from latentbench.logs import log_to, logger
 from latentbench.mixtures import agreed_mixture_probs, fit_manifold, fit_mixture
+
+
+def pulled_by_neighbours(z: np.ndarray, n_clusters: int, seed: int, *, n_neighbours: int = 15, rounds: int = 5) -> np.ndarray:
+    """Cluster by the probabilities that several mixtures agree on after every cell has taken the mean of its own and its neighbours', several times over."""
+    probs = agreed_mixture_probs(z, n_clusters, seed=seed)
+    graph = kneighbors_graph(z, n_neighbours, include_self=True) / n_neighbours
+    for _ in range(rounds):
+        probs = graph @ probs
+    return probs.argmax(1)
+
 
 CANDIDATES: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
     "k-means, best of 10": lambda z, k, seed: KMeans(k, n_init=10, random_state=seed).fit_predict(z),
     "mixture, one start": lambda z, k, seed: fit_mixture(z, k, seed=seed, n_init=1).predict(z.astype(np.float64)),
     "mixture, likeliest of 8": lambda z, k, seed: fit_mixture(z, k, seed=seed, n_init=8).predict(z.astype(np.float64)),
     "mixtures, what 8 agree on": lambda z, k, seed: agreed_mixture_probs(z, k, seed=seed).argmax(1),
-    "the same on the manifold": lambda z, k, seed: agreed_mixture_probs(fit_manifold(z, k, seed=seed).embedding_, k, seed=seed).argmax(1),
+    "the same, pulled by neighbours": pulled_by_neighbours,
+    "mixtures on the manifold": lambda z, k, seed: agreed_mixture_probs(fit_manifold(z, k, seed=seed).embedding_, k, seed=seed).argmax(1),
 }
 
 

@@ -5,8 +5,10 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
+from latentbench.kernels.compiling import COMPILED
 
-@njit(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True)
+
+@njit(cache=True, **COMPILED)
 @no_type_check
 def adam_step(values, gradient, first, second, rate, beta1, beta2, second_correction, eps, weight_decay):
     """Move ``values`` and both moments (all flat, of one length) by one step: Kingma and Ba 2015, algorithm 1, with the corrections of the moments in

@@ -11,11 +11,12 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-COMPILED = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
+from latentbench.kernels.compiling import COMPILED
+
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@njit(**COMPILED)
+@njit(cache=True, **COMPILED)
 @no_type_check
 def forward(x, weight, bias, running_mean, running_variance, momentum, eps, bits, keeps_all, lowest_kept, scale, statistics, y):
     """Fill ``y`` and ``statistics`` (mean and 1 / deviation of every replica and feature), and move the running statistics."""
@@ -52,7 +53,7 @@ def forward(x, weight, bias, running_mean, running_variance, momentum, eps, bits
                     out[i] = out[i] * scale if row_bits[i] >= lowest_kept else _ZERO
 
 
-@njit(**COMPILED)
+@njit(cache=True, **COMPILED)
 @no_type_check
 def backward(upstream, x, weight, y, statistics, scale, d_x, d_weight, d_bias):
     """Fill the gradients by x, weight and bias."""

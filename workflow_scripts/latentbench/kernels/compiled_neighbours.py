@@ -14,13 +14,10 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-# numba infers types, hence no annotations; cached, since evaluating a small data set takes less time than compiling.
-COMPILED = {"error_model": "numpy", "nogil": True, "cache": True}
-# Of what others call: see compiled.py.
-INLINED = {"error_model": "numpy", "nogil": True, "forceinline": True}
+from latentbench.kernels.compiling import EXACT, INLINED
 
 
-@njit(**COMPILED)
+@njit(cache=True, **EXACT)
 @no_type_check
 def look_at_leaves(queries, query_ids, points, point_ids, starts, low, high, order, worst, found):
     """Put the ids of every query's nearest points into ``found``, nearest first, a tie to the lower id; a point with the query's own id is left out.
@@ -42,7 +39,7 @@ def look_at_leaves(queries, query_ids, points, point_ids, starts, low, high, ord
                 _keep_nearest(squares, point_ids[start:stop], query_ids[row], worst[row], found[row])
 
 
-@njit(**INLINED)
+@njit(**EXACT, **INLINED)
 @no_type_check
 def _squared_distances(query, points, start, stop, squares):
     """Write the squared distances to the points from ``start`` to ``stop`` into ``squares``."""
@@ -56,7 +53,7 @@ def _squared_distances(query, points, start, stop, squares):
             squares[point] += gap * gap
 
 
-@njit(**INLINED)
+@njit(**EXACT, **INLINED)
 @no_type_check
 def _keep_nearest(squares, ids, own_id, worst, found):
     """Insert the points of a leaf into the sorted list (``worst``, ``found``) of one query."""
@@ -75,7 +72,7 @@ def _keep_nearest(squares, ids, own_id, worst, found):
         worst[place], found[place] = square, number
 
 
-@njit(**COMPILED)
+@njit(cache=True, **EXACT)
 @no_type_check
 def n_shared(left, right, pairs):
     """Return how many numbers row ``pairs[p, 0]`` of ``left`` and row ``pairs[p, 1]`` of ``right`` have in common, for every pair p; rows are sorted."""

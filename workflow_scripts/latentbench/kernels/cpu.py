@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.kernels import compiled
+from latentbench.kernels import compiled_counts, compiled_values
 from latentbench.kernels.sparse_rows import SparseCells
 
 Counts = Float[Tensor, "#replicas *#samples obs vars"] | SparseCells
@@ -22,7 +22,7 @@ PerCell = Float[Tensor, "replicas *samples obs"]
 def negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor) -> PerCell:
     """Return log NB(x)."""
     log_prob, array = _per_cell(scale_logits)
-    compiled.negative_binomial(
+    compiled_counts.negative_binomial(
         *_sparse(x, scale_logits), *_rows(scale_logits), _sizes(library_size, scale_logits), _theta(log_theta, scale_logits), None, 0, array
     )
     return log_prob
@@ -32,7 +32,7 @@ def negative_binomial_gradient(x: Counts, library_size: Sizes, scale_logits: Per
     """Return the gradients by ``scale_logits`` and ``log_theta``."""
     theta, d_logits = _theta(log_theta, scale_logits), torch.empty(scale_logits.shape, dtype=scale_logits.dtype)
     d_log_theta = np.empty_like(theta)
-    compiled.negative_binomial_gradient(
+    compiled_counts.negative_binomial_gradient(
         *_sparse(x, scale_logits),
         *_rows(scale_logits),
         _sizes(library_size, scale_logits),
@@ -50,7 +50,7 @@ def negative_binomial_gradient(x: Counts, library_size: Sizes, scale_logits: Per
 def zero_inflated_negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, zi_logits: PerVar) -> PerCell:
     """Return log ZINB(x)."""
     log_prob, array = _per_cell(scale_logits)
-    compiled.negative_binomial(
+    compiled_counts.negative_binomial(
         *_sparse(x, scale_logits), *_rows(scale_logits), _sizes(library_size, scale_logits), _theta(log_theta, scale_logits), *_rows(zi_logits), array
     )
     return log_prob
@@ -62,7 +62,7 @@ def zero_inflated_negative_binomial_gradient(
     """Return the gradients by ``scale_logits``, ``log_theta`` and ``zi_logits``."""
     theta, d_logits, d_zi_logits = _theta(log_theta, scale_logits), *(torch.empty(t.shape, dtype=t.dtype) for t in (scale_logits, zi_logits))
     d_log_theta = np.empty_like(theta)
-    compiled.negative_binomial_gradient(
+    compiled_counts.negative_binomial_gradient(
         *_sparse(x, scale_logits),
         *_rows(scale_logits),
         _sizes(library_size, scale_logits),
@@ -79,21 +79,21 @@ def zero_inflated_negative_binomial_gradient(
 def poisson(x: Counts, library_size: Sizes, scale_logits: PerVar) -> PerCell:
     """Return log Poisson(x)."""
     log_prob, array = _per_cell(scale_logits)
-    compiled.poisson(*_sparse(x, scale_logits), *_rows(scale_logits), scale_logits.shape[-1], _sizes(library_size, scale_logits), array)
+    compiled_counts.poisson(*_sparse(x, scale_logits), *_rows(scale_logits), scale_logits.shape[-1], _sizes(library_size, scale_logits), array)
     return log_prob
 
 
 def poisson_gradient(x: Counts, library_size: Sizes, scale_logits: PerVar, *, upstream: PerCell) -> tuple[PerVar]:
     """Return the gradient by ``scale_logits``."""
     d_logits = torch.empty(scale_logits.shape, dtype=scale_logits.dtype)
-    compiled.poisson_gradient(*_sparse(x, scale_logits), *_rows(scale_logits), scale_logits.shape[-1], _upstream(upstream), _flat(d_logits))
+    compiled_counts.poisson_gradient(*_sparse(x, scale_logits), *_rows(scale_logits), scale_logits.shape[-1], _upstream(upstream), _flat(d_logits))
     return (d_logits,)
 
 
 def bernoulli(x: Counts, logits: PerVar) -> PerCell:
     """Return log Bernoulli(x)."""
     log_prob, array = _per_cell(logits)
-    compiled.bernoulli(_dense(x, logits), *_rows(logits), False, array)
+    compiled_values.bernoulli(_dense(x, logits), *_rows(logits), False, array)
     return log_prob
 
 
@@ -105,7 +105,7 @@ def bernoulli_gradient(x: Counts, logits: PerVar, *, upstream: PerCell) -> tuple
 def continuous_bernoulli(x: Counts, logits: PerVar) -> PerCell:
     """Return the log density of a continuous Bernoulli."""
     log_prob, array = _per_cell(logits)
-    compiled.bernoulli(_dense(x, logits), *_rows(logits), True, array)
+    compiled_values.bernoulli(_dense(x, logits), *_rows(logits), True, array)
     return log_prob
 
 
@@ -117,14 +117,16 @@ def continuous_bernoulli_gradient(x: Counts, logits: PerVar, *, upstream: PerCel
 def gaussian(x: Counts, mean: PerVar, log_variance: Tensor) -> PerCell:
     """Return log N(x; mean, exp(log_variance)), one ``log_variance`` a replica."""
     log_prob, array = _per_cell(mean)
-    compiled.gaussian(_dense(x, mean), *_rows(mean), _per_replica(log_variance, mean)[:, 0], array)
+    compiled_values.gaussian(_dense(x, mean), *_rows(mean), _per_replica(log_variance, mean)[:, 0], array)
     return log_prob
 
 
 def gaussian_gradient(x: Counts, mean: PerVar, log_variance: Tensor, *, upstream: PerCell) -> tuple[PerVar, Tensor]:
     """Return the gradients by ``mean`` and ``log_variance``."""
     d_mean, d_log_variance = torch.empty(mean.shape, dtype=mean.dtype), np.empty((len(mean), 1))
-    compiled.gaussian_gradient(_dense(x, mean), *_rows(mean), _per_replica(log_variance, mean)[:, 0], _upstream(upstream), _flat(d_mean), d_log_variance[:, 0])
+    compiled_values.gaussian_gradient(
+        _dense(x, mean), *_rows(mean), _per_replica(log_variance, mean)[:, 0], _upstream(upstream), _flat(d_mean), d_log_variance[:, 0]
+    )
     return d_mean, _to_shape(d_log_variance.astype(np.float32), log_variance)
 
 
@@ -158,7 +160,7 @@ def gradient(name: str, data: tuple[Any, ...], parameters: tuple[Tensor, ...], u
 
 def _of_logits(x: Counts, logits: PerVar, upstream: PerCell, *, continuous: bool) -> PerVar:
     d_logits = torch.empty(logits.shape, dtype=logits.dtype)
-    compiled.bernoulli_gradient(_dense(x, logits), *_rows(logits), continuous, _upstream(upstream), _flat(d_logits))
+    compiled_values.bernoulli_gradient(_dense(x, logits), *_rows(logits), continuous, _upstream(upstream), _flat(d_logits))
     return d_logits
 
 

@@ -1,7 +1,7 @@
-"""Loss kernels in plain torch, for any device and precision: the formulas that ``compiled`` repeats, and what it is tested against.
+"""Loss kernels in plain torch, for any device and precision: the formulas that the compiled ones repeat, and what it is tested against.
 
 Every function takes x and the parameters of a distribution and returns log p(x), summed over vars, and its derivative by every parameter, before any sum over
-broadcast axes. With mu = L softmax(a), r = mu / theta and l = log(1 + r), equations (1) to (3) of ``compiled`` hold.
+broadcast axes. With mu = L softmax(a), r = mu / theta and l = log(1 + r), equations (1) to (3) of ``compiled_counts`` hold.
 """
 
 import math
@@ -115,7 +115,7 @@ def _wide(parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 class _NegativeBinomialParts:
-    """The terms that NB and ZINB share, by the names of ``compiled``: h, ``slope`` T, ``at_zero`` theta l, ``constant`` R - lgamma(x + 1)."""
+    """The terms that NB and ZINB share, by the names of ``compiled_counts``: h, ``slope`` T, ``at_zero`` theta l, ``constant`` R - lgamma(x + 1)."""
 
     def __init__(self, x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor) -> None:
         theta = torch.exp(log_theta)

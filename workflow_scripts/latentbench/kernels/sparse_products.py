@@ -13,8 +13,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-COMPILED = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
-INLINED = {**COMPILED, "forceinline": True}  # see compiled.py
+from latentbench.kernels.compiling import COMPILED, INLINED
+
 _LOG1P = np.log1p(np.arange(256)).astype(np.float32)
 BLOCK = 96
 """Rows of a matrix that are passed over at a time; 64 to 128 are equally fast."""
@@ -118,7 +118,7 @@ def _vector_at(builder, data, start, index):
 (_gather_128, _scatter_128), (_gather_64, _scatter_64), (_gather_16, _scatter_16) = map(_strip_kernels, (8, 4, 1))
 
 
-@njit(**INLINED)
+@njit(**COMPILED, **INLINED)
 @no_type_check
 def _gather(values, places, first, end, limit, matrix, stride, offset, out, out_offset, width):
     if width == 128:
@@ -134,7 +134,7 @@ def _gather(values, places, first, end, limit, matrix, stride, offset, out, out_
     return first
 
 
-@njit(**INLINED)
+@njit(**COMPILED, **INLINED)
 @no_type_check
 def _scatter(values, places, first, end, limit, matrix, stride, offset, out, out_offset, width):
     if width == 128:
@@ -150,7 +150,7 @@ def _scatter(values, places, first, end, limit, matrix, stride, offset, out, out
     return first
 
 
-@njit(**INLINED)
+@njit(**COMPILED, **INLINED)
 @no_type_check
 def _strips(width):
     """Return the widths of the strips of a matrix: 128 as often as it goes, then 64, then 16, then what is left."""
