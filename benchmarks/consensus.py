@@ -1,4 +1,6 @@
-"""How long the consensus of several clusterings takes: seconds by number of cells, where the members differ on some cells and on all of them."""
+"""How long the consensus of several clusterings takes: seconds by number of cells, where the
+members differ on some cells and on all of them.
+"""
 
 import argparse
 import time
@@ -16,10 +18,15 @@ N_GROUPS = 20
 
 
 def members_of(n_obs: int, n_members: int, *, share_disputed: float) -> list[np.ndarray]:
-    """Return clusterings of the same groups, of which each puts half of the disputed cells into a group at random."""
+    """Return clusterings of the same groups, of which each puts half of the disputed cells into a
+    group at random.
+    """
     rng = np.random.default_rng(0)
     groups, disputed = rng.integers(0, N_GROUPS, n_obs), rng.random(n_obs) < share_disputed
-    return [np.where(disputed & (rng.random(n_obs) < 0.5), rng.integers(0, N_GROUPS, n_obs), groups) for _ in range(n_members)]
+    return [
+        np.where(disputed & (rng.random(n_obs) < 0.5), rng.integers(0, N_GROUPS, n_obs), groups)
+        for _ in range(n_members)
+    ]
 
 
 def main(sizes: list[int], n_members: int, rounds: int) -> None:
@@ -32,7 +39,14 @@ def main(sizes: list[int], n_members: int, rounds: int) -> None:
                 started = time.perf_counter()
                 consensus(members, is_train=np.arange(n_obs) % 5 > 0, n_clusters=N_GROUPS, seed=0)
                 seconds.append(time.perf_counter() - started)
-            rows.append({"cells": n_obs, "members": n_members, "disputed cells": share, "seconds": round(float(np.median(seconds)), 2)})
+            rows.append(
+                {
+                    "cells": n_obs,
+                    "members": n_members,
+                    "disputed cells": share,
+                    "seconds": round(float(np.median(seconds)), 2),
+                }
+            )
             logger.info("%s", rows[-1])
     write_summary("consensus", pd.DataFrame(rows))
 

@@ -1,7 +1,8 @@
-"""A headless Chromium, driven by its DevTools protocol over a pair of pipes: nothing but the standard library.
+"""A headless Chromium, driven by its DevTools protocol over a pair of pipes: nothing but the
+standard library.
 
-Messages are JSON, each closed by a zero byte; the browser reads them from its file descriptor 3 and writes to 4 (``--remote-debugging-pipe``).
-https://chromedevtools.github.io/devtools-protocol/
+Messages are JSON, each closed by a zero byte; the browser reads them from its file descriptor 3 and
+writes to 4 (``--remote-debugging-pipe``). https://chromedevtools.github.io/devtools-protocol/
 """
 
 import base64
@@ -21,7 +22,14 @@ from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    *("--headless=new", "--no-sandbox", "--no-first-run", "--disable-dev-shm-usage", "--disable-extensions", "--disable-background-networking"),
+    *(
+        "--headless=new",
+        "--no-sandbox",
+        "--no-first-run",
+        "--disable-dev-shm-usage",
+        "--disable-extensions",
+        "--disable-background-networking",
+    ),
     *("--disable-component-update", "--hide-scrollbars", "--remote-debugging-pipe"),
 )
 SOFTWARE = ("--disable-gpu",)
@@ -43,7 +51,9 @@ def find_browser() -> str | None:
 
 
 class Browser:
-    """One page of a headless Chromium; ``events`` holds all that it has reported of itself so far."""
+    """One page of a headless Chromium; ``events`` holds all that it has reported of itself so
+    far.
+    """
 
     def __init__(self, executable: str, flags: Sequence[str] = SOFTWARE) -> None:
         """Start the browser on an empty page."""
@@ -51,7 +61,13 @@ class Browser:
         self._waiting, self._number, self._session = b"", 0, {}
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         (its_in, self._out), (self._in, its_out) = os.pipe(), os.pipe()
-        command = [executable, *FLAGS, *flags, f"--user-data-dir={self._profile.name}", "about:blank"]
+        command = [
+            executable,
+            *FLAGS,
+            *flags,
+            f"--user-data-dir={self._profile.name}",
+            "about:blank",
+        ]
         self.process = subprocess.Popen(
             [sys.executable, "-c", PIPES_AT_3_AND_4, str(its_in), str(its_out), *command],
             pass_fds=(its_in, its_out),
@@ -61,8 +77,16 @@ class Browser:
         )
         os.close(its_in)
         os.close(its_out)
-        page = next(target for target in self.call("Target.getTargets")["targetInfos"] if target["type"] == "page")
-        self._session = {"sessionId": self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]}
+        page = next(
+            target
+            for target in self.call("Target.getTargets")["targetInfos"]
+            if target["type"] == "page"
+        )
+        self._session = {
+            "sessionId": self.call(
+                "Target.attachToTarget", targetId=page["targetId"], flatten=True
+            )["sessionId"]
+        }
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
 
@@ -70,7 +94,12 @@ class Browser:
         """Return the browser."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """End the browser and all its processes."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -79,7 +108,9 @@ class Browser:
         self._profile.cleanup()
 
     def call(self, method: str, *, within: float = 60.0, **params: Any) -> dict[str, Any]:
-        """Send one command and return its result; RuntimeError if the browser refuses it, TimeoutError after ``within`` seconds."""
+        """Send one command and return its result; RuntimeError if the browser refuses it,
+        TimeoutError after ``within`` seconds.
+        """
         self._number += 1
         message = {"id": self._number, "method": method, "params": params, **self._session}
         os.write(self._out, json.dumps(message).encode() + b"\0")
@@ -91,7 +122,9 @@ class Browser:
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page; a promise is waited for."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
@@ -107,19 +140,33 @@ class Browser:
     def open(self, path: Path) -> None:
         """Open a page from its file and wait until it is loaded."""
         self.call("Page.navigate", url=path.resolve().as_uri())
-        self.until(f"location.protocol === 'file:' && location.pathname.endsWith({json.dumps(path.name)}) && document.readyState === 'complete'")
+        self.until(
+            f"location.protocol === 'file:' && location.pathname.endsWith({json.dumps(path.name)})"
+            " && document.readyState === 'complete'"
+        )
 
     def look(self, width: int, height: int, *, dark: bool = False) -> None:
         """Set the size of the window and the theme."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
 
     def screenshot(self) -> bytes:
         """Return the window as png."""
         return base64.b64decode(self.call("Page.captureScreenshot")["data"])
 
     def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
-        """Move (``mouseMoved``), press (``mousePressed``) or release (``mouseReleased``) the mouse at a place of the window."""
+        """Move (``mouseMoved``), press (``mousePressed``) or release (``mouseReleased``) the mouse
+        at a place of the window.
+        """
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
 
     def drag(self, places: Sequence[tuple[float, float]]) -> None:
@@ -132,12 +179,24 @@ class Browser:
         self.mouse("mouseReleased", *places[-1], **held)
 
     def problems(self) -> list[str]:
-        """Return what the page complained of: exceptions, errors and warnings on its console, refused requests."""
-        return [text for event in self.events if (text := _complaint(event.get("method"), event.get("params", {})))]
+        """Return what the page complained of: exceptions, errors and warnings on its console,
+        refused requests.
+        """
+        return [
+            text
+            for event in self.events
+            if (text := _complaint(event.get("method"), event.get("params", {})))
+        ]
 
     def requests(self) -> list[str]:
-        """Return the addresses that the page has asked for, but for those that hold their own content."""
-        asked = [event["params"]["request"]["url"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
+        """Return the addresses that the page has asked for, but for those that hold their own
+        content.
+        """
+        asked = [
+            event["params"]["request"]["url"]
+            for event in self.events
+            if event.get("method") == "Network.requestWillBeSent"
+        ]
         return [url for url in asked if not url.startswith(("data:", "blob:"))]
 
     def _receive(self, within: float) -> dict[str, Any]:

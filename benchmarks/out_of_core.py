@@ -1,7 +1,10 @@
-"""Counts that are larger than memory, from a simulation to a trained epoch: seconds and memory of each step, each in a process of its own.
+"""Counts that are larger than memory, from a simulation to a trained epoch: seconds and memory of
+each step, each in a process of its own.
 
-The scratch folder (by default a temporary one that is removed) keeps raw.h5ad and prepared.h5ad; a file that is there already is not made again, and
-what made it not measured. Writes results/benchmarks/out_of_core.tsv, in which a new measurement takes the place of an old one of the same size.
+The scratch folder (by default a temporary one that is removed) keeps raw.h5ad and prepared.h5ad; a
+file that is there already is not made again, and what made it not measured. Writes
+results/benchmarks/out_of_core.tsv, in which a new measurement takes the place of an old one of the
+same size.
 """
 
 import argparse
@@ -21,8 +24,20 @@ from latentbench.artefacts import write_table
 
 ROOT = Path(__file__).parents[1]
 STREAM_ABOVE_GB = 0.0
-OPTIONS = {"preset": "counts_standard", "options": {}, "split": {}, "subset": {}, "stream_above_gb": STREAM_ABOVE_GB}
-ROW = {"dataset": "simulated", "modality": "counts", "label": "group", "batch": "batch", "n_clusters": 12}
+OPTIONS = {
+    "preset": "counts_standard",
+    "options": {},
+    "split": {},
+    "subset": {},
+    "stream_above_gb": STREAM_ABOVE_GB,
+}
+ROW = {
+    "dataset": "simulated",
+    "modality": "counts",
+    "label": "group",
+    "batch": "batch",
+    "n_clusters": 12,
+}
 
 # What every step runs, with its arguments as JSON; its last line of output says what it took.
 STEP = """
@@ -32,12 +47,17 @@ sys.path.insert(0, "workflow_scripts")
 from {module} import {function}
 from latentbench.training.variant import Variant
 arguments = json.loads(sys.argv[1])
-positional = [Variant(**each) if isinstance(each, dict) else each for each in arguments["positional"]]
+positional = [
+    Variant(**each) if isinstance(each, dict) else each for each in arguments["positional"]
+]
 started = time.perf_counter()
 {function}(*positional, **arguments["named"])
 seconds = time.perf_counter() - started
 used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-took = {{"cpu_seconds": sum(each.ru_utime + each.ru_stime for each in used), "peak_rss_gib": sum(each.ru_maxrss for each in used) / 2**20}}
+took = {{
+    "cpu_seconds": sum(each.ru_utime + each.ru_stime for each in used),
+    "peak_rss_gib": sum(each.ru_maxrss for each in used) / 2**20,
+}}
 print(json.dumps({{"seconds": seconds, **took}}))
 """
 
@@ -46,30 +66,65 @@ def main(n_obs: int, n_vars: int, scratch: Path) -> None:
     """Run the steps whose files are not there yet, and the training."""
     raw, prepared = scratch / "raw.h5ad", scratch / "prepared.h5ad"
     row = {**ROW, "sources": [f"simulate:counts_{n_obs}x{n_vars}"]}
-    training = {"kind": "vae", "likelihood": "nb", "hyperparameters": {"n_latent": 10}, "task": {}, "training": {"epochs": 1}}
+    training = {
+        "kind": "vae",
+        "likelihood": "nb",
+        "hyperparameters": {"n_latent": 10},
+        "task": {},
+        "training": {"epochs": 1},
+    }
     steps = [
-        ("simulate and write raw.h5ad", raw, "download.main", [raw], {"row": row, "mirror": None, "cache": str(scratch), "stream_above_gb": STREAM_ABOVE_GB}),
+        (
+            "simulate and write raw.h5ad",
+            raw,
+            "download.main",
+            [raw],
+            {"row": row, "mirror": None, "cache": str(scratch), "stream_above_gb": STREAM_ABOVE_GB},
+        ),
         ("preprocess to prepared.h5ad", prepared, "preprocess.main", [raw, prepared], OPTIONS),
-        ("train one epoch", None, "latentbench.training.variant.train_variant", [prepared, training], {"seeds": [0], "n_workers": 1, "device": "cpu"}),
+        (
+            "train one epoch",
+            None,
+            "latentbench.training.variant.train_variant",
+            [prepared, training],
+            {"seeds": [0], "n_workers": 1, "device": "cpu"},
+        ),
     ]
     for name, made, function, files, named in steps:
         if made is not None and made.exists():
             sys.stdout.write(f"{name}: {made} is there\n")
             continue
-        took = measured(function, [each if isinstance(each, dict) else str(each) for each in files], named)
-        record = {"step": name, "cells": n_obs, "genes": n_vars, "density": density(raw), **took, "file_gb": made.stat().st_size / 1e9 if made else None}
+        took = measured(
+            function, [each if isinstance(each, dict) else str(each) for each in files], named
+        )
+        record = {
+            "step": name,
+            "cells": n_obs,
+            "genes": n_vars,
+            "density": density(raw),
+            **took,
+            "file_gb": made.stat().st_size / 1e9 if made else None,
+        }
         sys.stdout.write(f"{record}\n")
         record_measurement(record, RESULTS / "out_of_core.tsv")
 
 
-def measured(function: str, positional: list[str | dict], named: Mapping[str, Any]) -> dict[str, float]:
-    """Call a function in a fresh process and return its seconds (imports apart), processor seconds, and peak memory with that of its largest worker (GiB).
+def measured(
+    function: str, positional: list[str | dict], named: Mapping[str, Any]
+) -> dict[str, float]:
+    """Call a function in a fresh process and return its seconds (imports apart), processor seconds,
+    and peak memory with that of its largest worker (GiB).
 
     Raises:
         subprocess.CalledProcessError: it failed; what it said stands above.
     """
     module, _, name = function.rpartition(".")
-    command = [sys.executable, "-c", STEP.format(module=module, function=name), json.dumps({"positional": positional, "named": named})]
+    command = [
+        sys.executable,
+        "-c",
+        STEP.format(module=module, function=name),
+        json.dumps({"positional": positional, "named": named}),
+    ]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(run.stdout.splitlines()[-1])
 
@@ -93,7 +148,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cells", type=int)
     parser.add_argument("genes", type=int)
-    parser.add_argument("scratch", type=Path, nargs="?", help="folder that keeps the files (default: a temporary one)")
+    parser.add_argument(
+        "scratch",
+        type=Path,
+        nargs="?",
+        help="folder that keeps the files (default: a temporary one)",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = (options.scratch or Path(temporary)).absolute()

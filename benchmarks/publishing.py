@@ -1,4 +1,6 @@
-"""What a benchmark leaves behind: its tables and figures under results/benchmarks, and its summary on the terminal."""
+"""What a benchmark leaves behind: its tables and figures under results/benchmarks, and its summary
+on the terminal.
+"""
 
 import sys
 
@@ -11,7 +13,9 @@ from latentbench.reporting.style import save
 
 
 def publish(name: str, figure: Figure, **tables: pd.DataFrame) -> None:
-    """Write the figure as {name}.png and .pdf and every table as {name}_{table}.tsv, and show the table ``summary``."""
+    """Write the figure as {name}.png and .pdf and every table as {name}_{table}.tsv, and show the
+    table ``summary``.
+    """
     for table, frame in tables.items():
         write_table(frame, RESULTS / f"{name}_{table}.tsv")
     save(figure, [RESULTS / f"{name}.{suffix}" for suffix in ("png", "pdf")])

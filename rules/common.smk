@@ -37,9 +37,7 @@ def read_study():
 
 def models_that_predict(study):
     """The models of all predictions, which need not be among those that are compared."""
-    return [
-        model for request in study.predictions.values() for model in request["models"]
-    ]
+    return [model for request in study.predictions.values() for model in request["models"]]
 
 
 study = read_study()
@@ -64,10 +62,10 @@ def rows_of_study():
 
 def sentence_on_study():
     """What will run, in a line."""
-    numbers = f"{len(study.datasets)} data sets, {len(study.models)} models, {len(study.seeds)} seeds"
-    left_out = (
-        f"; {len(study.not_applicable)} do not apply" if study.not_applicable else ""
+    numbers = (
+        f"{len(study.datasets)} data sets, {len(study.models)} models, {len(study.seeds)} seeds"
     )
+    left_out = f"; {len(study.not_applicable)} do not apply" if study.not_applicable else ""
     return f"{numbers}: {len(study.cells)} jobs of training{left_out}"
 
 
@@ -80,9 +78,7 @@ wildcard_constraints:
 def library(script, *also):
     """The library files that a script runs: named as inputs, so that an edit reruns what it touches."""
     scripts = WORKFLOW / "workflow_scripts"
-    return library_files(
-        scripts / f"{script}.py", *also, library=scripts / "latentbench"
-    )
+    return library_files(scripts / f"{script}.py", *also, library=scripts / "latentbench")
 
 
 def library_with_kind(script):
@@ -122,9 +118,7 @@ def predictions_of_study():
         for dataset, request in study.predictions.items()
         for model in request["models"]
     ]
-    return models + expand(
-        "results/predictions/baselines/{dataset}.tsv", dataset=study.predictions
-    )
+    return models + expand("results/predictions/baselines/{dataset}.tsv", dataset=study.predictions)
 
 
 def means_of_predictions(wildcards):
@@ -195,11 +189,7 @@ def dataset_row(wildcards):
 
 def config_of_results():
     """The config but for what the results do not depend on: where a copy of the data lay, how often a state is saved."""
-    return {
-        key: value
-        for key, value in config.items()
-        if key not in ("mirror", "checkpoints")
-    }
+    return {key: value for key, value in config.items() if key not in ("mirror", "checkpoints")}
 
 
 def name_of_config(path):
@@ -254,9 +244,7 @@ def page_assets():
     return sorted(str(path) for path in folder.iterdir() if path.suffix in kinds)
 
 
-FIGURES_OF_IMAGES = [
-    *["reconstructions", "samples", "heads", "traversals", "posteriors"]
-]
+FIGURES_OF_IMAGES = [*["reconstructions", "samples", "heads", "traversals", "posteriors"]]
 
 
 def figures_of_dataset(dataset):
@@ -333,9 +321,7 @@ def kinds_of(wildcards):
 
 def networks_of(wildcards):
     """The networks that run on a data set, with their kinds."""
-    return {
-        m: kind for m, kind in kinds_of(wildcards).items() if MODELS[kind].is_network
-    }
+    return {m: kind for m, kind in kinds_of(wildcards).items() if MODELS[kind].is_network}
 
 
 def linear_autoencoders_of(wildcards):
@@ -358,16 +344,13 @@ def cells_with_two_latents():
     return [
         (dataset, model)
         for dataset, model in study.cells
-        if study.row(dataset)["condition"]
-        and has_two_latents(study.variants[model]["kind"])
+        if study.row(dataset)["condition"] and has_two_latents(study.variants[model]["kind"])
     ]
 
 
 def datasets_of_counts():
     """The data sets of counts on which any model runs."""
-    return [
-        each for each in scored_datasets() if study.row(each)["modality"] == "counts"
-    ]
+    return [each for each in scored_datasets() if study.row(each)["modality"] == "counts"]
 
 
 def decoded_cells():
@@ -394,12 +377,8 @@ histories_of = of_models("results/models/{dataset}/{model}/history.parquet")
 quality_of = of_models("results/models/{dataset}/{model}/quality.tsv")
 clusters_of = of_models("results/clusters/{dataset}/{model}.parquet")
 criteria_of = of_models("results/criteria/{dataset}/{model}.tsv")
-clusters_of_members = of_models(
-    "results/clusters/{dataset}/{model}.parquet", members_of_consensus
-)
-criteria_of_members = of_models(
-    "results/criteria/{dataset}/{model}.tsv", members_of_consensus
-)
+clusters_of_members = of_models("results/clusters/{dataset}/{model}.parquet", members_of_consensus)
+criteria_of_members = of_models("results/criteria/{dataset}/{model}.tsv", members_of_consensus)
 
 
 def declared_clusters(wildcards):
@@ -456,9 +435,7 @@ def if_integrated():
 
 
 def statuses_of_consensus():
-    return expand(
-        "results/models/{dataset}/consensus/status.json", dataset=agreeing_datasets()
-    )
+    return expand("results/models/{dataset}/consensus/status.json", dataset=agreeing_datasets())
 
 
 def trained_cells():
@@ -473,9 +450,7 @@ def trained_cells():
 
 def artefacts_of_study(wildcards):
     """Every file that the study makes, by the rule that makes it."""
-    asked = [
-        (d, m) for d, request in study.predictions.items() for m in request["models"]
-    ]
+    asked = [(d, m) for d, request in study.predictions.items() for m in request["models"]]
     once = [
         *["collect", "theory", "draw_figures", "draw_plates", "draw_thesis_figures"],
         "write_report",
@@ -496,18 +471,14 @@ def artefacts_of_study(wildcards):
         "write_results": if_published(*rules.write_results.output),
         "run_chapter": expand(rules.run_chapter.output, chapter=study.chapters),
         "decode": of_pairs(rules.decode.output, decoded_cells()),
-        "sample_latents": of_pairs(
-            rules.sample_latents.output, cells_with_two_latents()
-        ),
+        "sample_latents": of_pairs(rules.sample_latents.output, cells_with_two_latents()),
         "draw_latents": expand(
             rules.draw_latents.output,
             dataset=dict.fromkeys(dataset for dataset, _ in cells_with_two_latents()),
         ),
         "find_markers": expand(rules.find_markers.output, dataset=datasets_of_counts()),
         "draw_markers": expand(rules.draw_markers.output, dataset=datasets_of_counts()),
-        "collect_markers": (
-            list(rules.collect_markers.output) if datasets_of_counts() else []
-        ),
+        "collect_markers": (list(rules.collect_markers.output) if datasets_of_counts() else []),
         "draw_image_figures": expand(
             rules.draw_image_figures.output,
             dataset=dict.fromkeys(dataset for dataset, _ in decoded_cells()),
@@ -522,9 +493,7 @@ def artefacts_of_study(wildcards):
         return artefacts
     return artefacts | {
         "predict": of_pairs(rules.predict.output, asked),
-        "predict_baselines": expand(
-            rules.predict_baselines.output, dataset=study.predictions
-        ),
+        "predict_baselines": expand(rules.predict_baselines.output, dataset=study.predictions),
         "collect_predictions": list(rules.collect_predictions.output),
         "draw_predictions": list(rules.draw_predictions.output),
         "draw_means": expand(rules.draw_means.output, dataset=study.predictions),

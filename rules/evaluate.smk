@@ -126,9 +126,7 @@ rule collect:
         statuses=of_study("results/models/{dataset}/{model}/status.json"),
         consensus=statuses_of_consensus(),
         quality=of_study("results/models/{dataset}/{model}/quality.tsv"),
-        reliability=expand(
-            "results/reliability/{dataset}.tsv", dataset=scored_datasets()
-        ),
+        reliability=expand("results/reliability/{dataset}.tsv", dataset=scored_datasets()),
         code=library("collect"),
     output:
         scores="results/tables/scores.tsv",
@@ -257,9 +255,7 @@ rule verdict:
         status="results/tables/status.parquet",
         report="results/report/index.html",
         manifest="results/manifest.tsv",
-        annotated=expand(
-            "results/data/{dataset}/annotated.h5ad", dataset=study.datasets
-        ),
+        annotated=expand("results/data/{dataset}/annotated.h5ad", dataset=study.datasets),
         code=library("verdict"),
     output:
         "results/verdict.txt",

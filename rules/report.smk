@@ -76,14 +76,10 @@ rule write_report:
         statuses=of_study("results/models/{dataset}/{model}/status.json"),
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
-        explored=expand(
-            "results/explorer/{dataset}.safetensors", dataset=study.datasets
-        ),
+        explored=expand("results/explorer/{dataset}.safetensors", dataset=study.datasets),
         study_figures=figures_of_study(),
         dataset_figures=svg_of_datasets(),
-        thesis_figures=expand(
-            "results/figures/thesis/{figure}.svg", figure=names_of("thesis")
-        ),
+        thesis_figures=expand("results/figures/thesis/{figure}.svg", figure=names_of("thesis")),
         plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
         predicted=if_predicted(
             "results/tables/predictions.tsv",

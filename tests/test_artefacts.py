@@ -44,7 +44,10 @@ def test_a_table_reads_back_with_its_missing_values(tmp_path):
 
 def test_the_checksum_is_sha256(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
-    assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        sha256_of(tmp_path / "abc")
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
 
 
 def test_arrays_read_back_and_the_same_ones_are_the_same_bytes(tmp_path):
@@ -90,7 +93,12 @@ def small_disk(tmp_path):
     """A disk of 200 kB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if mounted.returncode:
         pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
     yield folder
@@ -116,15 +124,23 @@ def test_a_limit_on_the_size_of_files_is_told_apart_from_a_full_disk(tmp_path, k
 
 def test_a_folder_that_cannot_be_written_to_is_named(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(OSError, match=r"cannot be written to: run the study elsewhere \(--directory\).*new/value.json"):
+    with pytest.raises(
+        OSError,
+        match=r"cannot be written to: run the study elsewhere \(--directory\).*new/value.json",
+    ):
         write_json({}, small_disk / "new" / "value.json")
 
 
 def test_what_a_killed_process_left_is_deleted_by_the_next_one_that_writes_the_same_file(tmp_path):
-    script = "import os, signal, sys\nfrom latentbench.artefacts import atomic_path\nwith atomic_path(sys.argv[1]) as path:\n"
+    script = (
+        "import os, signal, sys\nfrom latentbench.artefacts import atomic_path\nwith"
+        " atomic_path(sys.argv[1]) as path:\n"
+    )
     script += "    path.write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     for name in ("a.json", "b.json"):
-        subprocess.run([sys.executable, "-c", script, str(tmp_path / name)], cwd=SCRIPTS, check=False)
+        subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / name)], cwd=SCRIPTS, check=False
+        )
     assert len(list(tmp_path.iterdir())) == 2
     write_json({}, tmp_path / "a.json")
     left = sorted(path.name for path in tmp_path.iterdir())

@@ -9,11 +9,20 @@ LIBRARY = SCRIPTS / "latentbench"
 
 
 def names(script, *also):
-    return {str(Path(path).relative_to(LIBRARY)) for path in library_files(SCRIPTS / f"{script}.py", *also, library=LIBRARY)}
+    return {
+        str(Path(path).relative_to(LIBRARY))
+        for path in library_files(SCRIPTS / f"{script}.py", *also, library=LIBRARY)
+    }
 
 
 def test_imports_are_followed_through_modules_to_the_end():
-    assert {"training/fit.py", "random_streams.py", "outcomes.py", "training/__init__.py", "__init__.py"} <= names("train")
+    assert {
+        "training/fit.py",
+        "random_streams.py",
+        "outcomes.py",
+        "training/__init__.py",
+        "__init__.py",
+    } <= names("train")
 
 
 def test_a_model_is_an_input_of_its_own_training_only():
@@ -24,13 +33,17 @@ def test_a_model_is_an_input_of_its_own_training_only():
 
 def test_stages_do_not_depend_on_each_other():
     evaluation = names("cluster") | names("consensus") | names("score")
-    assert not any(name.startswith("reporting/") for name in names("train") | evaluation | names("preprocess"))
+    assert not any(
+        name.startswith("reporting/") for name in names("train") | evaluation | names("preprocess")
+    )
     assert not any(name.startswith("training/") for name in names("preprocess") | evaluation)
 
 
 def test_what_reads_labels_is_out_of_reach_of_what_clusters():
     assert "evaluation/scores.py" in names("score")
-    assert not {"evaluation/scores.py", "evaluation/calibration.py", "evaluation/selection.py"} & (names("cluster") | names("consensus"))
+    assert not {"evaluation/scores.py", "evaluation/calibration.py", "evaluation/selection.py"} & (
+        names("cluster") | names("consensus")
+    )
 
 
 @pytest.mark.parametrize("script", sorted(path.stem for path in SCRIPTS.glob("*.py")))

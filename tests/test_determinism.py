@@ -13,7 +13,11 @@ def manifest(**checksums):
 
 
 def test_every_rule_that_makes_something_declares_its_class():
-    rules = {name for path in (ROOT / "rules").glob("*.smk") for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)}
+    rules = {
+        name
+        for path in (ROOT / "rules").glob("*.smk")
+        for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
+    }
     assert set(ON_ANOTHER_MACHINE) == rules - {"manifest", "verdict", "validate"}
 
 
@@ -21,14 +25,19 @@ def test_the_documentation_says_the_same():
     text = (ROOT / "docs/architecture.md").read_text()
     documented = {
         name: kind
-        for names, kind in re.findall(r"^\| ([a-z_, ]+) \| (bitwise|numerically close|stochastic) \|$", text, re.MULTILINE)
+        for names, kind in re.findall(
+            r"^\| ([a-z_, ]+) \| (bitwise|numerically close|stochastic) \|$", text, re.MULTILINE
+        )
         for name in names.split(", ")
     }
     assert documented == {name: str(kind) for name, kind in ON_ANOTHER_MACHINE.items()}
 
 
 def test_what_differs_is_named_and_so_is_what_one_side_lacks():
-    a, b = manifest(**{"tables/scores.tsv": "1", "tables/cost.tsv": "1", "a": "1"}), manifest(**{"tables/scores.tsv": "2", "tables/cost.tsv": "2", "b": "1"})
+    a, b = (
+        manifest(**{"tables/scores.tsv": "1", "tables/cost.tsv": "1", "a": "1"}),
+        manifest(**{"tables/scores.tsv": "2", "tables/cost.tsv": "2", "b": "1"}),
+    )
     assert not_the_same(a, b) == ["a", "b", "tables/scores.tsv"]
     assert not_the_same(a, a) == []
 

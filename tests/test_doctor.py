@@ -6,9 +6,32 @@ import pytest
 from anndata import AnnData
 
 from latentbench import doctor
-from latentbench.doctor import Finding, State, check_data, check_device, check_disk, check_environment, check_scheduler, report
+from latentbench.doctor import (
+    Finding,
+    State,
+    check_data,
+    check_device,
+    check_disk,
+    check_environment,
+    check_scheduler,
+    report,
+)
 
-ROW = dict.fromkeys(["label", "batch", "condition", "donor", "n_clusters", "orientation", "layer", "annotation", "licence", "citation", "origin"])
+ROW = dict.fromkeys(
+    [
+        "label",
+        "batch",
+        "condition",
+        "donor",
+        "n_clusters",
+        "orientation",
+        "layer",
+        "annotation",
+        "licence",
+        "citation",
+        "origin",
+    ]
+)
 ROW |= {"dataset": "mine", "modality": "counts", "sha256": [], "preset": "counts_raw"}
 
 
@@ -58,7 +81,9 @@ def test_the_environment_is_compared_with_the_lock(tmp_path):
     assert "no-such-package is not installed" in found.sentence
 
 
-@pytest.mark.parametrize(("free", "state"), [(0.5, State.FAIL), (3.0, State.NOTE), (50.0, State.OK)])
+@pytest.mark.parametrize(
+    ("free", "state"), [(0.5, State.FAIL), (3.0, State.NOTE), (50.0, State.OK)]
+)
 def test_the_disk_is_measured_where_the_results_will_lie(free, state, tmp_path, monkeypatch):
     asked = []
     usage = type(shutil.disk_usage(tmp_path))(1, 1, int(free * 1e9))
@@ -85,7 +110,11 @@ def test_a_card_that_torch_cannot_use_is_noted(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("script", "sentence"),
-    [("echo cpu; echo gpu", "partitions cpu, gpu"), ("exit 1", "gets no answer"), ("sleep 9", "gets no answer")],
+    [
+        ("echo cpu; echo gpu", "partitions cpu, gpu"),
+        ("exit 1", "gets no answer"),
+        ("sleep 9", "gets no answer"),
+    ],
     ids=["up", "down", "hangs"],
 )
 def test_a_cluster_is_asked_and_may_be_silent(script, sentence, monkeypatch, tmp_path):
@@ -97,7 +126,10 @@ def test_a_cluster_is_asked_and_may_be_silent(script, sentence, monkeypatch, tmp
 
 def test_one_failure_fails_the_whole_and_notes_do_not():
     fine, noted, failed = (Finding("disk", state, "said") for state in State)
-    assert report([fine, noted]) == ("ok    disk: said\nnote  disk: said\nAll 2 checks passed; nothing was trained.", True)
+    assert report([fine, noted]) == (
+        "ok    disk: said\nnote  disk: said\nAll 2 checks passed; nothing was trained.",
+        True,
+    )
     text, is_fit = report([fine, failed])
     assert not is_fit
     assert text.endswith("FAIL  disk: said\n1 of 2 checks failed.")

@@ -1,7 +1,8 @@
-"""The conda environments of the steps: the lock's versions, every package that a step's code imports, and little else.
+"""The conda environments of the steps: the lock's versions, every package that a step's code
+imports, and little else.
 
-Snakemake puts its own site-packages behind a job's: a package that an environment lacks goes unnoticed where Snakemake has it. Hence this look at the imports.
-"""
+Snakemake puts its own site-packages behind a job's: a package that an environment lacks goes
+unnoticed where Snakemake has it. Hence this look at the imports."""
 
 import ast
 import json
@@ -17,7 +18,12 @@ ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow_scripts"
 LIBRARY = SCRIPTS / "latentbench"
 ENVIRONMENTS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
-PYPI_NAMES = {"pytorch": "torch", "pytorch-gpu": "torch", "python-igraph": "igraph", "matplotlib-base": "matplotlib"}
+PYPI_NAMES = {
+    "pytorch": "torch",
+    "pytorch-gpu": "torch",
+    "python-igraph": "igraph",
+    "matplotlib-base": "matplotlib",
+}
 PACKAGES = {
     "sklearn": "scikit-learn",
     "igraph": "python-igraph",
@@ -31,13 +37,26 @@ PACKAGES = {
     "PIL": "pillow",
 }
 """What a package of conda-forge is called, where that is not the name of its module."""
-NOT_IMPORTED = {"python", "pyarrow", "zarr", "scanpy", "pip", "ipykernel", "threadpoolctl", "python-igraph", "scikit-learn", "bokeh"}
-"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a command, the notebook's kernel, what functions import, the
-drawing library whose scripts the report holds."""
+NOT_IMPORTED = {
+    "python",
+    "pyarrow",
+    "zarr",
+    "scanpy",
+    "pip",
+    "ipykernel",
+    "threadpoolctl",
+    "python-igraph",
+    "scikit-learn",
+    "bokeh",
+}
+"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a
+command, the notebook's kernel, what functions import, the drawing library whose scripts the
+report holds."""
 NOT_LOCKED = {"python", "scib-metrics"}
 """scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
 NOT_REACHED = {"notebook": {"umap-learn", "numba"}, "figures": {"numba"}}
-"""Imported inside functions that the step does not call: maps are drawn, not laid out, in notebooks; no figure looks for neighbours."""
+"""Imported inside functions that the step does not call: maps are drawn, not laid out, in
+notebooks; no figure looks for neighbours."""
 NOTEBOOKS = {"run_notebook": "*.ipynb", "run_chapter": "chapters/*.ipynb"}
 IMPORTED_BY_NAME = {"train", "predict"}
 
@@ -48,15 +67,28 @@ def listed(environment: str) -> dict[str, str]:
 
 
 def locked() -> dict[str, str]:
-    return {name.lower(): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)}
+    return {
+        name.lower(): version
+        for name, version in re.findall(
+            r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+        )
+    }
 
 
 def scripts_of(environment: str) -> list[str]:
     """The scripts of the rules whose ``conda:`` names an environment."""
     text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
     rules = re.findall(r"^rule \w+:.*?(?=^rule |\Z)", text, re.MULTILINE | re.DOTALL)
-    named = "training_environment()" if environment.startswith("train") else f'"../envs/{environment}.yaml"'
-    return [re.search(r"workflow_scripts/(\w+)\.py", rule)[1] for rule in rules if re.search(rf"conda:\s*{re.escape(named)}", rule)]
+    named = (
+        "training_environment()"
+        if environment.startswith("train")
+        else f'"../envs/{environment}.yaml"'
+    )
+    return [
+        re.search(r"workflow_scripts/(\w+)\.py", rule)[1]
+        for rule in rules
+        if re.search(rf"conda:\s*{re.escape(named)}", rule)
+    ]
 
 
 def modules_of(text: str) -> set[str]:
@@ -70,15 +102,39 @@ def modules_of(text: str) -> set[str]:
 
 
 def imported_by(script: str) -> set[str]:
-    """The top-level modules outside the standard library that a script and its library files import."""
-    also = [f"models.{path.stem}" for path in (LIBRARY / "models").glob("[a-z]*.py")] if script in IMPORTED_BY_NAME else []
-    texts = [path.read_text() for path in (SCRIPTS / f"{script}.py", *map(Path, library_files(SCRIPTS / f"{script}.py", *also, library=LIBRARY)))]
+    """The top-level modules outside the standard library that a script and its library files
+    import.
+    """
+    also = (
+        [f"models.{path.stem}" for path in (LIBRARY / "models").glob("[a-z]*.py")]
+        if script in IMPORTED_BY_NAME
+        else []
+    )
+    texts = [
+        path.read_text()
+        for path in (
+            SCRIPTS / f"{script}.py",
+            *map(Path, library_files(SCRIPTS / f"{script}.py", *also, library=LIBRARY)),
+        )
+    ]
     if script in NOTEBOOKS:
         for notebook in (SCRIPTS / "notebooks").glob(NOTEBOOKS[script]):
             cells = json.loads(notebook.read_text())["cells"]
-            code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-            probe = [module.removeprefix("latentbench.") for module in modules_of(code) if module.startswith("latentbench.")]
-            texts += [code, *(Path(path).read_text() for path in library_files(SCRIPTS / f"{script}.py", *probe, library=LIBRARY))]
+            code = "\n".join(
+                "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
+            )
+            probe = [
+                module.removeprefix("latentbench.")
+                for module in modules_of(code)
+                if module.startswith("latentbench.")
+            ]
+            texts += [
+                code,
+                *(
+                    Path(path).read_text()
+                    for path in library_files(SCRIPTS / f"{script}.py", *probe, library=LIBRARY)
+                ),
+            ]
     names = {module.split(".")[0] for text in texts for module in modules_of(text)}
     return {name for name in names if name not in sys.stdlib_module_names and name != "latentbench"}
 

@@ -15,9 +15,18 @@ def test_a_bug_is_not_taken_for_a_fault_of_the_data():
         raise KeyError("x")
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), OSError("no"), RuntimeError("vector"), TypeError("t"), MemoryError("7 TiB")])
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("x"), OSError("no"), RuntimeError("vector"), TypeError("t"), MemoryError("7 TiB")],
+)
 def test_whatever_a_reader_raises_is_a_fault_of_the_file(error):
-    with pytest.raises(ValueError, match=rf"^mine.h5ad: cannot be read \({type(error).__name__}: .*it is damaged"), reading("mine.h5ad"):
+    with (
+        pytest.raises(
+            ValueError,
+            match=rf"^mine.h5ad: cannot be read \({type(error).__name__}: .*it is damaged",
+        ),
+        reading("mine.h5ad"),
+    ):
         raise error
 
 

@@ -10,7 +10,9 @@ SCRIPTS = Path(__file__).parents[1] / "workflow_scripts"
 
 def stop_with(error: str, log: Path) -> str:
     script = f"from latentbench.logs import log_to\nlog_to({str(log)!r})\nraise {error}"
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=SCRIPTS, check=False).stderr
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=SCRIPTS, check=False
+    ).stderr
 
 
 def test_a_users_mistake_is_a_sentence_on_the_terminal_and_has_its_traceback_in_the_log(tmp_path):
@@ -33,7 +35,15 @@ def test_failures_of_an_earlier_run_are_not_told_again(tmp_path):
 
 def test_a_library_that_dies_leaves_the_lines_that_it_died_in(tmp_path):
     log = tmp_path / "download" / "mine.log"
-    script = f"from latentbench.logs import log_to\nlog_to({str(log)!r})\nimport ctypes\nctypes.string_at(0)"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, cwd=SCRIPTS, check=False).returncode < 0
+    script = (
+        f"from latentbench.logs import log_to\nlog_to({str(log)!r})\nimport"
+        " ctypes\nctypes.string_at(0)"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, cwd=SCRIPTS, check=False
+        ).returncode
+        < 0
+    )
     assert "string_at" in log.read_text()
     assert failures_since(time.time() - 60, tmp_path) == [f"Segmentation fault (log: {log})"]

@@ -18,7 +18,13 @@ def results(tmp_path):
     for path in ("data/blobs/raw.h5ad", "models/blobs/vae/weights.safetensors"):
         (folder / path).parent.mkdir(parents=True)
         (folder / path).write_bytes(b"bytes of " + path.encode())
-    for path in ("logs/train.log", "benchmarks/train.tsv", "cache/download", "checkpoints/blobs/1", "README.md"):
+    for path in (
+        "logs/train.log",
+        "benchmarks/train.tsv",
+        "cache/download",
+        "checkpoints/blobs/1",
+        "README.md",
+    ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("no artefact")
     files = {
@@ -31,7 +37,10 @@ def results(tmp_path):
 
 
 def found(folder):
-    return [(finding.problem, finding.path) for finding in check(folder, read_manifest(folder / "manifest.tsv"))]
+    return [
+        (finding.problem, finding.path)
+        for finding in check(folder, read_manifest(folder / "manifest.tsv"))
+    ]
 
 
 def test_it_has_path_size_checksum_and_rule_of_every_artefact_and_of_nothing_else(results):
@@ -40,7 +49,11 @@ def test_it_has_path_size_checksum_and_rule_of_every_artefact_and_of_nothing_els
     assert sorted(manifest["path"]) == manifest["path"].tolist() == sorted(artefacts_in(results))
     row = manifest.set_index("path").loc["tables/scores.tsv"]
     path = results / "tables/scores.tsv"
-    assert (row["size"], row["sha256"], row["rule"]) == (path.stat().st_size, sha256_of(path), "collect")
+    assert (row["size"], row["sha256"], row["rule"]) == (
+        path.stat().st_size,
+        sha256_of(path),
+        "collect",
+    )
 
 
 def test_an_untouched_folder_is_as_it_was_wherever_it_is_moved(results, capsys):
@@ -50,7 +63,10 @@ def test_an_untouched_folder_is_as_it_was_wherever_it_is_moved(results, capsys):
     assert "all 4 files" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("name", "keep"), [("tables/scores.tsv", -20), ("tables/scores.parquet", 100), ("data/blobs/raw.h5ad", 0)])
+@pytest.mark.parametrize(
+    ("name", "keep"),
+    [("tables/scores.tsv", -20), ("tables/scores.parquet", 100), ("data/blobs/raw.h5ad", 0)],
+)
 def test_a_truncated_file_is_caught(results, capsys, name, keep):
     path = results / name
     path.write_bytes(path.read_bytes()[:keep])
@@ -70,7 +86,10 @@ def test_an_edited_number_of_the_same_length_is_caught(results, capsys):
 def test_missing_and_unknown_files_are_listed(results, capsys):
     (results / "data/blobs/raw.h5ad").unlink()
     (results / "tables/mine.tsv").write_text("by hand")
-    assert found(results) == [(Problem.MISSING, "data/blobs/raw.h5ad"), (Problem.UNKNOWN, "tables/mine.tsv")]
+    assert found(results) == [
+        (Problem.MISSING, "data/blobs/raw.h5ad"),
+        (Problem.UNKNOWN, "tables/mine.tsv"),
+    ]
     assert main([str(results)]) == 1
     told = capsys.readouterr().out
     assert "MISSING" in told

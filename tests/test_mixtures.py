@@ -16,7 +16,9 @@ def test_clusterings_that_differ_in_the_order_of_their_clusters_agree_entirely()
     rng = np.random.default_rng(1)
     probs = rng.dirichlet(np.full(5, 0.2), 60)
     agreed = agreed_probs([probs[:, rng.permutation(5)] for _ in range(4)])
-    matched = [[np.allclose(agreed[:, i], probs[:, j], atol=1e-6) for j in range(5)] for i in range(5)]
+    matched = [
+        [np.allclose(agreed[:, i], probs[:, j], atol=1e-6) for j in range(5)] for i in range(5)
+    ]
     assert (np.sum(matched, axis=0) == 1).all()
     assert (np.sum(matched, axis=1) == 1).all()
 
@@ -53,10 +55,15 @@ def test_the_manifold_keeps_groups_apart_and_takes_new_codes_to_theirs(groups):
 
 def test_umap_is_given_the_exact_neighbours_of_codes_old_and_new():
     rng = np.random.default_rng(0)
-    z, new = rng.standard_normal((150, 4)).astype(np.float32), rng.standard_normal((20, 4)).astype(np.float32)
+    z, new = (
+        rng.standard_normal((150, 4)).astype(np.float32),
+        rng.standard_normal((20, 4)).astype(np.float32),
+    )
     fitted = ManifoldMixture.fit(z, 3, seed=0, n_neighbors=10).umap
     distances = np.linalg.norm(z[:, None] - z[None], axis=-1)
-    np.testing.assert_array_equal(np.sort(fitted._knn_indices, 1), np.sort(distances.argsort(1)[:, :10], 1))
+    np.testing.assert_array_equal(
+        np.sort(fitted._knn_indices, 1), np.sort(distances.argsort(1)[:, :10], 1)
+    )
     found, lengths = fitted._knn_search_index.query(new, 10, epsilon=0.1)
     distances = np.linalg.norm(new[:, None] - z[None], axis=-1)
     np.testing.assert_array_equal(found, distances.argsort(1)[:, :10])
@@ -72,5 +79,9 @@ def test_a_mixture_has_the_means_weights_and_variances_of_the_groups(covariance)
     order = mixture.means_[:, 0].argsort()
     np.testing.assert_allclose(mixture.means_[order], means, atol=0.2)
     np.testing.assert_allclose(mixture.weights_, 1 / 3, atol=0.01)
-    variances = mixture.covariances_ if covariance == "diag" else np.diagonal(mixture.covariances_, axis1=1, axis2=2)
+    variances = (
+        mixture.covariances_
+        if covariance == "diag"
+        else np.diagonal(mixture.covariances_, axis1=1, axis2=2)
+    )
     np.testing.assert_allclose(variances, [[1.0, 0.25]] * 3, rtol=0.2)

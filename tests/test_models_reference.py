@@ -4,7 +4,13 @@ import pytest
 
 from latentbench.models import MODELS
 from latentbench.models.declared import factorisation_of
-from latentbench.models_reference import assumptions_of, loss_of, models_page, section_of, table_of_kinds
+from latentbench.models_reference import (
+    assumptions_of,
+    loss_of,
+    models_page,
+    section_of,
+    table_of_kinds,
+)
 
 DOCS = Path(__file__).parents[1] / "docs"
 NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]
@@ -39,7 +45,14 @@ def test_the_loss_is_the_docstrings_own_equation():
 def test_a_section_shows_assumptions_use_and_cost():
     assert assumptions_of("gmvae") == "`p(y) p(z|y) p(x|z)`; a number of clusters"
     section = section_of("gmvae")
-    for part in ("### gmvae", "Shu 2016", "images/plates/gmvae.svg", "**Use:**", "**Cost:**", "q(z|x,y)"):
+    for part in (
+        "### gmvae",
+        "Shu 2016",
+        "images/plates/gmvae.svg",
+        "**Use:**",
+        "**Cost:**",
+        "q(z|x,y)",
+    ):
         assert part in section
     assert "``" not in section
 

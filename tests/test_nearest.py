@@ -13,10 +13,15 @@ def brute_force(queries, points, k, *, others=False):
     return np.argsort(squares, axis=1, kind="stable")[:, :k]  # stable: a tie goes to the lower row
 
 
-@pytest.mark.parametrize(("n_obs", "n_latent"), [(2, 1), (LEAF_SIZE, 3), (LEAF_SIZE + 1, 2), (1000, 10), (700, 40)])
+@pytest.mark.parametrize(
+    ("n_obs", "n_latent"), [(2, 1), (LEAF_SIZE, 3), (LEAF_SIZE + 1, 2), (1000, 10), (700, 40)]
+)
 def test_the_nearest_points_are_those_of_brute_force_in_their_order(n_obs, n_latent):
     rng = np.random.default_rng(0)
-    points, queries = rng.normal(size=(n_obs, n_latent)).astype(np.float32), rng.normal(size=(300, n_latent)).astype(np.float32)
+    points, queries = (
+        rng.normal(size=(n_obs, n_latent)).astype(np.float32),
+        rng.normal(size=(300, n_latent)).astype(np.float32),
+    )
     leaves = in_leaves(points)
     k = min(15, n_obs - 1)
     assert np.array_equal(nearest_others(leaves, k), brute_force(points, points, k, others=True))
@@ -24,13 +29,19 @@ def test_the_nearest_points_are_those_of_brute_force_in_their_order(n_obs, n_lat
 
 
 def test_ties_go_to_the_lower_row_even_among_many_equal_points():
-    points = np.random.default_rng(0).integers(0, 3, (600, 2)).astype(np.float32)  # nine places for 600 points
-    assert np.array_equal(nearest_others(in_leaves(points), 7), brute_force(points, points, 7, others=True))
+    points = (
+        np.random.default_rng(0).integers(0, 3, (600, 2)).astype(np.float32)
+    )  # nine places for 600 points
+    assert np.array_equal(
+        nearest_others(in_leaves(points), 7), brute_force(points, points, 7, others=True)
+    )
 
 
 def test_points_far_from_the_origin_lose_no_neighbour():
     points = np.random.default_rng(0).normal(size=(500, 4)) + 1e6
-    assert np.array_equal(nearest_others(in_leaves(points), 5), brute_force(points, points, 5, others=True))
+    assert np.array_equal(
+        nearest_others(in_leaves(points), 5), brute_force(points, points, 5, others=True)
+    )
 
 
 def test_no_more_neighbours_than_points_and_none_for_a_lone_one():

@@ -10,7 +10,11 @@ def test_a_replicas_numbers_depend_on_its_seed_alone():
 
 
 def test_purposes_and_seeds_have_streams_of_their_own():
-    seeds = {seed_of(seed, purpose) for seed in range(100) for purpose in ("order", "noise", "initialisation")}
+    seeds = {
+        seed_of(seed, purpose)
+        for seed in range(100)
+        for purpose in ("order", "noise", "initialisation")
+    }
     assert len(seeds) == 300
     assert max(seeds) < 2**63
 

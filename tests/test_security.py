@@ -25,7 +25,8 @@ FORBIDDEN = {
 
 
 EXCEPTIONS = {"latentbench/training/workers.py": ["pickle.loads"]}
-"""The pipe between a training and the processes that it started itself: nothing in it comes from outside."""
+"""The pipe between a training and the processes that it started itself: nothing in it comes
+from outside."""
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
@@ -56,10 +57,16 @@ def faults_of(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT / "workflow_scripts").as_posix())
+@pytest.mark.parametrize(
+    "path", SOURCES, ids=lambda path: path.relative_to(ROOT / "workflow_scripts").as_posix()
+)
 def test_no_source_runs_data_as_code_or_asks_a_shell(path):
     allowed = EXCEPTIONS.get(path.relative_to(ROOT / "workflow_scripts").as_posix(), [])
-    assert [fault for fault in faults_of(path.read_text()) if not any(f" {name} " in fault for name in allowed)] == []
+    assert [
+        fault
+        for fault in faults_of(path.read_text())
+        if not any(f" {name} " in fault for name in allowed)
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +86,11 @@ def test_the_check_finds_what_it_looks_for(text):
     assert faults_of(text)
 
 
-@pytest.mark.parametrize("path", [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))],
+    ids=lambda path: path.name,
+)
 def test_no_rule_asks_a_shell(path):
     """A config value that reaches no command line can do no harm there."""
     assert not re.search(r"^\s*(shell|run):|\bshell\(", path.read_text(), re.MULTILINE)

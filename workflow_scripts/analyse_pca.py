@@ -1,4 +1,6 @@
-"""Say how much each principal component of a data set holds, and how far linear autoencoders are from them."""
+"""Say how much each principal component of a data set holds, and how far linear autoencoders are
+from them.
+"""
 
 from latentbench.artefacts import write_table
 from latentbench.evaluation.principal_components import pca_table
@@ -15,4 +17,8 @@ def main(prepared_path, weight_paths, status_paths, table_path) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     models, given = snakemake.params.models, snakemake.input
-    main(given.prepared, *(dict(zip(models, paths, strict=True)) for paths in (given.weights, given.statuses)), snakemake.output[0])
+    main(
+        given.prepared,
+        *(dict(zip(models, paths, strict=True)) for paths in (given.weights, given.statuses)),
+        snakemake.output[0],
+    )

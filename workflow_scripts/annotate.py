@@ -1,4 +1,6 @@
-"""Give the user the data set back, with every model's embedding and clusters of the replica that the unsupervised criterion prefers."""
+"""Give the user the data set back, with every model's embedding and clusters of the replica that
+the unsupervised criterion prefers.
+"""
 
 import anndata
 import pandas as pd
@@ -9,8 +11,20 @@ from latentbench.evaluation.reading import read_scores
 from latentbench.logs import log_to
 
 
-def main(prepared_path, embedding_paths, cluster_paths, score_path, annotated_path, *, dataset, kinds, rule) -> None:
-    """Write annotated.h5ad of ``dataset``; ``embedding_paths`` and ``cluster_paths``: by model, ``rule``: the criterion of each level."""
+def main(
+    prepared_path,
+    embedding_paths,
+    cluster_paths,
+    score_path,
+    annotated_path,
+    *,
+    dataset,
+    kinds,
+    rule,
+) -> None:
+    """Write annotated.h5ad of ``dataset``; ``embedding_paths`` and ``cluster_paths``: by model,
+    ``rule``: the criterion of each level.
+    """
     scores = read_scores(score_path)
     annotated = annotate(
         anndata.read_h5ad(prepared_path),

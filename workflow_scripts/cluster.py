@@ -8,19 +8,31 @@ from latentbench.evaluation.reading import read_trained
 from latentbench.logs import log_to
 
 
-def main(embedding_path, status_path, clusters_path, criteria_path, *, n_clusters, clustering) -> None:
-    """Write the clusters and the criteria of one variant; ``clustering`` are ``cluster_variant``'s options."""
-    clusters, criteria = cluster_variant(read_trained(embedding_path, status_path), n_clusters=n_clusters, **clustering)
+def main(
+    embedding_path, status_path, clusters_path, criteria_path, *, n_clusters, clustering
+) -> None:
+    """Write the clusters and the criteria of one variant; ``clustering`` are ``cluster_variant``'s
+    options.
+    """
+    clusters, criteria = cluster_variant(
+        read_trained(embedding_path, status_path), n_clusters=n_clusters, **clustering
+    )
     write_table(clusters, clusters_path)
     write_table(criteria, criteria_path)
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    # Here, in one place: k-means on a few thousand cells is 30 times slower on two threads that share a core with other jobs.
+    # Here, in one place: k-means on a few thousand cells is 30 times slower on two threads that
+    # share a core with other jobs.
     with threadpool_limits(limits=snakemake.threads):
         main(
-            *(snakemake.input.embedding, snakemake.input.status, snakemake.output.clusters, snakemake.output.criteria),
+            *(
+                snakemake.input.embedding,
+                snakemake.input.status,
+                snakemake.output.clusters,
+                snakemake.output.criteria,
+            ),
             n_clusters=snakemake.params.n_clusters,
             clustering=snakemake.params.clustering,
         )

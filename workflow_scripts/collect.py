@@ -1,4 +1,6 @@
-"""Collect the study's scores, histories and statuses into tables, check the controls, and answer the study's question."""
+"""Collect the study's scores, histories and statuses into tables, check the controls, and answer
+the study's question.
+"""
 
 import pandas as pd
 
@@ -9,21 +11,33 @@ from latentbench.evaluation.rank_tables import rank_table, rank_tests
 from latentbench.evaluation.reading import read_quality, read_reliability, read_scores, read_status
 from latentbench.evaluation.selection import CRITERIA, choices, criterion_values, evidence
 from latentbench.evaluation.statistics import answer, summarise
-from latentbench.evaluation.tables import collect_histories, collect_quality, collect_reliability, collect_scores, collect_statuses, cost_table
+from latentbench.evaluation.tables import (
+    collect_histories,
+    collect_quality,
+    collect_reliability,
+    collect_scores,
+    collect_statuses,
+    cost_table,
+)
 from latentbench.logs import log_to
 
 
 def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
-    """Write every table to the paths of its name in ``outputs``; a control out of bounds stops before any is written.
+    """Write every table to the paths of its name in ``outputs``; a control out of bounds stops
+    before any is written.
 
-    ``inputs``: paths of scores, integration scores, histories, quality, reliability, and of the statuses of the variants (in step with histories and quality)
-    and of the consensus. ``kinds`` maps models to their kinds, ``statistics`` are the options of ``summarise``, ``answer``, ``rank_table``, ``evidence`` and
-    ``criterion_agreement``, ``rule`` those of ``choices``.
-    """
+    ``inputs``: paths of scores, integration scores, histories, quality, reliability, and of the
+    statuses of the variants (in step with histories and quality) and of the consensus. ``kinds``
+    maps models to their kinds, ``statistics`` are the options of ``summarise``, ``answer``,
+    ``rank_table``, ``evidence`` and ``criterion_agreement``, ``rule`` those of ``choices``."""
     statuses = [read_status(path) for path in inputs["statuses"]]
-    scores = collect_scores([read_scores(path) for path in [*inputs["scores"], *inputs["integration"]]], not_applicable)
+    scores = collect_scores(
+        [read_scores(path) for path in [*inputs["scores"], *inputs["integration"]]], not_applicable
+    )
     check_controls(scores, kinds)
-    status = collect_statuses([*statuses, *map(read_status, inputs["consensus"])], not_applicable, kinds)
+    status = collect_statuses(
+        [*statuses, *map(read_status, inputs["consensus"])], not_applicable, kinds
+    )
     values = criterion_values(scores, kinds)
     made = choices(scores, kinds, **rule)
     tables = {
@@ -34,12 +48,19 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
         "tests": rank_tests(scores, kinds),
         "choices": made,
         "criteria": evidence(made, **statistics),
-        "correlations": criterion_agreement(values[values["criterion"].map(lambda name: CRITERIA[name].between_models)], **statistics),
+        "correlations": criterion_agreement(
+            values[values["criterion"].map(lambda name: CRITERIA[name].between_models)],
+            **statistics,
+        ),
         "status": status,
         "cost": cost_table(status),
         "quality": collect_quality([read_quality(path) for path in inputs["quality"]], statuses),
-        "reliability": collect_reliability([read_reliability(path) for path in inputs["reliability"]]),
-        "history": collect_histories([pd.read_parquet(path) for path in inputs["histories"]], statuses),
+        "reliability": collect_reliability(
+            [read_reliability(path) for path in inputs["reliability"]]
+        ),
+        "history": collect_histories(
+            [pd.read_parquet(path) for path in inputs["histories"]], statuses
+        ),
     }
     for name, table in tables.items():
         for path in outputs[name]:
@@ -48,9 +69,36 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    inputs = {name: getattr(snakemake.input, name) for name in ("scores", "integration", "histories", "quality", "reliability", "statuses", "consensus")}
-    names = ("scores", "summary", "answer", "ranks", "tests", "choices", "criteria", "correlations", "status", "cost", "quality", "reliability")
-    outputs = {name: [getattr(snakemake.output, name), getattr(snakemake.output, f"{name}_parquet")] for name in names}
+    inputs = {
+        name: getattr(snakemake.input, name)
+        for name in (
+            "scores",
+            "integration",
+            "histories",
+            "quality",
+            "reliability",
+            "statuses",
+            "consensus",
+        )
+    }
+    names = (
+        "scores",
+        "summary",
+        "answer",
+        "ranks",
+        "tests",
+        "choices",
+        "criteria",
+        "correlations",
+        "status",
+        "cost",
+        "quality",
+        "reliability",
+    )
+    outputs = {
+        name: [getattr(snakemake.output, name), getattr(snakemake.output, f"{name}_parquet")]
+        for name in names
+    }
     main(
         inputs,
         {**outputs, "history": [snakemake.output.history_parquet]},

@@ -1,8 +1,14 @@
-"""Collect the predictions of all data sets and methods into one table, and sum them up in another."""
+"""Collect the predictions of all data sets and methods into one table, and sum them up in
+another.
+"""
 
 from latentbench.artefacts import write_table
 from latentbench.logs import log_to
-from latentbench.prediction.tables import collect_predictions, read_predictions, summarise_predictions
+from latentbench.prediction.tables import (
+    collect_predictions,
+    read_predictions,
+    summarise_predictions,
+)
 
 
 def main(part_paths, table_paths, summary_paths) -> None:

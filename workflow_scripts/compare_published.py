@@ -8,9 +8,13 @@ from latentbench.logs import log_to
 
 
 def main(sheet, scores, predictions, paths, *, n_bootstrap) -> None:
-    """Write the table to every path; ``predictions``: the predictions table, or nothing where nothing is predicted."""
+    """Write the table to every path; ``predictions``: the predictions table, or nothing where
+    nothing is predicted.
+    """
     predicted = pd.read_parquet(predictions[0]) if predictions else None
-    table = compare_with_published(read_published(sheet), pd.read_parquet(scores), predicted, n_bootstrap=n_bootstrap)
+    table = compare_with_published(
+        read_published(sheet), pd.read_parquet(scores), predicted, n_bootstrap=n_bootstrap
+    )
     for path in paths:
         write_table(table, path)
 
@@ -18,4 +22,10 @@ def main(sheet, scores, predictions, paths, *, n_bootstrap) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     inputs = snakemake.input
-    main(inputs.sheet, inputs.scores, inputs.predictions, snakemake.output, n_bootstrap=snakemake.params.n_bootstrap)
+    main(
+        inputs.sheet,
+        inputs.scores,
+        inputs.predictions,
+        snakemake.output,
+        n_bootstrap=snakemake.params.n_bootstrap,
+    )

@@ -11,8 +11,20 @@ from latentbench.evaluation.variants_consensus import cluster_together, consensu
 from latentbench.logs import log_to
 
 
-def main(cluster_paths, criteria_paths, clusters_path, criteria_path, status_path, *, dataset, seeds, n_clusters) -> None:
-    """Write the clusters, the criteria and the status of the consensus; ``cluster_paths`` and ``criteria_paths``: by variant."""
+def main(
+    cluster_paths,
+    criteria_paths,
+    clusters_path,
+    criteria_path,
+    status_path,
+    *,
+    dataset,
+    seeds,
+    n_clusters,
+) -> None:
+    """Write the clusters, the criteria and the status of the consensus; ``cluster_paths`` and
+    ``criteria_paths``: by variant.
+    """
     started = time.perf_counter()
     clusters, criteria = cluster_together(
         {model: pd.read_parquet(path) for model, path in cluster_paths.items()},
@@ -23,7 +35,10 @@ def main(cluster_paths, criteria_paths, clusters_path, criteria_path, status_pat
     )
     write_table(clusters, clusters_path)
     write_table(criteria, criteria_path)
-    write_json(consensus_status(criteria, dataset=dataset, seconds=time.perf_counter() - started), status_path)
+    write_json(
+        consensus_status(criteria, dataset=dataset, seconds=time.perf_counter() - started),
+        status_path,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Decode with the weights of one trained network: reconstructions, samples, walks through the code."""
+"""Decode with the weights of one trained network: reconstructions, samples, walks through the
+code.
+"""
 
 from latentbench.artefacts import write_arrays
 from latentbench.decoding import decode_replica, image_shape, read_replica
@@ -14,4 +16,10 @@ def main(prepared, weights, status, decoded, *, variant):
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    main(snakemake.input.prepared, snakemake.input.weights, snakemake.input.status, snakemake.output.decoded, variant=snakemake.params.variant)
+    main(
+        snakemake.input.prepared,
+        snakemake.input.weights,
+        snakemake.input.status,
+        snakemake.output.decoded,
+        variant=snakemake.params.variant,
+    )

@@ -10,7 +10,9 @@ from latentbench.reporting.tables import STUDY_TABLES, headline_clusterings, rea
 
 
 def main(dataset, table_paths, maps_path, prepared_path, cluster_paths, figure_paths) -> None:
-    """Write every figure; ``cluster_paths``: by model; ``figure_paths``: by name of the figure, its paths."""
+    """Write every figure; ``cluster_paths``: by model; ``figure_paths``: by name of the figure, its
+    paths.
+    """
     apply_style()
     tables = read_tables(table_paths).of_dataset(dataset)
     found = gather_clusters(prepared_path, cluster_paths, headline_clusterings(tables))
@@ -23,5 +25,14 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     tables = {name: snakemake.input[name] for name in STUDY_TABLES}
     clusters = dict(zip(snakemake.params.models, snakemake.input.clusters, strict=True))
-    figures = {name: [path for path in snakemake.output if f"/{name}." in path] for name in DATASET_FIGURES}
-    main(snakemake.wildcards.dataset, tables, snakemake.input.maps, snakemake.input.prepared, clusters, figures)
+    figures = {
+        name: [path for path in snakemake.output if f"/{name}." in path] for name in DATASET_FIGURES
+    }
+    main(
+        snakemake.wildcards.dataset,
+        tables,
+        snakemake.input.maps,
+        snakemake.input.prepared,
+        clusters,
+        figures,
+    )

@@ -8,7 +8,9 @@ from latentbench.reporting.style import apply_style, save
 
 
 def main(kinds, embedding_paths, pca_path, figure_paths) -> None:
-    """Write every figure; ``kinds`` and ``embedding_paths``: by model; ``figure_paths``: by name of the figure, its paths."""
+    """Write every figure; ``kinds`` and ``embedding_paths``: by model; ``figure_paths``: by name of
+    the figure, its paths.
+    """
     apply_style()
     details = Details(kinds, responsibilities(embedding_paths), pd.read_parquet(pca_path))
     for name, paths in figure_paths.items():
@@ -18,5 +20,12 @@ def main(kinds, embedding_paths, pca_path, figure_paths) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     kinds = snakemake.params.kinds
-    figures = {name: [path for path in snakemake.output if f"/{name}." in path] for name in DETAIL_FIGURES}
-    main(kinds, dict(zip(kinds, snakemake.input.embeddings, strict=True)), snakemake.input.pca, figures)
+    figures = {
+        name: [path for path in snakemake.output if f"/{name}." in path] for name in DETAIL_FIGURES
+    }
+    main(
+        kinds,
+        dict(zip(kinds, snakemake.input.embeddings, strict=True)),
+        snakemake.input.pca,
+        figures,
+    )

@@ -7,7 +7,9 @@ from latentbench.reporting.style import apply_style, save
 
 
 def main(prepared_path, decoded_paths, figure_paths, *, kinds, layout, seed) -> None:
-    """Write every figure; ``decoded_paths`` and ``kinds``: by model; ``figure_paths``: by name of the figure, its paths."""
+    """Write every figure; ``decoded_paths`` and ``kinds``: by model; ``figure_paths``: by name of
+    the figure, its paths.
+    """
     apply_style()
     decoded = read_decoded(decoded_paths, kinds, read_prepared_cells(prepared_path).obs)
     for name, draw in IMAGE_FIGURES.items():
@@ -18,5 +20,15 @@ def main(prepared_path, decoded_paths, figure_paths, *, kinds, layout, seed) -> 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     decoded = dict(zip(snakemake.params.kinds, snakemake.input.decoded, strict=True))
-    figures = {name: [path for path in snakemake.output if f"/{name}." in path] for name in (*IMAGE_FIGURES, "posteriors")}
-    main(snakemake.input.prepared, decoded, figures, kinds=snakemake.params.kinds, layout=snakemake.params.layout, seed=snakemake.params.seed)
+    figures = {
+        name: [path for path in snakemake.output if f"/{name}." in path]
+        for name in (*IMAGE_FIGURES, "posteriors")
+    }
+    main(
+        snakemake.input.prepared,
+        decoded,
+        figures,
+        kinds=snakemake.params.kinds,
+        layout=snakemake.params.layout,
+        seed=snakemake.params.seed,
+    )

@@ -17,4 +17,9 @@ def main(prepared_path, latents_paths, figure_paths, *, kinds) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     kinds = snakemake.params.kinds
-    main(snakemake.input.prepared, dict(zip(kinds, snakemake.input.latents, strict=True)), snakemake.output, kinds=kinds)
+    main(
+        snakemake.input.prepared,
+        dict(zip(kinds, snakemake.input.latents, strict=True)),
+        snakemake.output,
+        kinds=kinds,
+    )

@@ -12,4 +12,10 @@ def main(prepared_path, embedding_paths, cluster_paths, maps_path, *, options) -
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    main(snakemake.input.prepared, snakemake.input.embeddings, snakemake.input.clusters, snakemake.output.maps, options=snakemake.params.options)
+    main(
+        snakemake.input.prepared,
+        snakemake.input.embeddings,
+        snakemake.input.clusters,
+        snakemake.output.maps,
+        options=snakemake.params.options,
+    )

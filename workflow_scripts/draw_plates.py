@@ -20,4 +20,12 @@ def main(paths_of_kinds) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     outputs = snakemake.output
-    main(dict(zip(snakemake.params.kinds, zip(outputs.pdf, outputs.svg, outputs.png, strict=True), strict=True)))
+    main(
+        dict(
+            zip(
+                snakemake.params.kinds,
+                zip(outputs.pdf, outputs.svg, outputs.png, strict=True),
+                strict=True,
+            )
+        )
+    )

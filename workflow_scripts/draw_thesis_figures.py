@@ -18,4 +18,9 @@ def main(figure_paths) -> None:
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    main({name: [path for path in snakemake.output if f"/{name}." in path] for name in THESIS_FIGURES})
+    main(
+        {
+            name: [path for path in snakemake.output if f"/{name}." in path]
+            for name in THESIS_FIGURES
+        }
+    )

@@ -7,12 +7,26 @@ from latentbench.reporting.explorer import explore
 from latentbench.reporting.explorer_file import write_explored
 
 
-def main(prepared_path, embedding_paths, cluster_paths, maps_path, explored_path, *, options) -> None:
+def main(
+    prepared_path, embedding_paths, cluster_paths, maps_path, explored_path, *, options
+) -> None:
     """Write the explorer's file; ``options`` are ``explore``'s."""
-    write_explored(explore(prepared_path, embedding_paths, cluster_paths, pd.read_parquet(maps_path), **options), explored_path)
+    write_explored(
+        explore(
+            prepared_path, embedding_paths, cluster_paths, pd.read_parquet(maps_path), **options
+        ),
+        explored_path,
+    )
 
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     given = snakemake.input
-    main(given.prepared, given.embeddings, given.clusters, given.maps, snakemake.output.explored, options=snakemake.params.options)
+    main(
+        given.prepared,
+        given.embeddings,
+        given.clusters,
+        given.maps,
+        snakemake.output.explored,
+        options=snakemake.params.options,
+    )

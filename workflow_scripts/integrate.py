@@ -1,4 +1,6 @@
-"""Score how well every variant's embeddings of one data set mix its batches and keep its cell types apart."""
+"""Score how well every variant's embeddings of one data set mix its batches and keep its cell types
+apart.
+"""
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -25,4 +27,9 @@ def main(prepared_path, embedding_paths, status_paths, scores_path) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     with threadpool_limits(limits=snakemake.threads):
-        main(snakemake.input.prepared, snakemake.input.embeddings, snakemake.input.statuses, snakemake.output[0])
+        main(
+            snakemake.input.prepared,
+            snakemake.input.embeddings,
+            snakemake.input.statuses,
+            snakemake.output[0],
+        )

@@ -1,5 +1,5 @@
-"""Predict stimulated cells by one variant, all its seeds trained without those of one cell type at a time, or with all of them; go on where a run that was
-stopped left off."""
+"""Predict stimulated cells by one variant, all its seeds trained without those of one cell type at
+a time, or with all of them; go on where a run that was stopped left off."""
 
 from threadpoolctl import threadpool_limits
 
@@ -13,10 +13,27 @@ from latentbench.training.interruption import ending_a_job_when_asked
 from latentbench.training.variant import Variant
 
 
-def main(prepared, predictions_path, means_path, *, dataset, model, variant, request, seeds, n_workers, n_gpus, checkpoints) -> None:
+def main(
+    prepared,
+    predictions_path,
+    means_path,
+    *,
+    dataset,
+    model,
+    variant,
+    request,
+    seeds,
+    n_workers,
+    n_gpus,
+    checkpoints,
+) -> None:
     """Write the predictions table of one variant on one data set, and the gene means behind it."""
-    perturbation = read_perturbation(prepared, control=request["control"], stimulated=request["stimulated"])
-    questions, _ = questions_of(perturbation, hidden=request["hidden"], min_cells=request["min_cells"])
+    perturbation = read_perturbation(
+        prepared, control=request["control"], stimulated=request["stimulated"]
+    )
+    questions, _ = questions_of(
+        perturbation, hidden=request["hidden"], min_cells=request["min_cells"]
+    )
     predictions, means = network_predictions(
         prepared,
         perturbation,
@@ -48,7 +65,9 @@ if __name__ == "__main__":
             request=snakemake.params.request,
             seeds=snakemake.params.seeds,
             n_workers=snakemake.threads,
-            n_gpus=cards_given(snakemake.resources.get("gpu", 0), snakemake.resources.get("gres", "")),
+            n_gpus=cards_given(
+                snakemake.resources.get("gpu", 0), snakemake.resources.get("gres", "")
+            ),
             checkpoints=checkpoints_of_job(
                 f"results/checkpoints/predictions/{snakemake.wildcards.dataset}/{snakemake.wildcards.model}",
                 every_seconds=snakemake.config["checkpoints"]["every_seconds"],

@@ -11,9 +11,15 @@ from latentbench.prediction.tables import ALL_METHODS, prediction_table, rows_wi
 
 
 def main(prepared, predictions_path, means_path, *, dataset, request) -> None:
-    """Write the predictions table of the baselines on one data set, and the gene means behind it."""
-    perturbation = read_perturbation(prepared, control=request["control"], stimulated=request["stimulated"])
-    questions, too_few = questions_of(perturbation, hidden=request["hidden"], min_cells=request["min_cells"])
+    """Write the predictions table of the baselines on one data set, and the gene means behind
+    it.
+    """
+    perturbation = read_perturbation(
+        prepared, control=request["control"], stimulated=request["stimulated"]
+    )
+    questions, too_few = questions_of(
+        perturbation, hidden=request["hidden"], min_cells=request["min_cells"]
+    )
     not_asked = prediction_table(rows_without(dataset, ALL_METHODS, too_few, request["hidden"]))
     predictions, means = baseline_predictions(perturbation, questions, dataset=dataset)
     write_table(pd.concat([predictions, not_asked], ignore_index=True), predictions_path)
@@ -24,4 +30,10 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     given, made = snakemake.input, snakemake.output
     with threadpool_limits(limits=snakemake.threads):
-        main(given.prepared, made.predictions, made.means, dataset=snakemake.wildcards.dataset, request=snakemake.params.request)
+        main(
+            given.prepared,
+            made.predictions,
+            made.means,
+            dataset=snakemake.wildcards.dataset,
+            request=snakemake.params.request,
+        )

@@ -14,9 +14,18 @@ from latentbench.preprocessing.subset import Subset
 
 
 def main(
-    raw_path: str, prepared_path: str, *, preset: str, options: dict[str, Any], split: dict[str, Any], subset: dict[str, Any], stream_above_gb: float
+    raw_path: str,
+    prepared_path: str,
+    *,
+    preset: str,
+    options: dict[str, Any],
+    split: dict[str, Any],
+    subset: dict[str, Any],
+    stream_above_gb: float,
 ) -> None:
-    """Check, split and prepare one data set, and write it; counts that take more than ``stream_above_gb`` in memory are never held there."""
+    """Check, split and prepare one data set, and write it; counts that take more than
+    ``stream_above_gb`` in memory are never held there.
+    """
     asked = {"preset": preset, "options": options, "split": split, "subset": Subset(**subset)}
     if gb_in_memory(raw_path, "X") > stream_above_gb:
         return preprocess_on_disk(raw_path, prepared_path, **asked)
@@ -24,7 +33,13 @@ def main(
     with reading(raw_path):
         raw = ad.read_h5ad(raw_path)
     prepared = preprocess(raw, **asked)
-    logger.info("%s: %d x %d; filters %s", prepared_path, prepared.n_obs, prepared.n_vars, prepared.uns["latentbench"]["filters"])
+    logger.info(
+        "%s: %d x %d; filters %s",
+        prepared_path,
+        prepared.n_obs,
+        prepared.n_vars,
+        prepared.uns["latentbench"]["filters"],
+    )
     write_h5ad(prepared, prepared_path)
 
 
@@ -36,6 +51,11 @@ if __name__ == "__main__":
         preset=snakemake.params.preset,
         options=snakemake.params.options,
         split=snakemake.params.split,
-        subset={**snakemake.params.subset, "var_names": read_frame(snakemake.input.genes_of).var_names if snakemake.input.genes_of else None},
+        subset={
+            **snakemake.params.subset,
+            "var_names": (
+                read_frame(snakemake.input.genes_of).var_names if snakemake.input.genes_of else None
+            ),
+        },
         stream_above_gb=snakemake.params.stream_above_gb,
     )

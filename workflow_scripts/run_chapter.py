@@ -7,7 +7,10 @@ from latentbench.reporting.tables import STUDY_TABLES
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     inputs = snakemake.input
-    figures = {str(path).removeprefix("results/figures/").removesuffix(".png"): str(path) for path in inputs.figures}
+    figures = {
+        str(path).removeprefix("results/figures/").removesuffix(".png"): str(path)
+        for path in inputs.figures
+    }
     paths = {
         "tables": {name: str(inputs[name]) for name in STUDY_TABLES},
         "published": str(inputs.published),
@@ -17,4 +20,10 @@ if __name__ == "__main__":
     }
     chapter = snakemake.wildcards.chapter
     parameters = {"chapter": chapter, "datasets": list(snakemake.params.datasets), "paths": paths}
-    run_notebook(inputs.notebook, snakemake.output.notebook, snakemake.output.html, parameters, title=snakemake.params.title)
+    run_notebook(
+        inputs.notebook,
+        snakemake.output.notebook,
+        snakemake.output.html,
+        parameters,
+        title=snakemake.params.title,
+    )

@@ -16,4 +16,10 @@ if __name__ == "__main__":
     paths = {name: str(inputs[name]) for name in ("maps", "prepared")}
     paths["tables"] = {name: str(inputs[name]) for name in STUDY_TABLES}
     paths["clusters"] = dict(zip(snakemake.params.models, map(str, inputs.clusters), strict=True))
-    main(inputs.notebook, snakemake.output.notebook, snakemake.output.html, dataset=snakemake.wildcards.dataset, paths=paths)
+    main(
+        inputs.notebook,
+        snakemake.output.notebook,
+        snakemake.output.html,
+        dataset=snakemake.wildcards.dataset,
+        paths=paths,
+    )

@@ -14,4 +14,10 @@ def main(prepared, weights, status, latents, *, variant):
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    main(snakemake.input.prepared, snakemake.input.weights, snakemake.input.status, snakemake.output.latents, variant=snakemake.params.variant)
+    main(
+        snakemake.input.prepared,
+        snakemake.input.weights,
+        snakemake.input.status,
+        snakemake.output.latents,
+        variant=snakemake.params.variant,
+    )

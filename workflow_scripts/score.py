@@ -8,7 +8,9 @@ from latentbench.logs import log_to
 
 
 def main(prepared_path, variants, consensus, scores_path, reliability_path, *, scoring) -> None:
-    """Write the scores and the reliability table of one data set; ``variants``: the files of each; ``consensus``: its clusters and criteria, or nothing."""
+    """Write the scores and the reliability table of one data set; ``variants``: the files of each;
+    ``consensus``: its clusters and criteria, or nothing.
+    """
     scores, reliability = score_dataset(prepared_path, variants, consensus, **scoring)
     write_table(scores, scores_path)
     write_table(reliability, reliability_path)
@@ -17,7 +19,15 @@ def main(prepared_path, variants, consensus, scores_path, reliability_path, *, s
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     files = snakemake.input
-    of_variants = zip(files.embeddings, files.statuses, files.histories, files.quality, files.clusters, files.criteria, strict=True)
+    of_variants = zip(
+        files.embeddings,
+        files.statuses,
+        files.histories,
+        files.quality,
+        files.clusters,
+        files.criteria,
+        strict=True,
+    )
     with threadpool_limits(limits=snakemake.threads):
         main(
             files.prepared,

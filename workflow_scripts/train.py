@@ -10,12 +10,40 @@ from latentbench.training.results import write_results
 from latentbench.training.variant import Variant, train_variant
 
 
-def main(prepared, outputs, *, dataset, model, variant, seeds, held_out, n_gpus, n_workers, checkpoints, source, guide, log):
-    """Write the five files of the training; ``outputs``: weights, history, embedding, status, quality, by name."""
+def main(
+    prepared,
+    outputs,
+    *,
+    dataset,
+    model,
+    variant,
+    seeds,
+    held_out,
+    n_gpus,
+    n_workers,
+    checkpoints,
+    source,
+    guide,
+    log,
+):
+    """Write the five files of the training; ``outputs``: weights, history, embedding, status,
+    quality, by name.
+    """
     device = choose_device(n_gpus)
     given = {"seeds": seeds, "held_out": held_out, "n_workers": n_workers, "device": device}
-    trained, data = train_variant(prepared, Variant(**variant), **given, checkpoints=checkpoints, source=source, guide=guide)
-    write_results(trained, data, dataset=dataset, model=model, kind=variant["kind"], device=device, log=log, **outputs)
+    trained, data = train_variant(
+        prepared, Variant(**variant), **given, checkpoints=checkpoints, source=source, guide=guide
+    )
+    write_results(
+        trained,
+        data,
+        dataset=dataset,
+        model=model,
+        kind=variant["kind"],
+        device=device,
+        log=log,
+        **outputs,
+    )
     checkpoints.clear()
 
 
@@ -32,7 +60,9 @@ if __name__ == "__main__":
             variant=snakemake.params.variant,
             seeds=snakemake.params.seeds,
             held_out=snakemake.params.held_out,
-            n_gpus=cards_given(snakemake.resources.get("gpu", 0), snakemake.resources.get("gres", "")),
+            n_gpus=cards_given(
+                snakemake.resources.get("gpu", 0), snakemake.resources.get("gres", "")
+            ),
             n_workers=snakemake.threads,
             checkpoints=checkpoints_of_job(
                 f"results/checkpoints/{snakemake.wildcards.dataset}/{snakemake.wildcards.model}",

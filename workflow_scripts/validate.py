@@ -4,7 +4,16 @@ import os
 import sys
 from pathlib import Path
 
-from latentbench.doctor import Finding, State, check_data, check_device, check_disk, check_environment, check_scheduler, report
+from latentbench.doctor import (
+    Finding,
+    State,
+    check_data,
+    check_device,
+    check_disk,
+    check_environment,
+    check_scheduler,
+    report,
+)
 from latentbench.logs import log_to
 
 

@@ -16,4 +16,6 @@ def main(status_path, verdict_path, *, allow_failures) -> None:
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    main(snakemake.input.status, snakemake.output[0], allow_failures=snakemake.params.allow_failures)
+    main(
+        snakemake.input.status, snakemake.output[0], allow_failures=snakemake.params.allow_failures
+    )

@@ -10,26 +10,41 @@ from latentbench.reporting.citations import references_of
 from latentbench.reporting.methods import methods_text
 from latentbench.reporting.page import read_dataset, read_predicted, render_page
 from latentbench.reporting.page_explorer import explorer_view
-from latentbench.reporting.page_inputs import figures_by_name, read_logs, read_prepared, read_versions
+from latentbench.reporting.page_inputs import (
+    figures_by_name,
+    read_logs,
+    read_prepared,
+    read_versions,
+)
 from latentbench.reporting.rank_views import read_certainty
 from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
 
 
 def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config, chapters) -> None:
-    """Write the page and what it cites; ``dataset_paths``: by data set, its prepared.h5ad, maps table and svg figures; ``inputs``: the other files by name,
-    ``predicted`` the tables and the figure of the predictions, or none."""
+    """Write the page and what it cites; ``dataset_paths``: by data set, its prepared.h5ad, maps
+    table and svg figures; ``inputs``: the other files by name, ``predicted`` the tables and the
+    figure of the predictions, or none."""
     tables = read_tables(table_paths)
     datasets = [
-        read_dataset(dataset, read_prepared(prepared), figures_by_name(figures), pd.read_parquet(maps, columns=["cell", "layout"]))
+        read_dataset(
+            dataset,
+            read_prepared(prepared),
+            figures_by_name(figures),
+            pd.read_parquet(maps, columns=["cell", "layout"]),
+        )
         for dataset, (prepared, maps, figures) in dataset_paths.items()
     ]
     versions, rows = read_versions(inputs["statuses"]), [data["row"] for data in datasets]
-    references = references_of(tables.kinds.values(), rows, methods_text(config, tables), versions, config)
+    references = references_of(
+        tables.kinds.values(), rows, methods_text(config, tables), versions, config
+    )
     predicted = inputs["predicted"]
     page = render_page(
         tables,
         pd.read_parquet(inputs["answer"]),
-        certainty=read_certainty(read_table(inputs["ranks"], "ranks"), read_table(inputs["tests"], "tests"), tables.kinds),
+        certainty=read_certainty(
+            read_table(inputs["ranks"], "ranks"), read_table(inputs["tests"], "tests"), tables.kinds
+        ),
         explorer=explorer_view(inputs["explored"]),
         datasets=datasets,
         cost=pd.read_parquet(inputs["cost"]),
@@ -42,7 +57,11 @@ def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config, cha
         published=pd.read_parquet(inputs["published"][0]) if inputs["published"] else None,
         chapters=chapters,
         thesis_figures=figures_by_name(inputs["thesis_figures"]),
-        predictions=read_predicted(read_predictions(predicted[0]), pd.read_parquet(predicted[1])) if predicted else None,
+        predictions=(
+            read_predicted(read_predictions(predicted[0]), pd.read_parquet(predicted[1]))
+            if predicted
+            else None
+        ),
         versions=versions,
         references=references,
         config=config,
@@ -55,10 +74,19 @@ def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config, cha
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     names = snakemake.params.datasets
-    figures = [[path for path in snakemake.input.dataset_figures if f"/figures/{name}/" in path] for name in names]
+    figures = [
+        [path for path in snakemake.input.dataset_figures if f"/figures/{name}/" in path]
+        for name in names
+    ]
     main(
         {name: snakemake.input[name] for name in STUDY_TABLES},
-        dict(zip(names, zip(snakemake.input.prepared, snakemake.input.maps, figures, strict=True), strict=True)),
+        dict(
+            zip(
+                names,
+                zip(snakemake.input.prepared, snakemake.input.maps, figures, strict=True),
+                strict=True,
+            )
+        ),
         snakemake.input,
         snakemake.output.page,
         snakemake.output.bib,

@@ -10,7 +10,9 @@ from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
 
 
 def main(table_paths, inputs, prepared_paths, page_path, *, config, command) -> None:
-    """Write the page; ``inputs``: the paths of further tables by name, ``prepared_paths`` those of every data set by name."""
+    """Write the page; ``inputs``: the paths of further tables by name, ``prepared_paths`` those of
+    every data set by name.
+    """
     sizes = [{"name": name, **read_prepared(path)} for name, path in prepared_paths.items()]
     page = results_page(
         read_tables(table_paths),

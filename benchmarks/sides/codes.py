@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One embedding's: a graph of ``n_neighbors`` others a cell, Leiden at every resolution, ARI and NMI of each, the silhouette of ``n_sampled`` cells."""
+    """One embedding's: a graph of ``n_neighbors`` others a cell, Leiden at every resolution, ARI
+    and NMI of each, the silhouette of ``n_sampled`` cells.
+    """
 
     n_neighbors: int = 15
     resolutions: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)

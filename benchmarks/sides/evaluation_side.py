@@ -4,7 +4,12 @@ import numpy as np
 from codes import Clock, Evaluation
 from protocol import serve
 
-from latentbench.evaluation.metrics import adjusted_rand_index, contingency_table, normalised_mutual_information, silhouette
+from latentbench.evaluation.metrics import (
+    adjusted_rand_index,
+    contingency_table,
+    normalised_mutual_information,
+    silhouette,
+)
 from latentbench.neighbours import NeighbourGraph, leiden_at
 
 
@@ -19,7 +24,9 @@ def evaluate(data: str, seed: int, evaluation: dict[str, object]) -> dict[str, o
         found = [leiden_at(graph, resolution, seed) for resolution in task.resolutions]
     with clock.step("ARI and NMI"):
         tables = [contingency_table(labels, clusters) for clusters in found]
-        scores = [(adjusted_rand_index(table), normalised_mutual_information(table)) for table in tables]
+        scores = [
+            (adjusted_rand_index(table), normalised_mutual_information(table)) for table in tables
+        ]
     with clock.step("silhouette"):
         silhouette(z, labels, max_obs=task.n_sampled)
     return {"seconds": clock.seconds, "ari": max(ari for ari, _ in scores)}

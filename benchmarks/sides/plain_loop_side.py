@@ -1,4 +1,6 @@
-"""What a textbook does: a module of torch layers, a DataLoader, Adam; several seeds one after the other."""
+"""What a textbook does: a module of torch layers, a DataLoader, Adam; several seeds one after the
+other.
+"""
 
 import time
 
@@ -12,7 +14,11 @@ from torch.utils.data import DataLoader, TensorDataset
 def train(data: str, task: Task, seeds: list[int], epochs: int, device: str) -> float:
     """Return the seconds of an epoch of one model."""
     x = read_dense(data)[: task.n_train]
-    return sum(seconds_of_training(x, task, seed, epochs, device) for seed in seeds) / len(seeds) / epochs
+    return (
+        sum(seconds_of_training(x, task, seed, epochs, device) for seed in seeds)
+        / len(seeds)
+        / epochs
+    )
 
 
 def seconds_of_training(x: torch.Tensor, task: Task, seed: int, epochs: int, device: str) -> float:

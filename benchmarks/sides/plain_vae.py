@@ -1,4 +1,6 @@
-"""The VAE of a textbook, of torch layers and plain formulas: what the loop over a DataLoader trains, and the network that pythae is given."""
+"""The VAE of a textbook, of torch layers and plain formulas: what the loop over a DataLoader
+trains, and the network that pythae is given.
+"""
 
 import torch
 from task import Task
@@ -8,18 +10,28 @@ from torch.nn import functional as F
 
 def hidden_layer(n_in: int, n_out: int, dropout: float) -> nn.Sequential:
     """Return Linear, BatchNorm, ReLU, Dropout."""
-    return nn.Sequential(nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out, momentum=0.01, eps=1e-3), nn.ReLU(), nn.Dropout(dropout))
+    return nn.Sequential(
+        nn.Linear(n_in, n_out),
+        nn.BatchNorm1d(n_out, momentum=0.01, eps=1e-3),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+    )
 
 
 def encoder(task: Task) -> nn.Sequential:
     """Return the network of (mean, log variance)."""
-    return nn.Sequential(hidden_layer(task.n_vars, task.n_hidden, task.dropout), nn.Linear(task.n_hidden, 2 * task.n_latent))
+    return nn.Sequential(
+        hidden_layer(task.n_vars, task.n_hidden, task.dropout),
+        nn.Linear(task.n_hidden, 2 * task.n_latent),
+    )
 
 
 def decoder(task: Task) -> nn.Sequential:
     """Return the network of the likelihood's parameters."""
     outputs = task.n_vars * (2 if task.likelihood == "zinb" else 1)
-    return nn.Sequential(hidden_layer(task.n_latent, task.n_hidden, 0.0), nn.Linear(task.n_hidden, outputs))
+    return nn.Sequential(
+        hidden_layer(task.n_latent, task.n_hidden, 0.0), nn.Linear(task.n_hidden, outputs)
+    )
 
 
 class PlainVAE(nn.Module):
@@ -35,7 +47,9 @@ class PlainVAE(nn.Module):
         """Return the mean of -ELBO."""
         if self.task.likelihood == "bernoulli":
             x = torch.bernoulli(x)
-        mean, log_variance = self.encoder(torch.log1p(x) if self.task.is_counts else x).chunk(2, dim=-1)
+        mean, log_variance = self.encoder(torch.log1p(x) if self.task.is_counts else x).chunk(
+            2, dim=-1
+        )
         z = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
         kl = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(1)
         return (kl - self.log_px(x, self.decoder(z)).sum(1)).mean()
@@ -53,7 +67,13 @@ class PlainVAE(nn.Module):
         logits = outputs[:, : x.shape[1]]
         log_mu = torch.log(x.sum(1, keepdim=True).clamp(min=1)) + torch.log_softmax(logits, dim=-1)
         theta, log_total = self.log_theta.exp(), torch.logaddexp(self.log_theta, log_mu)
-        log_px = torch.lgamma(x + theta) - torch.lgamma(theta) - torch.lgamma(x + 1) + theta * (self.log_theta - log_total) + x * (log_mu - log_total)
+        log_px = (
+            torch.lgamma(x + theta)
+            - torch.lgamma(theta)
+            - torch.lgamma(x + 1)
+            + theta * (self.log_theta - log_total)
+            + x * (log_mu - log_total)
+        )
         if self.task.likelihood == "nb":
             return log_px
         zi = outputs[:, x.shape[1] :]

@@ -1,4 +1,6 @@
-"""How the driver of a benchmark talks to a side: a process of its own environment that works when it is told to and answers with what it measured."""
+"""How the driver of a benchmark talks to a side: a process of its own environment that works when
+it is told to and answers with what it measured.
+"""
 
 import json
 import sys
@@ -10,7 +12,8 @@ from task import Task
 
 
 def serve(**commands: Callable[..., object]) -> None:
-    """Answer JSON lines ``[command, {option: value}]`` on stdin with one JSON line each, until stdin ends.
+    """Answer JSON lines ``[command, {option: value}]`` on stdin with one JSON line each, until
+    stdin ends.
 
     The option ``task`` arrives as a ``Task``. Every side also knows ``sees_gpu``.
     """

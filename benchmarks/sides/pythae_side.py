@@ -1,6 +1,8 @@
-"""The side of pythae (images only): its VAE and BaseTrainer with the same network, minibatch and learning rate.
+"""The side of pythae (images only): its VAE and BaseTrainer with the same network, minibatch and
+learning rate.
 
-Its cross-entropy takes probabilities and scores grey values as they are, where the other sides score pixels that are binarised anew in every minibatch.
+Its cross-entropy takes probabilities and scores grey values as they are, where the other sides
+score pixels that are binarised anew in every minibatch.
 """
 
 import tempfile
@@ -63,10 +65,17 @@ def train(data: str, task: Task, seeds: list[int], epochs: int, device: str) -> 
     reconstruction = {"gaussian": "mse", "bernoulli": "bce"}[task.likelihood]
     for seed in seeds:
         torch.manual_seed(seed)
-        config = VAEConfig(input_dim=(task.n_vars,), latent_dim=task.n_latent, reconstruction_loss=reconstruction)
+        config = VAEConfig(
+            input_dim=(task.n_vars,), latent_dim=task.n_latent, reconstruction_loss=reconstruction
+        )
         model = VAE(config, encoder=Encoder(task), decoder=Decoder(task))
         with tempfile.TemporaryDirectory() as folder:
-            options = {"num_epochs": epochs, "learning_rate": 1e-3, "per_device_train_batch_size": task.batch_size, "seed": seed}
+            options = {
+                "num_epochs": epochs,
+                "learning_rate": 1e-3,
+                "per_device_train_batch_size": task.batch_size,
+                "seed": seed,
+            }
             trainer = BaseTrainerConfig(output_dir=folder, no_cuda=device == "cpu", **options)
             BaseTrainer(model, images, training_config=trainer, callbacks=[clock]).train()
     return sum(clock.seconds) / len(clock.seconds)

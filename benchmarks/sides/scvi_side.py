@@ -1,4 +1,6 @@
-"""The side of scvi-tools (counts only): SCVI.train with the same network, minibatch and learning rate, no KL warm-up; and its module as the judge of ELBOs."""
+"""The side of scvi-tools (counts only): SCVI.train with the same network, minibatch and learning
+rate, no KL warm-up; and its module as the judge of ELBOs.
+"""
 
 import time
 
@@ -38,19 +40,44 @@ def untrained(data: str, task: Task) -> scvi.model.SCVI:
     """Return a model of the task's training cells."""
     adata = anndata.AnnData(read_rows(data)[: task.n_train])
     scvi.model.SCVI.setup_anndata(adata)
-    return scvi.model.SCVI(adata, gene_likelihood=task.likelihood, n_hidden=task.n_hidden, n_latent=task.n_latent, dropout_rate=task.dropout)
+    return scvi.model.SCVI(
+        adata,
+        gene_likelihood=task.likelihood,
+        n_hidden=task.n_hidden,
+        n_latent=task.n_latent,
+        dropout_rate=task.dropout,
+    )
 
 
 def train(data: str, task: Task, seeds: list[int], epochs: int, device: str) -> float:
-    """Return the seconds of an epoch of one model: the median, which forgives a slow first epoch."""
+    """Return the seconds of an epoch of one model: the median, which forgives a slow first
+    epoch.
+    """
     clock = EpochClock()
-    options = {"batch_size": task.batch_size, "train_size": 1.0, "enable_progress_bar": False, "logger": False}
-    full_kl = {"n_epochs_kl_warmup": None, "n_steps_kl_warmup": None, "max_kl_weight": 1.0, "min_kl_weight": 1.0}
+    options = {
+        "batch_size": task.batch_size,
+        "train_size": 1.0,
+        "enable_progress_bar": False,
+        "logger": False,
+    }
+    full_kl = {
+        "n_epochs_kl_warmup": None,
+        "n_steps_kl_warmup": None,
+        "max_kl_weight": 1.0,
+        "min_kl_weight": 1.0,
+    }
     for seed in seeds:
         scvi.settings.seed = seed
         model = untrained(data, task)
         accelerator = {"cpu": "cpu", "cuda": "gpu"}[device]
-        model.train(max_epochs=epochs, plan_kwargs=full_kl, accelerator=accelerator, devices=1, callbacks=[clock], **options)
+        model.train(
+            max_epochs=epochs,
+            plan_kwargs=full_kl,
+            accelerator=accelerator,
+            devices=1,
+            callbacks=[clock],
+            **options,
+        )
         LAST[:] = [model]
     return float(np.median(clock.seconds))
 
@@ -69,7 +96,9 @@ def score_weights(data: str, task: Task, weights: str) -> float:
 
 @torch.no_grad()
 def held_out(model: scvi.model.SCVI, data: str, task: Task, *, n_samples: int = 25) -> float:
-    """Return the mean -ELBO of the held-out cells by scvi-tools' own module in eval mode, averaged over ``n_samples`` samples of z."""
+    """Return the mean -ELBO of the held-out cells by scvi-tools' own module in eval mode, averaged
+    over ``n_samples`` samples of z.
+    """
     x = torch.from_numpy(read_rows(data)[task.n_train :].toarray())
     model.module.to("cpu").eval()
     scvi.settings.seed = 0

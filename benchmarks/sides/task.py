@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Task:
-    """One VAE (n_vars - n_hidden - n_latent - n_hidden - n_vars, batch normalisation) on the first ``n_train`` of ``n_train + n_test`` rows; Adam at 1e-3.
+    """One VAE (n_vars - n_hidden - n_latent - n_hidden - n_vars, batch normalisation) on the first
+    ``n_train`` of ``n_train + n_test`` rows; Adam at 1e-3.
 
-    The default is scVI's network on 9,000 cells x 2,000 genes. ``likelihood`` is ``"nb"`` or ``"zinb"`` for counts, ``"gaussian"`` or ``"bernoulli"`` for
-    pixels; ``dropout`` that of the encoder.
+    The default is scVI's network on 9,000 cells x 2,000 genes. ``likelihood`` is ``"nb"`` or
+    ``"zinb"`` for counts, ``"gaussian"`` or ``"bernoulli"`` for pixels; ``dropout`` that of the
+    encoder.
     """
 
     likelihood: str

@@ -1,4 +1,6 @@
-"""The input battery: bad and odd inputs go through the rules' own scripts, and what is refused leaves no file behind."""
+"""The input battery: bad and odd inputs go through the rules' own scripts, and what is refused
+leaves no file behind.
+"""
 
 import importlib.util
 import io
@@ -19,7 +21,17 @@ from latentbench.sheets import read_sheet
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "config/schemas"
-BLANK = ("label", "batch", "condition", "donor", "n_clusters", "orientation", "layer", "annotation", "sha256")
+BLANK = (
+    "label",
+    "batch",
+    "condition",
+    "donor",
+    "n_clusters",
+    "orientation",
+    "layer",
+    "annotation",
+    "sha256",
+)
 N_OBS, N_VARS = 40, 30
 settings.register_profile(
     "battery",
@@ -33,7 +45,9 @@ settings.register_profile(
 
 def script(name: str):
     """The module of a rule's script."""
-    spec = importlib.util.spec_from_file_location(f"battery_{name}", ROOT / f"workflow_scripts/{name}.py")
+    spec = importlib.util.spec_from_file_location(
+        f"battery_{name}", ROOT / f"workflow_scripts/{name}.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -48,7 +62,11 @@ def as_h5ad(cells, folder):
 
 
 def as_table(cells, folder):
-    frame = pd.DataFrame(cells.X.toarray() if sparse.issparse(cells.X) else cells.X, index=cells.obs_names, columns=cells.var_names)
+    frame = pd.DataFrame(
+        cells.X.toarray() if sparse.issparse(cells.X) else cells.X,
+        index=cells.obs_names,
+        columns=cells.var_names,
+    )
     frame[cells.obs.columns] = cells.obs
     frame.to_csv(folder / "mine.csv")
     return "mine.csv"
@@ -57,7 +75,12 @@ def as_table(cells, folder):
 def as_npz(cells, folder):
     x = cells.X.toarray() if sparse.issparse(cells.X) else cells.X
     names = {axis: np.array(getattr(cells, axis), dtype=str) for axis in ("obs_names", "var_names")}
-    np.savez(folder / "mine.npz", X=x, kind=np.array(cells.obs.iloc[:, 0].astype(str), dtype=str), **names)
+    np.savez(
+        folder / "mine.npz",
+        X=x,
+        kind=np.array(cells.obs.iloc[:, 0].astype(str), dtype=str),
+        **names,
+    )
     return "mine.npz"
 
 
@@ -80,13 +103,37 @@ class Workplace:
     def __init__(self, folder: Path) -> None:
         self.folder, self.results = folder, folder / "results"
 
-    def prepare(self, *, options: dict | None = None, split: dict | None = None, stream_above_gb: float = 4.0, **cells: str) -> AnnData:
-        """Write a sheet of one row, read it as the study does, and run download and preprocess on it."""
+    def prepare(
+        self,
+        *,
+        options: dict | None = None,
+        split: dict | None = None,
+        stream_above_gb: float = 4.0,
+        **cells: str,
+    ) -> AnnData:
+        """Write a sheet of one row, read it as the study does, and run download and preprocess on
+        it.
+        """
         row = self.row(**cells)
-        DOWNLOAD.main(str(self.results / "raw.h5ad"), row=row, mirror=None, cache=str(self.folder / "cache"), stream_above_gb=stream_above_gb)
-        return self.prepare_raw(options=options, split=split, stream_above_gb=stream_above_gb, **cells)
+        DOWNLOAD.main(
+            str(self.results / "raw.h5ad"),
+            row=row,
+            mirror=None,
+            cache=str(self.folder / "cache"),
+            stream_above_gb=stream_above_gb,
+        )
+        return self.prepare_raw(
+            options=options, split=split, stream_above_gb=stream_above_gb, **cells
+        )
 
-    def prepare_raw(self, *, options: dict | None = None, split: dict | None = None, stream_above_gb: float = 4.0, **cells: str) -> AnnData:
+    def prepare_raw(
+        self,
+        *,
+        options: dict | None = None,
+        split: dict | None = None,
+        stream_above_gb: float = 4.0,
+        **cells: str,
+    ) -> AnnData:
         """Run preprocess alone, on the raw.h5ad that is there."""
         row, prepared = self.row(**cells), self.results / "prepared.h5ad"
         PREPROCESS.main(
@@ -101,30 +148,49 @@ class Workplace:
         return ad.read_h5ad(prepared)
 
     def row(self, **cells: str) -> dict:
-        """Return a row of the data sheet, of counts unless told otherwise, as the study reads it."""
-        given = {"dataset": "mine", "modality": "counts", "preset": "counts_raw", **dict.fromkeys(BLANK, "")} | cells
-        given["sources"] = str(self.folder / given["sources"]) if given["sources"] and ":" not in given["sources"] else given["sources"]
+        """Return a row of the data sheet, of counts unless told otherwise, as the study reads
+        it.
+        """
+        given = {
+            "dataset": "mine",
+            "modality": "counts",
+            "preset": "counts_raw",
+            **dict.fromkeys(BLANK, ""),
+        } | cells
+        given["sources"] = (
+            str(self.folder / given["sources"])
+            if given["sources"] and ":" not in given["sources"]
+            else given["sources"]
+        )
         given["annotation"] = str(self.folder / given["annotation"]) if given["annotation"] else ""
         sheet = self.folder / "sheet.tsv"
         sheet.write_text("\t".join(given) + "\n" + "\t".join(given.values()) + "\n")
         return read_sheet(sheet, SCHEMAS)[given["dataset"]]
 
     def left_behind(self) -> list[str]:
-        """Return every file under the results but raw.h5ad, which may be good where the preparation refuses it."""
+        """Return every file under the results but raw.h5ad, which may be good where the preparation
+        refuses it.
+        """
         found = self.results.rglob("*") if self.results.exists() else []
         return sorted(path.name for path in found if path.is_file() and path.name != "raw.h5ad")
 
     def counts(self) -> np.ndarray:
         """Return good counts."""
-        return np.random.default_rng(0).poisson(3.0, (N_OBS, N_VARS)) + np.eye(N_OBS, N_VARS, dtype=np.int64)
+        return np.random.default_rng(0).poisson(3.0, (N_OBS, N_VARS)) + np.eye(
+            N_OBS, N_VARS, dtype=np.int64
+        )
 
     def cells(self, matrix=None, **obs) -> AnnData:
         """Return good cells around ``matrix`` with columns of obs."""
         matrix = self.counts() if matrix is None else matrix
         frame = pd.DataFrame(obs, index=[f"c{i}" for i in range(matrix.shape[0])])
-        return AnnData(matrix, obs=frame, var=pd.DataFrame(index=[f"g{i}" for i in range(matrix.shape[1])]))
+        return AnnData(
+            matrix, obs=frame, var=pd.DataFrame(index=[f"g{i}" for i in range(matrix.shape[1])])
+        )
 
-    def write(self, matrix=None, name: str = "mine.h5ad", compression: str | None = "gzip", **obs) -> AnnData:
+    def write(
+        self, matrix=None, name: str = "mine.h5ad", compression: str | None = "gzip", **obs
+    ) -> AnnData:
         """Write good cells around ``matrix`` and return them."""
         cells = self.cells(matrix, **obs)
         cells.write_h5ad(self.folder / name, compression=compression)
@@ -151,7 +217,9 @@ def make_place():
 
 @pytest.fixture
 def refused(place):
-    """A check: the data that ``make(place)`` writes is refused with a message, and no file is left."""
+    """A check: the data that ``make(place)`` writes is refused with a message, and no file is
+    left.
+    """
 
     def check(make, message: str, **arguments) -> str:
         cells = make(place) or {}

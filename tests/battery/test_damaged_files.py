@@ -18,7 +18,9 @@ IMAGES = {"modality": "images", "preset": "images_unit"}
 
 def text(content: str, name: str = "mine.csv", **cells):
     def make(place):
-        (place.folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        (place.folder / name).write_bytes(
+            content if isinstance(content, bytes) else content.encode()
+        )
         return {**TABLE, "sources": name, **cells}
 
     return make
@@ -94,9 +96,14 @@ def mtx(**changes: bytes | None):
         folder.mkdir()
         buffer = io.BytesIO()
         scipy_io.mmwrite(buffer, place.csr().T)
-        genes, cells = ("".join(f"{prefix}{i}\tn{i}\n" for i in range(n)).encode() for prefix, n in (("g", 30), ("c", 40)))
+        genes, cells = (
+            "".join(f"{prefix}{i}\tn{i}\n" for i in range(n)).encode()
+            for prefix, n in (("g", 30), ("c", 40))
+        )
         content = {"matrix.mtx": buffer.getvalue(), "genes.tsv": genes, "barcodes.tsv": cells}
-        for name, value in (content | {key.replace("_", "."): value for key, value in changes.items()}).items():
+        for name, value in (
+            content | {key.replace("_", "."): value for key, value in changes.items()}
+        ).items():
             if value is not None:
                 (folder / name).write_bytes(value)
         return {"sources": "mine"}
@@ -108,7 +115,9 @@ def archive(*members: str):
     def make(place):
         with zipfile.ZipFile(place.folder / "mine.zip", "w") as file:
             for member in members:
-                file.writestr(member, "%%MatrixMarket matrix coordinate integer general\n1 1 1\n1 1 1\n")
+                file.writestr(
+                    member, "%%MatrixMarket matrix coordinate integer general\n1 1 1\n1 1 1\n"
+                )
         return {"sources": "mine.zip"}
 
     return make
@@ -157,7 +166,10 @@ def idx(**changes: bytes | None):
         for part, n in (("train", 20), ("t10k", 8)):
             images = bytes([0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(range(6)) * n
             labels = bytes([0, 0, 8, 1, 0, 0, 0, n]) + bytes([0, 1] * (n // 2))
-            for name, content in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
+            for name, content in (
+                (f"{part}-images-idx3-ubyte", images),
+                (f"{part}-labels-idx1-ubyte", labels),
+            ):
                 content = changes.get(name.split("-idx")[0].replace("-", "_"), content)
                 if content is not None:
                     (place.folder / "mine" / name).write_bytes(content)
@@ -168,7 +180,9 @@ def idx(**changes: bytes | None):
 
 def zarr_without_values(place):
     (place.folder / "mine.zarr").mkdir()
-    (place.folder / "mine.zarr/zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    (place.folder / "mine.zarr/zarr.json").write_text(
+        '{"zarr_format": 3, "node_type": "group", "attributes": {}}'
+    )
     return {"sources": "mine.zarr"}
 
 
@@ -198,51 +212,140 @@ DAMAGED = {
     "a table with a header alone": (text("cell,g0,g1\n"), "mine.csv: no values"),
     "a table with another separator": (text("cell;g0;g1\nc0;1;2\n"), "mine.csv: no values"),
     "a table with a longer line": (text("cell,g0,g1\nc0,1,2\nc1,1,2,3,4\n"), "mine.csv: .*line 3"),
-    "a table with a gap": (text("cell,g0,g1\nc0,1,\nc1,1,2\nc2,1,2\n"), "mine.csv: non-finite values.*cell c0, variable g1"),
-    "a table with a word among its numbers": (text("cell,g0,g1\nc0,1,2\nc1,1,2\nc2,1,many\n"), "mine.csv: .*g1.*many"),
-    "a table of genes with a word": (text("gene,c0,c1\ng0,1,2\ng1,1,2\ng2,1,many\n", orientation="genes_by_cells"), "mine.csv: .*many"),
-    "a table that is not utf-8": (text("cell,g0,g1\ncaf\xe9,1,2\n".encode("latin-1")), "mine.csv: .*UTF-8"),
-    "a table in another alphabet's bytes": (text("cell,g0\nc0,1\n".encode("utf-16")), "mine.csv: .*UTF-8"),
+    "a table with a gap": (
+        text("cell,g0,g1\nc0,1,\nc1,1,2\nc2,1,2\n"),
+        "mine.csv: non-finite values.*cell c0, variable g1",
+    ),
+    "a table with a word among its numbers": (
+        text("cell,g0,g1\nc0,1,2\nc1,1,2\nc2,1,many\n"),
+        "mine.csv: .*g1.*many",
+    ),
+    "a table of genes with a word": (
+        text("gene,c0,c1\ng0,1,2\ng1,1,2\ng2,1,many\n", orientation="genes_by_cells"),
+        "mine.csv: .*many",
+    ),
+    "a table that is not utf-8": (
+        text("cell,g0,g1\ncaf\xe9,1,2\n".encode("latin-1")),
+        "mine.csv: .*UTF-8",
+    ),
+    "a table in another alphabet's bytes": (
+        text("cell,g0\nc0,1\n".encode("utf-16")),
+        "mine.csv: .*UTF-8",
+    ),
     "a table with a gene twice": (text("cell,g0,g0\nc0,1,2\nc1,1,2\n"), "mine.csv: .*g0"),
-    "a table with a cell twice": (text("cell,g0,g1\nc0,1,2\nc0,1,2\n"), r"duplicated cell names .*c0"),
-    "a table called gz that is not": (text("cell,g0\nc0,1\n", "mine.csv.gz"), "mine.csv.gz: .*(gzip|gzipped)"),
-    "a gz that is cut off": (text(gzip.compress(b"cell,g0\n" + b"c,1\n" * 5000)[:-20], "mine.csv.gz"), "mine.csv.gz: .*(ended before|cut off)"),
+    "a table with a cell twice": (
+        text("cell,g0,g1\nc0,1,2\nc0,1,2\n"),
+        r"duplicated cell names .*c0",
+    ),
+    "a table called gz that is not": (
+        text("cell,g0\nc0,1\n", "mine.csv.gz"),
+        "mine.csv.gz: .*(gzip|gzipped)",
+    ),
+    "a gz that is cut off": (
+        text(gzip.compress(b"cell,g0\n" + b"c,1\n" * 5000)[:-20], "mine.csv.gz"),
+        "mine.csv.gz: .*(ended before|cut off)",
+    ),
     "an mtx folder without barcodes": (mtx(barcodes_tsv=None), "mine: no barcodes.tsv"),
     "an mtx folder without genes": (mtx(genes_tsv=None), "mine: no features.tsv or genes.tsv"),
     "an mtx with fewer barcodes": (mtx(barcodes_tsv=b"c0\nc1\n"), "mine: matrix.mtx is"),
     "an mtx that is no matrix": (mtx(matrix_mtx=b"hello\n"), "mine: .*"),
     "an empty mtx": (mtx(matrix_mtx=b""), "mine: .*"),
-    "an mtx that breaks off": (mtx(matrix_mtx=b"%%MatrixMarket matrix coordinate integer general\n30 40 5\n1 1 1\n"), "mine: .*"),
-    "an mtx with a place outside": (mtx(matrix_mtx=b"%%MatrixMarket matrix coordinate integer general\n30 40 1\n31 1 1\n"), "mine: .*"),
+    "an mtx that breaks off": (
+        mtx(matrix_mtx=b"%%MatrixMarket matrix coordinate integer general\n30 40 5\n1 1 1\n"),
+        "mine: .*",
+    ),
+    "an mtx with a place outside": (
+        mtx(matrix_mtx=b"%%MatrixMarket matrix coordinate integer general\n30 40 1\n31 1 1\n"),
+        "mine: .*",
+    ),
     "an empty list of genes": (mtx(genes_tsv=b""), "mine: .*genes.tsv"),
-    "a zip with two matrices": (archive("a/matrix.mtx", "b/matrix.mtx"), "mine.zip: exactly one matrix.mtx"),
-    "a zip whose member climbs out": (archive("../../outside/matrix.mtx"), "mine.zip: no features.tsv"),
+    "a zip with two matrices": (
+        archive("a/matrix.mtx", "b/matrix.mtx"),
+        "mine.zip: exactly one matrix.mtx",
+    ),
+    "a zip whose member climbs out": (
+        archive("../../outside/matrix.mtx"),
+        "mine.zip: no features.tsv",
+    ),
     "a zip without a matrix": (archive("readme.txt"), "mine.zip: exactly one matrix.mtx.* found 0"),
     "a zip that is none": (text("PK", "mine.zip", orientation=""), "mine.zip: .*zip"),
     "a tar of links to files outside": (linked_archive, "mine.tar: exactly one matrix.mtx"),
-    "a tar that is cut off": (cut_off_archive, "mine.tar.gz: .*(ended before|unexpected end|cut off)"),
-    "an h5 that is not of 10x": (hdf5("mine.h5", nothing=[1]), "mine.h5: an .h5 of 10x has one matrix group"),
-    "a 10x h5 without barcodes": (hdf5("mine.h5", matrix__indptr=[0, 1]), "mine.h5: .*(data|barcodes|not there)"),
-    "a loom without a matrix": (hdf5("mine.loom", row_attrs__Gene=["g"]), "mine.loom: no dataset 'matrix'"),
-    "a loom without names": (hdf5("mine.loom", matrix=np.ones((2, 2)), row_attrs__a=[1, 2], col_attrs__b=[1, 2]), "mine.loom: /row_attrs has none of"),
-    "a loom without attributes": (hdf5("mine.loom", matrix=np.ones((2, 2))), "mine.loom: .*row_attrs"),
+    "a tar that is cut off": (
+        cut_off_archive,
+        "mine.tar.gz: .*(ended before|unexpected end|cut off)",
+    ),
+    "an h5 that is not of 10x": (
+        hdf5("mine.h5", nothing=[1]),
+        "mine.h5: an .h5 of 10x has one matrix group",
+    ),
+    "a 10x h5 without barcodes": (
+        hdf5("mine.h5", matrix__indptr=[0, 1]),
+        "mine.h5: .*(data|barcodes|not there)",
+    ),
+    "a loom without a matrix": (
+        hdf5("mine.loom", row_attrs__Gene=["g"]),
+        "mine.loom: no dataset 'matrix'",
+    ),
+    "a loom without names": (
+        hdf5("mine.loom", matrix=np.ones((2, 2)), row_attrs__a=[1, 2], col_attrs__b=[1, 2]),
+        "mine.loom: /row_attrs has none of",
+    ),
+    "a loom without attributes": (
+        hdf5("mine.loom", matrix=np.ones((2, 2))),
+        "mine.loom: .*row_attrs",
+    ),
     "an npz of objects": (npz(X=np.array([{"a": 1}], dtype=object)), "mine.npz: .*pickle"),
     "an npz without X": (npz(y=np.ones(3)), "mine.npz: holds y; name the values X"),
     "an npz of one axis": (npz(X=np.ones(12)), "mine.npz: .*"),
     "an npz of four axes": (npz(X=np.ones((3, 2, 2, 3))), "mine.npz: .*"),
-    "an npz with unequal labels": (npz(x_train=np.ones((4, 2, 2)), y_train=np.ones(3), x_test=np.ones((4, 2, 2)), y_test=np.ones(4)), "mine.npz: .*"),
-    "an npz with unequal names": (npz(X=np.ones((4, 2)), obs_names=np.array(["a"])), "mine.npz: .*"),
+    "an npz with unequal labels": (
+        npz(
+            x_train=np.ones((4, 2, 2)),
+            y_train=np.ones(3),
+            x_test=np.ones((4, 2, 2)),
+            y_test=np.ones(4),
+        ),
+        "mine.npz: .*",
+    ),
+    "an npz with unequal names": (
+        npz(X=np.ones((4, 2)), obs_names=np.array(["a"])),
+        "mine.npz: .*",
+    ),
     "an npz that is none": (text("no", "mine.npz", orientation="", **IMAGES), "mine.npz: .*"),
     "a folder of images without labels": (idx(t10k_labels=None), "mine: no t10k-labels"),
-    "an image file of another kind": (idx(train_images=b"\x89PNG"), "train-images-idx3-ubyte: not an IDX file"),
-    "an image file that is cut off": (idx(train_images=bytes([0, 0, 8, 3, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0, 0, 3, 7])), "it is cut off or damaged"),
-    "an image file with a cut off header": (idx(train_images=bytes([0, 0, 8, 3, 0])), "it is cut off or damaged"),
-    "more images than labels": (idx(train_labels=bytes([0, 0, 8, 1, 0, 0, 0, 1, 1])), "the files are not of one set"),
-    "a pickle": (text(pickle.dumps([1, 2]), "mine.pkl", orientation=""), "mine.pkl: this suffix is not read"),
+    "an image file of another kind": (
+        idx(train_images=b"\x89PNG"),
+        "train-images-idx3-ubyte: not an IDX file",
+    ),
+    "an image file that is cut off": (
+        idx(train_images=bytes([0, 0, 8, 3, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0, 0, 3, 7])),
+        "it is cut off or damaged",
+    ),
+    "an image file with a cut off header": (
+        idx(train_images=bytes([0, 0, 8, 3, 0])),
+        "it is cut off or damaged",
+    ),
+    "more images than labels": (
+        idx(train_labels=bytes([0, 0, 8, 1, 0, 0, 0, 1, 1])),
+        "the files are not of one set",
+    ),
+    "a pickle": (
+        text(pickle.dumps([1, 2]), "mine.pkl", orientation=""),
+        "mine.pkl: this suffix is not read",
+    ),
     "an R file": (text("RDX3", "mine.rds", orientation=""), "mine.rds: this suffix is not read"),
-    "a file that is not there": (lambda place: {"sources": "mine.loom"}, "mine.loom: does not exist"),
-    "an empty folder": (lambda place: (place.folder / "mine").mkdir() or {"sources": "mine"}, "mine: no train-images"),
-    "a folder called h5ad": (lambda place: (place.folder / "mine.h5ad").mkdir(), "mine.h5ad: .*(directory|folder)"),
+    "a file that is not there": (
+        lambda place: {"sources": "mine.loom"},
+        "mine.loom: does not exist",
+    ),
+    "an empty folder": (
+        lambda place: (place.folder / "mine").mkdir() or {"sources": "mine"},
+        "mine: no train-images",
+    ),
+    "a folder called h5ad": (
+        lambda place: (place.folder / "mine.h5ad").mkdir(),
+        "mine.h5ad: .*(directory|folder)",
+    ),
     "a zarr store with nothing in it": (zarr_without_values, "mine.zarr: .*"),
     "another checksum": (wrong_checksum, "mine.h5ad: checksum mismatch"),
 }

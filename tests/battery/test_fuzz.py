@@ -1,7 +1,8 @@
-"""Whatever a file holds: either a valid prepared file or a ``ValueError`` that names the place; never another error, never half a file.
+"""Whatever a file holds: either a valid prepared file or a ``ValueError`` that names the place;
+never another error, never half a file.
 
-Forty fixed examples a test; FUZZ_EXAMPLES=300 in the environment (as ``make test-full`` has it) tries so many new ones.
-"""
+Forty fixed examples a test; FUZZ_EXAMPLES=300 in the environment (as ``make test-full`` has it)
+tries so many new ones."""
 
 import os
 import shutil
@@ -19,26 +20,48 @@ from hypothesis.extra import numpy as of_numpy
 from scipy import sparse
 
 FUZZ = settings.get_profile("battery")
-PRESETS = {"counts": ["counts_raw", "counts_standard"], "images": ["images_unit", "images_binarised"], "real": ["real_standardised"]}
+PRESETS = {
+    "counts": ["counts_raw", "counts_standard"],
+    "images": ["images_unit", "images_binarised"],
+    "real": ["real_standardised"],
+}
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=6)
 SCALARS = st.one_of(NAMES, st.none(), st.integers(-(2**40), 2**70), st.floats(), st.booleans())
 
 
 def seldom(odd, usual):
-    """The odd now and then, so that most examples get past it to the next thing that may go wrong."""
+    """The odd now and then, so that most examples get past it to the next thing that may go
+    wrong.
+    """
     return st.sampled_from([odd, *[usual] * 7]).flatmap(lambda chosen: chosen)
 
 
-SHAPES = seldom(st.tuples(st.integers(0, 3), st.integers(0, 3)), st.tuples(st.integers(6, 12), st.integers(3, 7)))
+SHAPES = seldom(
+    st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    st.tuples(st.integers(6, 12), st.integers(3, 7)),
+)
 
 
 @st.composite
 def matrices(draw):
-    """Small numbers mostly, so that some pass, and now and then one of every other kind; dense, CSR or CSC."""
-    shape, dtype = draw(SHAPES), draw(st.sampled_from(["int32", "int64", "uint8", "uint64", "bool", *["float32", "float64"] * 3]))
+    """Small numbers mostly, so that some pass, and now and then one of every other kind; dense, CSR
+    or CSC.
+    """
+    shape, dtype = (
+        draw(SHAPES),
+        draw(
+            st.sampled_from(
+                ["int32", "int64", "uint8", "uint64", "bool", *["float32", "float64"] * 3]
+            )
+        ),
+    )
     small = draw(of_numpy.arrays(np.uint8, shape, elements=st.integers(0, 9))).astype(dtype)
     if draw(st.sampled_from([True, False, False])) and small.size:
-        odd = st.sampled_from([np.nan, np.inf, -np.inf, -1.0, 3.2, 2.0**31, 1e39]) if dtype.startswith("float") else of_numpy.from_dtype(np.dtype(dtype))
+        odd = (
+            st.sampled_from([np.nan, np.inf, -np.inf, -1.0, 3.2, 2.0**31, 1e39])
+            if dtype.startswith("float")
+            else of_numpy.from_dtype(np.dtype(dtype))
+        )
         flat = small.reshape(-1)
         with np.errstate(over="ignore"):
             flat[draw(st.integers(0, flat.size - 1))] = draw(odd)
@@ -49,9 +72,25 @@ def matrices(draw):
 def data_sets(draw):
     """AnnData with names and labels of every kind."""
     matrix = draw(matrices())
-    names = [draw(st.lists(NAMES, min_size=n, max_size=n, unique=draw(seldom(st.just(False), st.just(True))))) for n in matrix.shape]
-    kinds = draw(st.lists(seldom(SCALARS, st.sampled_from(["B", "T"])), min_size=matrix.shape[0], max_size=matrix.shape[0]))
-    obs = pd.DataFrame({draw(seldom(st.sampled_from(["label", "split", ""]), st.just("kind"))): kinds}, index=pd.Index(names[0], dtype=str))
+    names = [
+        draw(
+            st.lists(
+                NAMES, min_size=n, max_size=n, unique=draw(seldom(st.just(False), st.just(True)))
+            )
+        )
+        for n in matrix.shape
+    ]
+    kinds = draw(
+        st.lists(
+            seldom(SCALARS, st.sampled_from(["B", "T"])),
+            min_size=matrix.shape[0],
+            max_size=matrix.shape[0],
+        )
+    )
+    obs = pd.DataFrame(
+        {draw(seldom(st.sampled_from(["label", "split", ""]), st.just("kind"))): kinds},
+        index=pd.Index(names[0], dtype=str),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ad.AnnData(matrix, obs=obs, var=pd.DataFrame(index=pd.Index(names[1], dtype=str)))
@@ -61,10 +100,19 @@ def data_sets(draw):
 def rows(draw):
     """A row of the data sheet, and the options of the preparation."""
     modality = draw(st.sampled_from(list(PRESETS)))
-    cells = {"modality": modality, "preset": draw(st.sampled_from(PRESETS[modality])), "label": draw(st.sampled_from(["", "kind"]))}
+    cells = {
+        "modality": modality,
+        "preset": draw(st.sampled_from(PRESETS[modality])),
+        "label": draw(st.sampled_from(["", "kind"])),
+    }
     cells["n_clusters"] = draw(seldom(st.just("9"), st.sampled_from(["", "2"])))
-    cells["orientation"] = draw(seldom(st.sampled_from(["", "genes_by_cells"]), st.just("cells_by_genes")))
-    split = {"test_fraction": draw(seldom(st.floats(0.01, 0.99), st.just(0.3))), "by": draw(st.sampled_from(["label", "donor", "none"]))}
+    cells["orientation"] = draw(
+        seldom(st.sampled_from(["", "genes_by_cells"]), st.just("cells_by_genes"))
+    )
+    split = {
+        "test_fraction": draw(seldom(st.floats(0.01, 0.99), st.just(0.3))),
+        "by": draw(st.sampled_from(["label", "donor", "none"])),
+    }
     return cells, {"split": split, "stream_above_gb": draw(st.sampled_from([0.0, 4.0]))}
 
 
@@ -79,7 +127,9 @@ def written(place, cells, kind: str) -> str:
 
 
 def met_as_it_should_be(place, source: str, row, arguments) -> None:
-    """A prepared file that keeps its contract, or a ValueError that names the file or the data set and leaves nothing."""
+    """A prepared file that keeps its contract, or a ValueError that names the file or the data set
+    and leaves nothing.
+    """
     prepared, refusal = None, None
     try:
         with warnings.catch_warnings():
@@ -124,7 +174,9 @@ def test_any_content(kind, make_place, cells, row):
 @st.composite
 def damages(draw):
     """Bytes written over a file at a share of its length, or its end cut off there."""
-    return draw(st.floats(0, 1, exclude_max=True)), draw(st.one_of(st.none(), st.binary(min_size=1, max_size=64)))
+    return draw(st.floats(0, 1, exclude_max=True)), draw(
+        st.one_of(st.none(), st.binary(min_size=1, max_size=64))
+    )
 
 
 def damage(path: Path, at: float, content: bytes | None) -> None:

@@ -6,7 +6,20 @@ import pandas as pd
 import pytest
 
 HALVES = np.repeat(["B", "T"], 20)
-ODD_LABELS = ["<script>alert(1)</script>", "T cell / NK", "naïve", "细胞", "🧬", "a\tb", "line\nbreak", "'; rm -rf ~; '", "$(id)", "x" * 3000, "-1", "nan?"]
+ODD_LABELS = [
+    "<script>alert(1)</script>",
+    "T cell / NK",
+    "naïve",
+    "细胞",
+    "🧬",
+    "a\tb",
+    "line\nbreak",
+    "'; rm -rf ~; '",
+    "$(id)",
+    "x" * 3000,
+    "-1",
+    "nan?",
+]
 
 
 def renamed(axis: str, names):
@@ -48,16 +61,43 @@ def annotated_by(content: str):
 
 
 REFUSED = {
-    "a cell twice": (renamed("obs_names", lambda cells: twice(cells.obs_names)), r"mine.h5ad: 1 duplicated cell names \(obs_names\) \(first: c0\)"),
-    "a gene twice": (renamed("var_names", lambda cells: twice(cells.var_names)), r"mine.h5ad: 1 duplicated variable names \(var_names\) \(first: g0\)"),
-    "cells of one name": (renamed("obs_names", lambda cells: [""] * 40), "39 duplicated cell names"),
-    "a misspelt label column": (with_obs(label="knid"), r"no obs column 'knid' for label \(did you mean 'kind'\?\); the columns are: kind"),
-    "a label where there are no columns": (without_obs(label="kind"), "no obs column 'kind' for label; the columns are: none"),
+    "a cell twice": (
+        renamed("obs_names", lambda cells: twice(cells.obs_names)),
+        r"mine.h5ad: 1 duplicated cell names \(obs_names\) \(first: c0\)",
+    ),
+    "a gene twice": (
+        renamed("var_names", lambda cells: twice(cells.var_names)),
+        r"mine.h5ad: 1 duplicated variable names \(var_names\) \(first: g0\)",
+    ),
+    "cells of one name": (
+        renamed("obs_names", lambda cells: [""] * 40),
+        "39 duplicated cell names",
+    ),
+    "a misspelt label column": (
+        with_obs(label="knid"),
+        r"no obs column 'knid' for label \(did you mean 'kind'\?\); the columns are: kind",
+    ),
+    "a label where there are no columns": (
+        without_obs(label="kind"),
+        "no obs column 'kind' for label; the columns are: none",
+    ),
     "a batch that is not there": (with_obs(batch="plate"), "no obs column 'plate' for batch"),
-    "more clusters than cells": (with_obs(n_clusters="99"), "99 clusters are declared and there are 32 training cells"),
-    "an annotation that is not there": (without_obs(annotation="types.csv"), "types.csv: no such file"),
-    "an annotation of other cells": (annotated_by("cell,kind\nx,T\n"), r"types.csv: none of its cell names \(first: x\) is in the data \(first: c0\)"),
-    "an annotation with a cell twice": (annotated_by("cell,kind\nc0,T\nc0,B\n"), "types.csv: cell c0 has two lines"),
+    "more clusters than cells": (
+        with_obs(n_clusters="99"),
+        "99 clusters are declared and there are 32 training cells",
+    ),
+    "an annotation that is not there": (
+        without_obs(annotation="types.csv"),
+        "types.csv: no such file",
+    ),
+    "an annotation of other cells": (
+        annotated_by("cell,kind\nx,T\n"),
+        r"types.csv: none of its cell names \(first: x\) is in the data \(first: c0\)",
+    ),
+    "an annotation with a cell twice": (
+        annotated_by("cell,kind\nc0,T\nc0,B\n"),
+        "types.csv: cell c0 has two lines",
+    ),
     "an empty annotation": (annotated_by(""), "types.csv: the file is empty"),
     "an annotation without columns": (annotated_by("cell\nc0\n"), "no obs column 'kind' for label"),
 }

@@ -59,42 +59,97 @@ def images(values, **cells):
 PIXELS = np.arange(20 * 9).reshape(20, 3, 3) % 200
 REFUSED = {
     "a fraction": (one_value(3.2), r"non-integer values in 1 of .*cell c7, variable g4: 3.2"),
-    "a fraction in CSR": (one_value(3.2, sparse.csr_matrix), r"non-integer values in 1 of .*cell c7, variable g4: 3.2"),
-    "a fraction in CSC": (one_value(3.2, sparse.csc_matrix), r"non-integer values in 1 of .*cell c7, variable g4: 3.2"),
+    "a fraction in CSR": (
+        one_value(3.2, sparse.csr_matrix),
+        r"non-integer values in 1 of .*cell c7, variable g4: 3.2",
+    ),
+    "a fraction in CSC": (
+        one_value(3.2, sparse.csc_matrix),
+        r"non-integer values in 1 of .*cell c7, variable g4: 3.2",
+    ),
     "a fraction in the last bits": (one_value(3 + 2**-40), "non-integer values in 1 of"),
-    "a negative count": (one_value(-1, dtype=np.int64), r"negative values.*cell c7, variable g4: -1\); give raw counts, not scaled ones"),
+    "a negative count": (
+        one_value(-1, dtype=np.int64),
+        r"negative values.*cell c7, variable g4: -1\); give raw counts, not scaled ones",
+    ),
     "not a number": (one_value(np.nan), "non-finite values.*cell c7, variable g4: nan"),
     "infinity": (one_value(np.inf), "non-finite values.*cell c7, variable g4: inf"),
-    "infinity in CSR": (one_value(-np.inf, sparse.csr_matrix), "non-finite values.*cell c7, variable g4: -inf"),
-    "a count above int32": (one_value(2**31, dtype=np.int64), "values above 2147483647.*cell c7, variable g4: 2147483648"),
-    "a count that overflows int64": (one_value(2**63, dtype=np.uint64), "values above 2147483647.*9223372036854775808"),
+    "infinity in CSR": (
+        one_value(-np.inf, sparse.csr_matrix),
+        "non-finite values.*cell c7, variable g4: -inf",
+    ),
+    "a count above int32": (
+        one_value(2**31, dtype=np.int64),
+        "values above 2147483647.*cell c7, variable g4: 2147483648",
+    ),
+    "a count that overflows int64": (
+        one_value(2**63, dtype=np.uint64),
+        "values above 2147483647.*9223372036854775808",
+    ),
     "a count as large as floats go": (one_value(1e300), "values above 2147483647.*1e"),
-    "counts per ten thousand": (matrix_of(normalised), "non-integer values.*give raw counts, not normalised ones"),
-    "logged counts per ten thousand": (matrix_of(lambda x: np.log1p(normalised(x))), "already normalised and logged .*sums to 10000 in every cell"),
+    "counts per ten thousand": (
+        matrix_of(normalised),
+        "non-integer values.*give raw counts, not normalised ones",
+    ),
+    "logged counts per ten thousand": (
+        matrix_of(lambda x: np.log1p(normalised(x))),
+        "already normalised and logged .*sums to 10000 in every cell",
+    ),
     "logged counts": (matrix_of(lambda x: np.log1p(x.astype(np.float64))), "look log-transformed"),
-    "z-scores": (matrix_of(lambda x: (x - x.mean(0)) / x.std(0)), "negative values.*not scaled ones"),
-    "logged values beside raw counts": (logged_beside_raw, "Whole numbers are in raw: name it in the 'layer' column"),
-    "logged values beside a layer of counts": (in_layer("UMIs", ""), "Whole numbers are in UMIs: name it in the 'layer' column"),
+    "z-scores": (
+        matrix_of(lambda x: (x - x.mean(0)) / x.std(0)),
+        "negative values.*not scaled ones",
+    ),
+    "logged values beside raw counts": (
+        logged_beside_raw,
+        "Whole numbers are in raw: name it in the 'layer' column",
+    ),
+    "logged values beside a layer of counts": (
+        in_layer("UMIs", ""),
+        "Whole numbers are in UMIs: name it in the 'layer' column",
+    ),
     "a layer that is not there": (in_layer("UMIs", "umi"), "no layer 'umi'; there is X, UMIs"),
     "raw where there is none": (in_layer("UMIs", "raw"), "no layer 'raw'; there is X, UMIs"),
     "complex numbers": (matrix_of(lambda x: x.astype(np.complex128)), "holds complex128 values"),
-    "nothing but zeros": (matrix_of(np.zeros_like), r"every cell is empty \(all 40 x 30 counts are 0\)"),
-    "nothing but zeros in CSR": (matrix_of(lambda x: sparse.csr_matrix(np.zeros_like(x))), r"every cell is empty \(all 40 x 30 counts are 0\)"),
+    "nothing but zeros": (
+        matrix_of(np.zeros_like),
+        r"every cell is empty \(all 40 x 30 counts are 0\)",
+    ),
+    "nothing but zeros in CSR": (
+        matrix_of(lambda x: sparse.csr_matrix(np.zeros_like(x))),
+        r"every cell is empty \(all 40 x 30 counts are 0\)",
+    ),
     "no cells": (matrix_of(lambda x: x[:0]), "there are no values"),
     "no genes": (matrix_of(lambda x: x[:, :0]), "there are no values"),
     "no cells in CSR": (matrix_of(lambda x: sparse.csr_matrix(x[:0])), "there are no values"),
     "one cell": (matrix_of(lambda x: x[:1]), "leaves 0 of 1 cells for testing"),
     "two cells": (matrix_of(lambda x: x[:2]), "leaves 0 of 2 cells for testing"),
-    "a pixel of 256": (images(np.where(PIXELS == 7, 256, PIXELS)), "pixels outside 0 to 255.*: 256"),
-    "a negative pixel": (images(np.where(PIXELS == 7, -1, PIXELS)), "pixels outside 0 to 255.*: -1"),
+    "a pixel of 256": (
+        images(np.where(PIXELS == 7, 256, PIXELS)),
+        "pixels outside 0 to 255.*: 256",
+    ),
+    "a negative pixel": (
+        images(np.where(PIXELS == 7, -1, PIXELS)),
+        "pixels outside 0 to 255.*: -1",
+    ),
     "pixels from 0 to 1": (images(PIXELS / 255), "non-integer pixels.*store pixels as 0 to 255"),
-    "a pixel that is not a number": (images(np.where(PIXELS == 7, np.nan, PIXELS)), "non-finite pixels"),
+    "a pixel that is not a number": (
+        images(np.where(PIXELS == 7, np.nan, PIXELS)),
+        "non-finite pixels",
+    ),
     "black images": (images(np.zeros((20, 3, 3))), "every training pixel is 0"),
     "one image": (images(PIXELS[:1]), "leaves 0 of 1 cells for testing"),
-    "a real value that is not a number": (lambda place: one_value(np.nan)(place) or REAL, "not finite in float32.*cell c7, variable g4: nan"),
-    "a real value beyond float32": (lambda place: one_value(1e39)(place) or REAL, r"not finite in float32.*cell c7, variable g4: 1e\+39"),
+    "a real value that is not a number": (
+        lambda place: one_value(np.nan)(place) or REAL,
+        "not finite in float32.*cell c7, variable g4: nan",
+    ),
+    "a real value beyond float32": (
+        lambda place: one_value(1e39)(place) or REAL,
+        r"not finite in float32.*cell c7, variable g4: 1e\+39",
+    ),
 }
-# What is refused of counts in memory is refused of counts that are read block by block, with the same sentence.
+# What is refused of counts in memory is refused of counts that are read block by block, with the
+# same sentence.
 STREAMED = [name for name in REFUSED if "CSR" in name]
 
 
@@ -117,9 +172,12 @@ TAKEN = {
     "columns first": np.asfortranarray,
     "CSR": sparse.csr_matrix,
     "CSC": sparse.csc_matrix,
-    "CSR with explicit zeros": lambda x: sparse.csr_matrix((x.ravel(), np.tile(np.arange(30), 40), np.arange(0, 1201, 30)), shape=x.shape),
+    "CSR with explicit zeros": lambda x: sparse.csr_matrix(
+        (x.ravel(), np.tile(np.arange(30), 40), np.arange(0, 1201, 30)), shape=x.shape
+    ),
     "CSR with its columns in disorder": lambda x: sparse.csr_matrix(
-        (x[:, ::-1].ravel(), np.tile(np.arange(30)[::-1], 40), np.arange(0, 1201, 30)), shape=x.shape
+        (x[:, ::-1].ravel(), np.tile(np.arange(30)[::-1], 40), np.arange(0, 1201, 30)),
+        shape=x.shape,
     ),
 }
 
@@ -135,7 +193,12 @@ def test_the_same_counts_in_any_form_give_the_same_prepared_counts(wrap, stream_
 
 @pytest.mark.parametrize(
     ("keep", "shape"),
-    [(lambda x: x[:3], (3, 30)), (lambda x: x[:, :1] + 1, (40, 1)), (lambda x: x > 0, (40, 30)), (lambda x: x * 7_000_000, (40, 30))],
+    [
+        (lambda x: x[:3], (3, 30)),
+        (lambda x: x[:, :1] + 1, (40, 1)),
+        (lambda x: x > 0, (40, 30)),
+        (lambda x: x * 7_000_000, (40, 30)),
+    ],
     ids=["three cells", "one gene", "whether a gene is there", "enormous counts"],
 )
 def test_little_or_odd_data_is_prepared_all_the_same(keep, shape, place):

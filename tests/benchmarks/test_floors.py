@@ -17,8 +17,12 @@ def test_the_terms_of_the_floor_by_hand():
 
 
 def test_a_dense_first_layer_pays_for_the_zeros_but_at_the_dense_rate():
-    assert floor_terms(TASK, RATES, density=0.1, sparse_input=False)["first layer"] == pytest.approx(4e-6)
-    assert floor_terms(TASK, RATES, density=0.9, sparse_input=False)["first layer"] == pytest.approx(4e-6)
+    assert floor_terms(TASK, RATES, density=0.1, sparse_input=False)[
+        "first layer"
+    ] == pytest.approx(4e-6)
+    assert floor_terms(TASK, RATES, density=0.9, sparse_input=False)[
+        "first layer"
+    ] == pytest.approx(4e-6)
 
 
 def test_the_arithmetic_floor_counts_products_alone_at_the_dense_rate():

@@ -1,4 +1,6 @@
-"""The benchmarks that need no other package run, at a size of no meaning: what they call must still be there."""
+"""The benchmarks that need no other package run, at a size of no meaning: what they call must still
+be there.
+"""
 
 import os
 import shutil
@@ -22,12 +24,23 @@ def results(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "arguments"),
-    [("consensus", ["--cells", "500", "--rounds", "1"]), ("rank_coverage", ["--datasets", "3", "--studies", "2"]), ("out_of_core", ["400", "300"])],
+    [
+        ("consensus", ["--cells", "500", "--rounds", "1"]),
+        ("rank_coverage", ["--datasets", "3", "--studies", "2"]),
+        ("out_of_core", ["400", "300"]),
+    ],
 )
 def test_a_script_runs_and_leaves_a_table(script, arguments, results):
     command = [sys.executable, f"benchmarks/{script}.py", *arguments]
     environment = os.environ | {"PYTHONPATH": "workflow_scripts", "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(command, cwd=results.parents[1], env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        command,
+        cwd=results.parents[1],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, run.stderr
     (table,) = results.glob(f"{script}*.tsv")
     assert len(table.read_text().splitlines()) > 1

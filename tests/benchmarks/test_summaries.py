@@ -4,7 +4,11 @@ from summaries import summarise_quality, summarise_times
 
 
 def rounds_of(times: dict[str, list[float]], **columns) -> pd.DataFrame:
-    rows = [(side, number, value) for side, values in times.items() for number, value in enumerate(values, 1)]
+    rows = [
+        (side, number, value)
+        for side, values in times.items()
+        for number, value in enumerate(values, 1)
+    ]
     return pd.DataFrame(rows, columns=["side", "round", "us_per_cell"]).assign(**columns)
 
 
@@ -18,12 +22,23 @@ def test_a_ratio_is_taken_within_a_round_so_that_a_machine_that_slows_down_does_
 def test_medians_and_quartiles_over_rounds_with_one_outlier():
     rounds = rounds_of({"peer": [80.0] * 5, "ours": [8.0, 10.0, 16.0, 20.0, 1000.0]})
     ours = summarise_times(rounds, reference="peer").set_index("side").loc["ours"]
-    assert ours[["rounds", "us_min", "us_per_cell", "us_q1", "us_q3"]].tolist() == [5, 8, 16, 10, 20]
+    assert ours[["rounds", "us_min", "us_per_cell", "us_q1", "us_q3"]].tolist() == [
+        5,
+        8,
+        16,
+        10,
+        20,
+    ]
     assert ours[["times_faster", "times_q1", "times_q3"]].tolist() == [5, 4, 8]
 
 
 def test_tasks_are_kept_apart_and_a_task_without_the_reference_has_no_ratio():
-    rounds = pd.concat([rounds_of({"peer": [90.0], "ours": [30.0]}, task="small"), rounds_of({"ours": [50.0]}, task="large")])
+    rounds = pd.concat(
+        [
+            rounds_of({"peer": [90.0], "ours": [30.0]}, task="small"),
+            rounds_of({"ours": [50.0]}, task="large"),
+        ]
+    )
     summary = summarise_times(rounds, reference="peer", by=["task"]).set_index(["task", "side"])
     assert summary.loc[("small", "ours"), "times_faster"] == 3
     assert summary.loc[("large", "ours"), "us_per_cell"] == 50
@@ -32,7 +47,13 @@ def test_tasks_are_kept_apart_and_a_task_without_the_reference_has_no_ratio():
 
 def test_the_quality_of_a_side_is_a_difference_of_means_in_percent_of_the_reference():
     scores = pd.DataFrame(
-        [("nb", "peer", 0, 999.0), ("nb", "peer", 1, 1001.0), ("nb", "ours", 0, 1001.0), ("nb", "ours", 1, 1003.0), ("zinb", "peer", 0, 500.0)],
+        [
+            ("nb", "peer", 0, 999.0),
+            ("nb", "peer", 1, 1001.0),
+            ("nb", "ours", 0, 1001.0),
+            ("nb", "ours", 1, 1003.0),
+            ("zinb", "peer", 0, 500.0),
+        ],
         columns=["task", "side", "seed", "minus_elbo"],
     )
     summary = summarise_quality(scores, reference="peer").set_index(["task", "side"])

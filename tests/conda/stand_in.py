@@ -1,4 +1,6 @@
-"""What Snakemake asks of a ``conda`` command, answered by py-rattler's solver and linker from the channel that $CONDARC names."""
+"""What Snakemake asks of a ``conda`` command, answered by py-rattler's solver and linker from the
+channel that $CONDARC names.
+"""
 
 import argparse
 import asyncio
@@ -29,7 +31,13 @@ async def create(specifications: list[str], channels: list[str], prefix: str) ->
         platforms=[str(Platform.current()), "noarch"],
         virtual_packages=VirtualPackage.detect(),
     )
-    await install(records, target_prefix=prefix, cache_dir=settings()["pkgs_dirs"][0], show_progress=False, execute_link_scripts=False)
+    await install(
+        records,
+        target_prefix=prefix,
+        cache_dir=settings()["pkgs_dirs"][0],
+        show_progress=False,
+        execute_link_scripts=False,
+    )
 
 
 def create_from(arguments: Sequence[str]) -> None:
@@ -40,15 +48,29 @@ def create_from(arguments: Sequence[str]) -> None:
     environment = yaml.safe_load(Path(given.file).read_text())
     named = [each for each in environment["dependencies"] if isinstance(each, str)]
     asyncio.run(create(named, environment["channels"], given.prefix))
-    from_pip = [name for each in environment["dependencies"] if isinstance(each, dict) for name in each["pip"]]
+    from_pip = [
+        name
+        for each in environment["dependencies"]
+        if isinstance(each, dict)
+        for name in each["pip"]
+    ]
     if from_pip:
-        subprocess.run([f"{given.prefix}/bin/python", "-m", "pip", "install", "--quiet", *from_pip], check=True)
+        subprocess.run(
+            [f"{given.prefix}/bin/python", "-m", "pip", "install", "--quiet", *from_pip], check=True
+        )
 
 
 def main(arguments: list[str]) -> int:
     answers = {
         "--version": f"conda {VERSION}",
-        "info": json.dumps({"conda_prefix": str(Path(__file__).parent), "platform": str(Platform.current()), "conda_version": VERSION, "envs": []}),
+        "info": json.dumps(
+            {
+                "conda_prefix": str(Path(__file__).parent),
+                "platform": str(Platform.current()),
+                "conda_version": VERSION,
+                "envs": [],
+            }
+        ),
         "config": json.dumps({"get": {"channel_priority": "strict"}}),
         "clean": "",
     }
@@ -59,7 +81,10 @@ def main(arguments: list[str]) -> int:
     elif arguments[0] == "list":
         prefix = next(after for word, after in pairwise(arguments) if word in ("--prefix", "-p"))
         records = sorted(Path(prefix, "conda-meta").glob("*.json"))
-        sys.stdout.write("\n".join(["@EXPLICIT", *(json.loads(record.read_text())["url"] for record in records)]) + "\n")
+        sys.stdout.write(
+            "\n".join(["@EXPLICIT", *(json.loads(record.read_text())["url"] for record in records)])
+            + "\n"
+        )
     else:
         sys.stderr.write(f"not asked so far: conda {' '.join(arguments)}\n")
         return 2

@@ -15,20 +15,48 @@ def counts() -> np.ndarray:
 @pytest.fixture
 def cells(counts) -> ad.AnnData:
     """Four cells, three genes, two types."""
-    obs = pd.DataFrame({"cell_type": ["T", "B", "T", "B"], "sample": ["a", "a", "b", "b"]}, index=[f"c{i}" for i in range(4)])
-    return ad.AnnData(sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=["g0", "g1", "g2"]))
+    obs = pd.DataFrame(
+        {"cell_type": ["T", "B", "T", "B"], "sample": ["a", "a", "b", "b"]},
+        index=[f"c{i}" for i in range(4)],
+    )
+    return ad.AnnData(
+        sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=["g0", "g1", "g2"])
+    )
 
 
 @pytest.fixture
 def row() -> dict:
     """A row of the data sheet as the study parses it, with only what is required."""
-    blank = dict.fromkeys(["label", "batch", "condition", "donor", "n_clusters", "orientation", "layer", "annotation", "licence", "citation", "origin"])
-    return {**blank, "dataset": "mine", "modality": "counts", "sources": [], "sha256": [], "preset": "counts_standard"}
+    blank = dict.fromkeys(
+        [
+            "label",
+            "batch",
+            "condition",
+            "donor",
+            "n_clusters",
+            "orientation",
+            "layer",
+            "annotation",
+            "licence",
+            "citation",
+            "origin",
+        ]
+    )
+    return {
+        **blank,
+        "dataset": "mine",
+        "modality": "counts",
+        "sources": [],
+        "sha256": [],
+        "preset": "counts_standard",
+    }
 
 
 @pytest.fixture
 def idx_folder(tmp_path):
-    """An IDX folder of 5 training and 3 test images of 2 x 3 pixels, and the pixels and labels in it."""
+    """An IDX folder of 5 training and 3 test images of 2 x 3 pixels, and the pixels and labels in
+    it.
+    """
     rng = np.random.default_rng(0)
     pixels, labels = rng.integers(0, 256, (8, 2, 3), dtype=np.uint8), np.arange(8, dtype=np.uint8)
     folder = tmp_path / "tiny_images"
@@ -40,4 +68,6 @@ def idx_folder(tmp_path):
 
 
 def write_idx(path, values: np.ndarray) -> None:
-    path.write_bytes(bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">i4").tobytes() + values.tobytes())
+    path.write_bytes(
+        bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">i4").tobytes() + values.tobytes()
+    )

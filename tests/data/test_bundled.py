@@ -29,5 +29,7 @@ def test_digits_are_the_pixels_and_digits_of_scikit_learn():
 
 def test_a_missing_scanpy_is_named_with_the_remedy(monkeypatch):
     monkeypatch.setattr(bundled.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="scanpy is not installed; install it, or give a mirror folder"):
+    with pytest.raises(
+        ValueError, match="scanpy is not installed; install it, or give a mirror folder"
+    ):
         BUNDLED["pbmc68k_reduced"]()

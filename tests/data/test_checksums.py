@@ -8,13 +8,20 @@ from latentbench.data.checksums import require_accepted
 CONTENT = b"cells and genes"
 
 
-@pytest.mark.parametrize("digest", [hashlib.sha256(CONTENT).hexdigest().upper(), "md5:" + hashlib.md5(CONTENT).hexdigest()])
+@pytest.mark.parametrize(
+    "digest",
+    [hashlib.sha256(CONTENT).hexdigest().upper(), "md5:" + hashlib.md5(CONTENT).hexdigest()],
+)
 @pytest.mark.parametrize("level", [None, 1, 9])
-def test_a_file_is_accepted_by_the_digest_of_its_content_however_it_is_compressed(tmp_path, digest, level):
+def test_a_file_is_accepted_by_the_digest_of_its_content_however_it_is_compressed(
+    tmp_path, digest, level
+):
     path = tmp_path / "file"
     path.write_bytes(CONTENT if level is None else gzip.compress(CONTENT, level))
 
-    assert require_accepted(path, ["0" * 64, digest]) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (
+        require_accepted(path, ["0" * 64, digest]) == hashlib.sha256(path.read_bytes()).hexdigest()
+    )
 
 
 def test_a_changed_byte_is_refused_with_the_files_name(tmp_path):

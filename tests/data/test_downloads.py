@@ -21,7 +21,9 @@ DIGEST = [hashlib.sha256(CONTENT).hexdigest()]
 
 @pytest.fixture
 def server():
-    """A server on this machine that answers with what ``answers`` lists, in turn, and remembers what it was asked."""
+    """A server on this machine that answers with what ``answers`` lists, in turn, and remembers
+    what it was asked.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -50,7 +52,9 @@ def server():
 
 
 def answer(status=200, body=b"", promised=None, **headers):
-    length = {} if callable(body) else {"Content-Length": len(body) if promised is None else promised}
+    length = (
+        {} if callable(body) else {"Content-Length": len(body) if promised is None else promised}
+    )
     return status, body, length | {name.replace("_", "-"): value for name, value in headers.items()}
 
 
@@ -65,7 +69,9 @@ def fetch(server, cache, path="/folder/cells.h5ad"):
 
 def files(folder):
     """Every file that is not one of the cache's own, which begin with a point."""
-    return [path.name for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return [
+        path.name for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")
+    ]
 
 
 def test_a_download_is_kept_and_not_asked_for_again(server, tmp_path):
@@ -132,7 +138,9 @@ def test_an_empty_answer_is_tried_again(server, tmp_path):
     assert fetch(server, tmp_path).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("content", [b"<html>please log in</html>", b"y" * len(CONTENT)], ids=["a page", "other bytes"])
+@pytest.mark.parametrize(
+    "content", [b"<html>please log in</html>", b"y" * len(CONTENT)], ids=["a page", "other bytes"]
+)
 def test_something_else_than_the_data_is_refused_at_once_and_not_kept(server, tmp_path, content):
     server.answers = [answer(body=content), GOOD]
 
@@ -165,7 +173,9 @@ def test_a_server_that_drips_is_left_and_asked_again(server, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("promised", [None, len(CONTENT)], ids=["unannounced", "announced"])
-def test_a_file_beyond_the_limit_is_refused_as_soon_as_that_is_known(server, tmp_path, monkeypatch, promised):
+def test_a_file_beyond_the_limit_is_refused_as_soon_as_that_is_known(
+    server, tmp_path, monkeypatch, promised
+):
     monkeypatch.setattr(downloads, "MOST_BYTES", 1000)
     server.answers = [(200, CONTENT, {"Content-Length": promised} if promised else {})]
     with pytest.raises(ValueError, match="more than 1e-06 GB; get it by hand"):
@@ -173,7 +183,9 @@ def test_a_file_beyond_the_limit_is_refused_as_soon_as_that_is_known(server, tmp
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://host/cells.h5ad", "gopher://host/"])
+@pytest.mark.parametrize(
+    "target", ["file:///etc/passwd", "ftp://host/cells.h5ad", "gopher://host/"]
+)
 def test_an_address_that_leads_to_another_kind_of_place_is_not_followed(server, tmp_path, target):
     server.answers = [answer(302, Location=target), GOOD]
     with pytest.raises(requests.exceptions.InvalidSchema, match="No connection adapters"):
@@ -197,7 +209,9 @@ def test_https_is_never_left_for_plain_http(server, tmp_path, monkeypatch):
     """The first address claims https; what answers, as after a redirection, does not."""
     server.answers = [GOOD]
     plain = requests.get
-    monkeypatch.setattr(requests, "get", lambda url, **options: plain(url.replace("https", "http"), **options))
+    monkeypatch.setattr(
+        requests, "get", lambda url, **options: plain(url.replace("https", "http"), **options)
+    )
     with pytest.raises(ValueError, match="which is not https"):
         download(server.url.replace("http", "https") + "/cells.h5ad", tmp_path, DIGEST)
     assert files(tmp_path) == []
@@ -233,12 +247,16 @@ def test_two_runs_that_share_a_cache_fetch_a_file_once(server, tmp_path):
 def test_an_archive_from_a_server_unpacks_nothing_outside(server, tmp_path):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("../../matrix.mtx", "%%MatrixMarket matrix coordinate integer general\n2 1 1\n1 1 3\n")
+        archive.writestr(
+            "../../matrix.mtx", "%%MatrixMarket matrix coordinate integer general\n2 1 1\n1 1 3\n"
+        )
         archive.writestr("../../genes.tsv", "g0\ng1\n")
         archive.writestr("../../barcodes.tsv", "c0\n")
         archive.writestr("/etc/evil", "evil")
     server.answers = [answer(body=content.getvalue())]
-    path = download(server.url + "/a/b/cells.zip", tmp_path, [hashlib.sha256(content.getvalue()).hexdigest()])
+    path = download(
+        server.url + "/a/b/cells.zip", tmp_path, [hashlib.sha256(content.getvalue()).hexdigest()]
+    )
 
     assert read_file(path, {}).X.toarray().tolist() == [[3, 0]]
     assert files(tmp_path) == ["cells.zip"]
@@ -246,5 +264,8 @@ def test_an_archive_from_a_server_unpacks_nothing_outside(server, tmp_path):
 
 
 def test_the_fragment_names_the_file_and_no_address_leaves_the_cache(tmp_path):
-    assert cache_path("https://host/download/123#cells.h5ad", tmp_path) == tmp_path / "host/download/123/cells.h5ad"
+    assert (
+        cache_path("https://host/download/123#cells.h5ad", tmp_path)
+        == tmp_path / "host/download/123/cells.h5ad"
+    )
     assert cache_path("https://host/../../etc/./x", tmp_path) == tmp_path / "host/etc/x"

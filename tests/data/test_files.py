@@ -11,7 +11,9 @@ from latentbench.data.files import PAUL15_CELL_TYPES, annotate, files_of, read_a
 def test_a_table_is_read_in_both_orientations(tmp_path, cells, counts, row, suffix, orientation):
     frame = pd.DataFrame(counts, index=cells.obs_names, columns=cells.var_names)
     path = tmp_path / f"mine{suffix}"
-    (frame if orientation == "cells_by_genes" else frame.T).to_csv(path, sep="\t" if "tsv" in suffix else ",")
+    (frame if orientation == "cells_by_genes" else frame.T).to_csv(
+        path, sep="\t" if "tsv" in suffix else ","
+    )
 
     found = read_file(path, {**row, "orientation": orientation})
 
@@ -21,10 +23,14 @@ def test_a_table_is_read_in_both_orientations(tmp_path, cells, counts, row, suff
 
 
 def test_text_columns_and_named_columns_of_a_table_become_obs(tmp_path, cells, counts, row):
-    frame = pd.DataFrame(counts, index=cells.obs_names, columns=cells.var_names).assign(kind=list("TBTB"), plate=[1, 1, 2, 2])
+    frame = pd.DataFrame(counts, index=cells.obs_names, columns=cells.var_names).assign(
+        kind=list("TBTB"), plate=[1, 1, 2, 2]
+    )
     frame.to_csv(tmp_path / "mine.csv")
 
-    found = read_file(tmp_path / "mine.csv", {**row, "orientation": "cells_by_genes", "batch": "plate"})
+    found = read_file(
+        tmp_path / "mine.csv", {**row, "orientation": "cells_by_genes", "batch": "plate"}
+    )
 
     assert list(found.obs) == ["kind", "plate"]
     assert found.n_vars == 3
@@ -34,7 +40,9 @@ def test_text_columns_and_named_columns_of_a_table_become_obs(tmp_path, cells, c
 def test_a_table_without_orientation_or_with_the_wrong_separator_is_refused(tmp_path, cells, row):
     cells.to_df().to_csv(tmp_path / "mine.csv", sep=";")
 
-    with pytest.raises(ValueError, match="orientation is None; say cells_by_genes or genes_by_cells"):
+    with pytest.raises(
+        ValueError, match="orientation is None; say cells_by_genes or genes_by_cells"
+    ):
         read_file(tmp_path / "mine.csv", row)
     with pytest.raises(ValueError, match="no values"):
         read_file(tmp_path / "mine.csv", {**row, "orientation": "cells_by_genes"})
@@ -69,7 +77,15 @@ def test_a_loom_file_gives_its_matrix_names_and_attributes(tmp_path, counts, row
 def test_the_published_form_of_paul15_is_read(tmp_path, counts, row):
     with h5py.File(tmp_path / "paul15.h5", "w") as file:
         file["data.debatched"] = counts.T
-        file["data.debatched_rownames"], file["data.debatched_colnames"] = ["g0", "g1", "g2"], ["a", "b", "c", "d"]
+        file["data.debatched_rownames"], file["data.debatched_colnames"] = (
+            ["g0", "g1", "g2"],
+            [
+                "a",
+                "b",
+                "c",
+                "d",
+            ],
+        )
         file["cluster.id"] = np.array([[1], [7], [19], [1]])
 
     found = read_file(tmp_path / "paul15.h5", row)
@@ -80,7 +96,9 @@ def test_the_published_form_of_paul15_is_read(tmp_path, counts, row):
 
 
 def test_annotation_is_joined_by_cell_name_in_any_order(tmp_path, cells):
-    (tmp_path / "types.tsv").write_text("TSNE\tbarcodes\tcelltype\n1\tc2\tT\n2\tc0\tB\n3\telsewhere\tNK\n")
+    (tmp_path / "types.tsv").write_text(
+        "TSNE\tbarcodes\tcelltype\n1\tc2\tT\n2\tc0\tB\n3\telsewhere\tNK\n"
+    )
 
     annotated = annotate(cells, read_annotation(tmp_path / "types.tsv"), tmp_path)
 
@@ -92,7 +110,9 @@ def test_annotation_of_other_cells_or_with_a_cell_twice_is_refused(tmp_path, cel
     (tmp_path / "a.csv").write_text("cell,celltype\nx,T\n")
     (tmp_path / "b.csv").write_text("cell,celltype\nc0,T\nc0,B\n")
 
-    with pytest.raises(ValueError, match=r"none of its cell names \(first: x\) is in the data \(first: c0\)"):
+    with pytest.raises(
+        ValueError, match=r"none of its cell names \(first: x\) is in the data \(first: c0\)"
+    ):
         annotate(cells, read_annotation(tmp_path / "a.csv"), tmp_path / "a.csv")
     with pytest.raises(ValueError, match="cell c0 has two lines"):
         annotate(cells, read_annotation(tmp_path / "b.csv"), tmp_path / "b.csv")
@@ -100,7 +120,9 @@ def test_annotation_of_other_cells_or_with_a_cell_twice_is_refused(tmp_path, cel
 
 def test_missing_files_and_unknown_suffixes_say_what_to_do(tmp_path, row):
     (tmp_path / "mine.rds").write_text("")
-    with pytest.raises(ValueError, match=r"mine.rds: this suffix is not read; give one of .h5ad .h5"):
+    with pytest.raises(
+        ValueError, match=r"mine.rds: this suffix is not read; give one of .h5ad .h5"
+    ):
         read_file(tmp_path / "mine.rds", row)
     with pytest.raises(ValueError, match=r"mine.h5ad: does not exist"):
         read_file(tmp_path / "mine.h5ad", row)

@@ -12,7 +12,9 @@ from latentbench.data.values import as_pixels
 def test_idx_images_keep_their_pixels_order_and_grid(idx_folder):
     folder, pixels, labels = idx_folder
     compressed = folder / "train-images-idx3-ubyte"
-    compressed.with_name(compressed.name + ".gz").write_bytes(gzip.compress(compressed.read_bytes()))
+    compressed.with_name(compressed.name + ".gz").write_bytes(
+        gzip.compress(compressed.read_bytes())
+    )
     compressed.unlink()
 
     images = read_idx_folder(folder)
@@ -60,14 +62,19 @@ def test_an_npz_of_other_arrays_says_what_it_holds(tmp_path):
 
 def mnist_pickle(scale: float) -> io.BytesIO:
     pixels = np.arange(6 * 4, dtype=np.float32).reshape(6, 4)
-    parts = [(pixels[start : start + 2] / scale, np.array([start, start + 1])) for start in (0, 2, 4)]
+    parts = [
+        (pixels[start : start + 2] / scale, np.array([start, start + 1])) for start in (0, 2, 4)
+    ]
     return io.BytesIO(gzip.compress(pickle.dumps(tuple(parts), protocol=4)))
 
 
 def test_the_mnist_pickle_gives_back_whole_pixels_in_order():
     images = read_mnist_pickle(mnist_pickle(256))
 
-    np.testing.assert_array_equal(as_pixels(images.X, images.obs_names, images.var_names, where="mnist"), np.arange(24).reshape(6, 4))
+    np.testing.assert_array_equal(
+        as_pixels(images.X, images.obs_names, images.var_names, where="mnist"),
+        np.arange(24).reshape(6, 4),
+    )
     assert list(images.obs["label"]) == list("012345")
     with pytest.raises(ValueError, match="not whole pixels"):
         read_mnist_pickle(mnist_pickle(255))
@@ -78,7 +85,9 @@ class Malicious:
         return (eval, ("1 + 1",))
 
 
-@pytest.mark.parametrize("value", [Malicious(), np.array([Malicious()], dtype=object), print, io.BytesIO])
+@pytest.mark.parametrize(
+    "value", [Malicious(), np.array([Malicious()], dtype=object), print, io.BytesIO]
+)
 def test_a_pickle_that_asks_for_anything_but_arrays_is_refused(value):
     with pytest.raises(pickle.UnpicklingError, match="only numpy arrays are read"):
         NumpyUnpickler(io.BytesIO(pickle.dumps(value, protocol=2))).load()

@@ -8,7 +8,9 @@ from latentbench.data.raw import to_raw
 
 
 def make(cells, row, **changes):
-    return to_raw(cells, {**row, **changes}, source="mine.h5ad", sha256="abc", tried=["first.h5ad: gone"])
+    return to_raw(
+        cells, {**row, **changes}, source="mine.h5ad", sha256="abc", tried=["first.h5ad: gone"]
+    )
 
 
 def test_named_columns_get_canonical_names_and_survive_the_disk(cells, row, tmp_path):
@@ -47,22 +49,41 @@ def test_variables_are_called_as_the_named_column_says(cells, row, tmp_path):
 
     write_h5ad(raw, tmp_path / "raw.h5ad")
 
-    assert list(ad.read_h5ad(tmp_path / "raw.h5ad").var_names)[:3] == ["A", "B", "A-1"][: cells.n_vars]
+    assert (
+        list(ad.read_h5ad(tmp_path / "raw.h5ad").var_names)[:3] == ["A", "B", "A-1"][: cells.n_vars]
+    )
 
 
 def test_a_missing_column_of_names_is_refused(cells, row):
-    with pytest.raises(ValueError, match=r"no var column 'symbl' for var_names; the columns are: none. Correct the 'var_names' column"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"no var column 'symbl' for var_names; the columns are: none. Correct the 'var_names'"
+            r" column"
+        ),
+    ):
         make(cells, row, var_names="symbl")
 
 
 def test_blank_and_missing_labels_are_missing(cells, row):
     cells.obs["cell_type"] = ["T", " ", None, np.nan]
 
-    assert make(cells, row, label="cell_type").obs["label"].isna().tolist() == [False, True, True, True]
+    assert make(cells, row, label="cell_type").obs["label"].isna().tolist() == [
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_a_missing_column_names_the_nearest_and_all_there_are(cells, row):
-    with pytest.raises(ValueError, match=r"no obs column 'celltype' for label \(did you mean 'cell_type'\?\); the columns are: cell_type, sample"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"no obs column 'celltype' for label \(did you mean 'cell_type'\?\); the columns are:"
+            r" cell_type, sample"
+        ),
+    ):
         make(cells, row, label="celltype")
 
 
@@ -73,7 +94,12 @@ def test_counts_come_from_the_counts_layer_or_the_one_that_the_sheet_names(cells
 
     assert make(cells, row).X.sum() == 16
     assert make(cells, row, layer="raw").X.sum() == 32
-    with pytest.raises(ValueError, match=r"non-integer values.*Whole numbers are in raw, counts: name it in the 'layer' column"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"non-integer values.*Whole numbers are in raw, counts: name it in the 'layer' column"
+        ),
+    ):
         make(cells, row, layer="X")
     with pytest.raises(ValueError, match="no layer 'spliced'; there is X, raw, counts"):
         make(cells, row, layer="spliced")
@@ -81,7 +107,9 @@ def test_counts_come_from_the_counts_layer_or_the_one_that_the_sheet_names(cells
 
 def test_duplicated_names_are_refused_by_the_first(cells, row):
     cells.var_names = ["g0", "g1", "g1"]
-    with pytest.raises(ValueError, match=r"1 duplicated variable names \(var_names\) \(first: g1\)"):
+    with pytest.raises(
+        ValueError, match=r"1 duplicated variable names \(var_names\) \(first: g1\)"
+    ):
         make(cells, row)
     cells.var_names, cells.obs_names = ["g0", "g1", "g2"], ["a", "b", "a", "b"]
     with pytest.raises(ValueError, match=r"2 duplicated cell names \(obs_names\) \(first: a\)"):

@@ -25,7 +25,9 @@ def test_blobs_have_the_thesis_sizes_separable_classes_and_a_shift_of_the_stated
     assert adjusted_rand_score(blobs.obs["class"], found) == 1.0
     treated = (blobs.obs["condition"] == "treated").to_numpy()
     # The mean of 16 estimation errors of variance 2/1750 each adds 0.018 to the squared length.
-    assert np.linalg.norm(blobs.X[treated].mean(axis=0) - blobs.X[~treated].mean(axis=0)) == pytest.approx(1.2, abs=0.1)
+    assert np.linalg.norm(
+        blobs.X[treated].mean(axis=0) - blobs.X[~treated].mean(axis=0)
+    ) == pytest.approx(1.2, abs=0.1)
 
 
 def test_simulated_counts_are_counts_that_vary_more_than_poisson_and_mark_their_groups():

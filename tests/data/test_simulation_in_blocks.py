@@ -20,7 +20,9 @@ def test_blocks_are_the_same_every_time_and_do_not_depend_on_what_comes_after(si
     [(_, block)] = again.values
 
     assert (block != matrix[:CELLS_PER_BLOCK]).nnz == 0
-    assert again.frame.obs["group"].tolist() == simulated.frame.obs["group"].tolist()[:CELLS_PER_BLOCK]
+    assert (
+        again.frame.obs["group"].tolist() == simulated.frame.obs["group"].tolist()[:CELLS_PER_BLOCK]
+    )
 
 
 def test_counts_are_sorted_positive_whole_numbers_with_the_stated_totals(matrix):
@@ -41,6 +43,9 @@ def test_groups_differ_and_counts_vary_more_than_poisson(simulated, matrix):
     assert (first[:, common].var(axis=0) > 1.1 * first[:, common].mean(axis=0)).mean() > 0.95
 
 
-@pytest.mark.parametrize(("name", "is_one"), [("counts_10x20", True), ("counts", False), ("counts_0x20", False), ("counts_10x", False)])
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("counts_10x20", True), ("counts", False), ("counts_0x20", False), ("counts_10x", False)],
+)
 def test_the_name_gives_cells_and_genes(name, is_one):
     assert (NAME.fullmatch(name) is not None) == is_one

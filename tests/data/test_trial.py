@@ -25,7 +25,12 @@ def test_a_file_over_which_the_library_dies_is_refused_by_name(end, tmp_path, mo
     (path := tmp_path / "mine.h5ad").write_bytes(b"damaged")
     monkeypatch.setattr(trial, "read_everything", dying_by(end))
 
-    with pytest.raises(ValueError, match=rf"mine.h5ad: the HDF5 library dies over it \({end.name}\): it is damaged; get it again"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            rf"mine.h5ad: the HDF5 library dies over it \({end.name}\): it is damaged; get it again"
+        ),
+    ):
         refuse_what_kills_its_reader(path)
 
 
@@ -38,7 +43,9 @@ def test_a_file_in_which_the_library_finds_no_end_is_refused_by_name(tmp_path, m
         refuse_what_kills_its_reader(path)
 
 
-def test_what_the_library_reports_and_what_ends_for_want_of_memory_is_left_to_the_reader(tmp_path, monkeypatch):
+def test_what_the_library_reports_and_what_ends_for_want_of_memory_is_left_to_the_reader(
+    tmp_path, monkeypatch
+):
     (path := tmp_path / "mine.h5ad").write_bytes(b"no HDF5 file")
     refuse_what_kills_its_reader(path)
 
@@ -49,7 +56,13 @@ def test_what_the_library_reports_and_what_ends_for_want_of_memory_is_left_to_th
 def test_every_value_and_every_attribute_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "VALUES_PER_READ", 10)
     with h5py.File(tmp_path / "mine.h5ad", "w") as file:
-        for name, values in {"a/scalar": 1.0, "a/long": np.arange(25), "wide": np.ones((3, 40)), "nothing": h5py.Empty("f"), "none": np.ones((0, 4))}.items():
+        for name, values in {
+            "a/scalar": 1.0,
+            "a/long": np.arange(25),
+            "wide": np.ones((3, 40)),
+            "nothing": h5py.Empty("f"),
+            "none": np.ones((0, 4)),
+        }.items():
             file.create_dataset(name, data=values).attrs["unit"] = "one"
     counted = {}
     of_values, of_attributes = h5py.Dataset.__getitem__, h5py.AttributeManager.__getitem__
@@ -68,7 +81,9 @@ def test_every_value_and_every_attribute_is_read(tmp_path, monkeypatch):
     assert counted == {"/a/scalar": 1, "/a/long": 25, "/wide": 120, "attributes": 5}
 
 
-def test_a_source_over_which_the_library_dies_falls_through_to_the_next(row, cells, tmp_path, monkeypatch):
+def test_a_source_over_which_the_library_dies_falls_through_to_the_next(
+    row, cells, tmp_path, monkeypatch
+):
     cells.write_h5ad(tmp_path / "mine.h5ad")
     row["sources"] = [str(tmp_path / "mine.h5ad"), "simulate:counts"]
     monkeypatch.setattr(trial, "read_everything", dying_by(signal.SIGSEGV))

@@ -22,7 +22,14 @@ def test_whole_numbers_stored_as_floats_are_counts(wrap):
 
 @pytest.mark.parametrize("wrap", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
 @pytest.mark.parametrize(
-    ("value", "fault"), [(3.2, "non-integer"), (-1.0, "negative"), (np.nan, "non-finite"), (np.inf, "non-finite"), (2.0**31, "above 2147483647")]
+    ("value", "fault"),
+    [
+        (3.2, "non-integer"),
+        (-1.0, "negative"),
+        (np.nan, "non-finite"),
+        (np.inf, "non-finite"),
+        (2.0**31, "above 2147483647"),
+    ],
 )
 def test_one_bad_count_anywhere_is_refused_by_cell_gene_and_value(wrap, value, fault):
     matrix = np.array([[0.0, 3, 1], [2, 0, 0]])
@@ -33,7 +40,9 @@ def test_one_bad_count_anywhere_is_refused_by_cell_gene_and_value(wrap, value, f
 
 
 def test_the_first_fault_in_reading_order_is_named():
-    with pytest.raises(ValueError, match=r"in 2 of 4 stored values \(first: cell c0, variable g2: 0.5\)"):
+    with pytest.raises(
+        ValueError, match=r"in 2 of 4 stored values \(first: cell c0, variable g2: 0.5\)"
+    ):
         check(as_counts, sparse.csc_matrix(np.array([[0, 1, 0.5], [0.25, 3, 0]])))
 
 
@@ -41,7 +50,9 @@ def test_logged_data_is_recognised_and_the_total_named():
     counts = np.array([[10.0, 30, 60], [1, 1, 6]])
     logged = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4)
 
-    with pytest.raises(ValueError, match=r"already normalised and logged .* sums to 10000 in every cell"):
+    with pytest.raises(
+        ValueError, match=r"already normalised and logged .* sums to 10000 in every cell"
+    ):
         check(as_counts, sparse.csr_matrix(logged))
     with pytest.raises(ValueError, match="look log-transformed"):
         check(as_counts, np.log1p(counts))
@@ -50,7 +61,9 @@ def test_logged_data_is_recognised_and_the_total_named():
 
 
 def test_duplicate_entries_of_a_sparse_matrix_are_summed_and_stored_zeros_dropped():
-    stored = sparse.csr_matrix((np.array([1, 2, 0]), np.array([1, 1, 2]), np.array([0, 2, 3])), shape=(2, 3))
+    stored = sparse.csr_matrix(
+        (np.array([1, 2, 0]), np.array([1, 1, 2]), np.array([0, 2, 3])), shape=(2, 3)
+    )
 
     counts = check(as_counts, stored)
 

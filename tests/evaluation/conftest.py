@@ -1,4 +1,6 @@
-"""A synthetic study's files, as preprocessing and training leave them: Gaussian groups, two replicas ok, one diverged."""
+"""A synthetic study's files, as preprocessing and training leave them: Gaussian groups, two
+replicas ok, one diverged.
+"""
 
 import anndata
 import numpy as np
@@ -34,24 +36,55 @@ def write_prepared(path, labels, *, n_clusters=N_GROUPS, seed=1):
         adata.obs["label"] = pd.Categorical(labels)
     adata.var["highly_variable"] = True
     adata.obsm["X_pca"] = rng.random((n_obs, 3), dtype=np.float32)
-    adata.uns["latentbench"] = {"dataset": "groups", "modality": "real", **({} if n_clusters is None else {"n_clusters": n_clusters})}
+    adata.uns["latentbench"] = {
+        "dataset": "groups",
+        "modality": "real",
+        **({} if n_clusters is None else {"n_clusters": n_clusters}),
+    }
     write_h5ad(adata, path)
 
 
-def write_training(folder, replicas, prepared_obs, *, model="vae", kind="vae", saw_labels=False, losses=None):
-    """Write embedding.h5ad, status.json and history.parquet; ``replicas`` maps seed -> (z, cluster_probs or None) or a failure (status, reason)."""
+def write_training(
+    folder, replicas, prepared_obs, *, model="vae", kind="vae", saw_labels=False, losses=None
+):
+    """Write embedding.h5ad, status.json and history.parquet; ``replicas`` maps seed -> (z,
+    cluster_probs or None) or a failure (status, reason).
+    """
     clusters = any(isinstance(r[0], np.ndarray) and r[1] is not None for r in replicas.values())
     embedding = AnnData(obs=prepared_obs[["split"]].copy())
-    embedding.uns["latentbench"] = {"dataset": "groups", "model": model, "kind": kind, "saw_labels": saw_labels, "clusters": clusters}
+    embedding.uns["latentbench"] = {
+        "dataset": "groups",
+        "model": model,
+        "kind": kind,
+        "saw_labels": saw_labels,
+        "clusters": clusters,
+    }
     statuses = []
     for seed, (z, probs) in replicas.items():
         ok = isinstance(z, np.ndarray)
-        statuses.append({"seed": seed, "status": "ok" if ok else z, "reason": "" if ok else probs, "seconds": 1.5, "peak_memory_mb": 10.0, "epochs": 2})
+        statuses.append(
+            {
+                "seed": seed,
+                "status": "ok" if ok else z,
+                "reason": "" if ok else probs,
+                "seconds": 1.5,
+                "peak_memory_mb": 10.0,
+                "epochs": 2,
+            }
+        )
         if ok:
             embedding.obsm[f"X_seed{seed}"] = z
             if probs is not None:
                 embedding.obsm[f"cluster_probs_seed{seed}"] = probs
-    status = {"dataset": "groups", "model": model, "kind": kind, "saw_labels": saw_labels, "device": "cpu", "versions": {"torch": "2"}, "replicas": statuses}
+    status = {
+        "dataset": "groups",
+        "model": model,
+        "kind": kind,
+        "saw_labels": saw_labels,
+        "device": "cpu",
+        "versions": {"torch": "2"},
+        "replicas": statuses,
+    }
     history = [
         (seed, epoch, term, split, loss / (epoch + 1))
         for seed, loss in (losses or {}).items()
@@ -62,34 +95,88 @@ def write_training(folder, replicas, prepared_obs, *, model="vae", kind="vae", s
     folder.mkdir(parents=True, exist_ok=True)
     write_h5ad(embedding, folder / "embedding.h5ad")
     write_json(status, folder / "status.json")
-    write_table(pd.DataFrame(history, columns=["replica", "epoch", "term", "split", "value"]), folder / "history.parquet")
-    quality = [(status["seed"], split, "elbo", "", -9.0, "ok", "") for status in statuses if status["status"] == "ok" for split in ("train", "test")]
-    write_table(pd.DataFrame(quality, columns=["seed", "split", "measure", "part", "value", "status", "reason"]), folder / "quality.tsv")
+    write_table(
+        pd.DataFrame(history, columns=["replica", "epoch", "term", "split", "value"]),
+        folder / "history.parquet",
+    )
+    quality = [
+        (status["seed"], split, "elbo", "", -9.0, "ok", "")
+        for status in statuses
+        if status["status"] == "ok"
+        for split in ("train", "test")
+    ]
+    write_table(
+        pd.DataFrame(
+            quality, columns=["seed", "split", "measure", "part", "value", "status", "reason"]
+        ),
+        folder / "quality.tsv",
+    )
 
 
 @pytest.fixture
 def study_files(tmp_path):
-    """A folder with prepared.h5ad and two variants: ``vae`` (seeds 0, 1 ok, 2 diverged) and ``gmvae``, which clusters."""
+    """A folder with prepared.h5ad and two variants: ``vae`` (seeds 0, 1 ok, 2 diverged) and
+    ``gmvae``, which clusters.
+    """
     z, labels = groups()
     write_prepared(tmp_path / "prepared.h5ad", [f"type{i}" for i in labels])
     obs = anndata.read_h5ad(tmp_path / "prepared.h5ad").obs
     other, _ = groups(seed=3)
     failed = ("diverged", "loss is not finite in epoch 1")
-    write_training(tmp_path / "vae", {0: (z, None), 1: (0.5 * z + 0.01 * other, None), 2: failed}, obs, losses={0: 8.0, 1: 6.0, 2: 5.0})
+    write_training(
+        tmp_path / "vae",
+        {0: (z, None), 1: (0.5 * z + 0.01 * other, None), 2: failed},
+        obs,
+        losses={0: 8.0, 1: 6.0, 2: 5.0},
+    )
     probs = np.full((len(z), N_GROUPS), 0.1, dtype=np.float32)
     probs[np.arange(len(z)), labels] = 0.7
-    write_training(tmp_path / "gmvae", {0: (z, probs), 1: (z, probs)}, obs, model="gmvae", kind="gmvae", losses={0: 4.0, 1: 6.0})
+    write_training(
+        tmp_path / "gmvae",
+        {0: (z, probs), 1: (z, probs)},
+        obs,
+        model="gmvae",
+        kind="gmvae",
+        losses={0: 4.0, 1: 6.0},
+    )
     return tmp_path
 
 
 def evaluate(folder, model, *, scoring=None, **clustering):
-    """Run the cluster and the score scripts' mains on one variant of a folder of ``study_files``; return the paths of its scores and clusters."""
+    """Run the cluster and the score scripts' mains on one variant of a folder of ``study_files``;
+    return the paths of its scores and clusters.
+    """
     here = folder / model
     n_clusters = read_prepared_cells(folder / "prepared.h5ad").n_clusters
-    scores, clusters, criteria = here / "scores.tsv", here / "clusters.parquet", here / "criteria.tsv"
-    cluster.main(here / "embedding.h5ad", here / "status.json", clusters, criteria, n_clusters=n_clusters, clustering={"oracle": False, **clustering})
-    files = VariantFiles(here / "embedding.h5ad", here / "status.json", here / "history.parquet", here / "quality.tsv", clusters, criteria)
-    score.main(folder / "prepared.h5ad", [files], [], scores, here / "reliability.tsv", scoring=scoring or {})
+    scores, clusters, criteria = (
+        here / "scores.tsv",
+        here / "clusters.parquet",
+        here / "criteria.tsv",
+    )
+    cluster.main(
+        here / "embedding.h5ad",
+        here / "status.json",
+        clusters,
+        criteria,
+        n_clusters=n_clusters,
+        clustering={"oracle": False, **clustering},
+    )
+    files = VariantFiles(
+        here / "embedding.h5ad",
+        here / "status.json",
+        here / "history.parquet",
+        here / "quality.tsv",
+        clusters,
+        criteria,
+    )
+    score.main(
+        folder / "prepared.h5ad",
+        [files],
+        [],
+        scores,
+        here / "reliability.tsv",
+        scoring=scoring or {},
+    )
     return scores, clusters
 
 

@@ -13,17 +13,38 @@ from latentbench.evaluation.reading import read_scores
 def annotated(study_files, evaluate, write_training):
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
     z = np.arange(2 * len(obs), dtype=np.float32).reshape(-1, 2)
-    write_training(study_files / "pca", {0: ("failed", "why"), 3: (z, None), 4: (z, None)}, obs, model="pca", kind="pca")
+    write_training(
+        study_files / "pca",
+        {0: ("failed", "why"), 3: (z, None), 4: (z, None)},
+        obs,
+        model="pca",
+        kind="pca",
+    )
     write_training(study_files / "lost", {0: ("oom", "out of memory")}, obs, model="lost")
-    write_training(study_files / "true_labels", {0: (z, z)}, obs, model="true_labels", kind="true_labels", saw_labels=True)
+    write_training(
+        study_files / "true_labels",
+        {0: (z, z)},
+        obs,
+        model="true_labels",
+        kind="true_labels",
+        saw_labels=True,
+    )
     models = ["gmvae", "lost", "pca", "true_labels", "vae"]
     written = [evaluate(study_files, model) for model in models]
-    pd.concat([read_scores(scores) for scores, _ in written]).to_csv(study_files / "scores.tsv", sep="\t", index=False)
+    pd.concat([read_scores(scores) for scores, _ in written]).to_csv(
+        study_files / "scores.tsv", sep="\t", index=False
+    )
     embeddings = {model: study_files / model / "embedding.h5ad" for model in models}
     clusters = {model: path for model, (_, path) in zip(models, written, strict=True)}
     rule = {"seed": "held_out_loss", "model": "silhouette_of_clusters"}
     kinds = {model: "vae" if model == "lost" else model for model in models}
-    paths = study_files / "prepared.h5ad", embeddings, clusters, study_files / "scores.tsv", study_files / "annotated.h5ad"
+    paths = (
+        study_files / "prepared.h5ad",
+        embeddings,
+        clusters,
+        study_files / "scores.tsv",
+        study_files / "annotated.h5ad",
+    )
     main(*paths, dataset="groups", kinds=kinds, rule=rule)
     return anndata.read_h5ad(study_files / "annotated.h5ad")
 
@@ -42,12 +63,20 @@ def test_the_replica_that_the_rule_picks_is_shown(annotated, study_files):
 def test_the_clusters_of_the_variant_that_the_rule_picks_have_a_column_of_their_own(annotated):
     selected = annotated.uns["latentbench"]["selected"]
     assert selected["criterion"] == "silhouette_of_clusters"
-    assert annotated.obs["latentbench_cluster"].tolist() == annotated.obs[f"{selected['model']}_cluster"].tolist()
+    assert (
+        annotated.obs["latentbench_cluster"].tolist()
+        == annotated.obs[f"{selected['model']}_cluster"].tolist()
+    )
 
 
-def test_a_model_without_a_loss_shows_its_first_good_seed_and_keeps_the_preprocessings_pca(annotated, study_files):
+def test_a_model_without_a_loss_shows_its_first_good_seed_and_keeps_the_preprocessings_pca(
+    annotated, study_files
+):
     note = annotated.uns["latentbench"]["annotation"]["pca"]
-    assert (note["seed"], note["criterion"]) == (3, "the first seed that ended ok: held_out_loss has no value, or the variant saw labels")
+    assert (note["seed"], note["criterion"]) == (
+        3,
+        "the first seed that ended ok: held_out_loss has no value, or the variant saw labels",
+    )
     prepared = anndata.read_h5ad(study_files / "prepared.h5ad")
     assert np.array_equal(annotated.obsm["X_pca_preprocessing"], prepared.obsm["X_pca"])
     assert annotated.obsm["X_pca"].shape == (240, 2)

@@ -33,8 +33,17 @@ def test_with_one_group_the_test_is_students(loc):
 def test_the_interval_of_five_values_covers_the_mean_far_more_often_than_the_plain_percentiles():
     rng = np.random.default_rng(2)
     samples = [rng.normal(size=5) for _ in range(400)]
-    widened = np.mean([low <= 0 <= high for low, high in (interval([sample], 500) for sample in samples)])
-    plain = np.mean([low <= 0 <= high for low, high in (np.quantile(resampled_means([sample], 500), [0.025, 0.975]) for sample in samples)])
+    widened = np.mean(
+        [low <= 0 <= high for low, high in (interval([sample], 500) for sample in samples)]
+    )
+    plain = np.mean(
+        [
+            low <= 0 <= high
+            for low, high in (
+                np.quantile(resampled_means([sample], 500), [0.025, 0.975]) for sample in samples
+            )
+        ]
+    )
     assert plain < 0.88
     assert widened > 0.90
 

@@ -1,4 +1,6 @@
-"""Reliability of cluster probabilities: by hand, against a draw that is calibrated by construction, and where there is nothing to compare."""
+"""Reliability of cluster probabilities: by hand, against a draw that is calibrated by construction,
+and where there is nothing to compare.
+"""
 
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ def test_clusters_are_matched_so_that_most_cells_agree_and_a_pair_without_a_cell
 def test_the_matching_is_scipys():
     rng = np.random.default_rng(0)
     labels, clusters = rng.integers(0, 5, 400), rng.integers(0, 5, 400)
-    table = np.array([[np.sum((labels == i) & (clusters == j)) for j in range(5)] for i in range(5)])
+    table = np.array(
+        [[np.sum((labels == i) & (clusters == j)) for j in range(5)] for i in range(5)]
+    )
     rows, columns = linear_sum_assignment(-table)
     assert class_of_clusters(labels, clusters, 5)[columns].tolist() == rows.tolist()
 
@@ -37,11 +41,15 @@ def test_the_error_by_hand():
     found = reliability(probs, labels, np.array([0, 1]))
     assert found.n_obs[[6, 9]].tolist() == [2, 2]
     assert found.accuracy[[6, 9]].tolist() == [0.5, 0.5]
-    assert found.expected_calibration_error == pytest.approx(0.5 * abs(0.5 - 0.65) + 0.5 * abs(0.5 - 0.95))
+    assert found.expected_calibration_error == pytest.approx(
+        0.5 * abs(0.5 - 0.65) + 0.5 * abs(0.5 - 0.95)
+    )
 
 
 def test_a_cluster_without_a_class_is_wrong_however_sure():
-    found = reliability(np.tile([1.0, 0.0], (6, 1)), np.array([0, 0, 0, 1, 1, 1]), np.array([-1, 0]))
+    found = reliability(
+        np.tile([1.0, 0.0], (6, 1)), np.array([0, 0, 0, 1, 1, 1]), np.array([-1, 0])
+    )
     assert found.expected_calibration_error == 1.0
 
 

@@ -57,8 +57,12 @@ def test_own_is_the_most_probable_component_and_keeps_its_number(groups):
 
 
 def test_the_config_may_name_every_clustering_but_own_which_is_always_made():
-    schema = json.loads((Path(__file__).parents[2] / "config/schemas/evaluation.schema.json").read_text())
-    assert set(schema["properties"]["clustering"]["properties"]["clusterings"]["items"]["enum"]) == set(CLUSTERINGS) - {"own"}
+    schema = json.loads(
+        (Path(__file__).parents[2] / "config/schemas/evaluation.schema.json").read_text()
+    )
+    assert set(
+        schema["properties"]["clustering"]["properties"]["clusterings"]["items"]["enum"]
+    ) == set(CLUSTERINGS) - {"own"}
 
 
 @pytest.mark.parametrize("name", ["kmeans", "gaussian_mixture"])
@@ -78,15 +82,30 @@ def test_more_clusters_than_training_cells_is_not_applicable(groups, name):
 def test_all_cells_may_be_training_cells(groups):
     z, labels = groups()
     for clustering in (kmeans, leiden):
-        assert adjusted_rand_score(labels, clustering(replica(z, is_train=np.ones(len(z), dtype=bool)))) > 0.97
+        assert (
+            adjusted_rand_score(
+                labels, clustering(replica(z, is_train=np.ones(len(z), dtype=bool)))
+            )
+            > 0.97
+        )
 
 
 def test_a_clustering_takes_a_replica_and_a_replica_holds_no_label():
     for clustering in CLUSTERINGS.values():
         assert list(inspect.signature(clustering).parameters) == ["replica"]
-    assert {field.name for field in dataclasses.fields(Replica)} == {"z", "is_train", "graph", "n_clusters", "seed", "cluster_probs"}
+    assert {field.name for field in dataclasses.fields(Replica)} == {
+        "z",
+        "is_train",
+        "graph",
+        "n_clusters",
+        "seed",
+        "cluster_probs",
+    }
 
 
-@pytest.mark.parametrize(("by_itself", "n_clusters", "name"), [(True, 3, "own"), (True, None, "own"), (False, 3, "kmeans"), (False, None, "leiden")])
+@pytest.mark.parametrize(
+    ("by_itself", "n_clusters", "name"),
+    [(True, 3, "own"), (True, None, "own"), (False, 3, "kmeans"), (False, None, "leiden")],
+)
 def test_the_headline_is_own_else_kmeans_else_leiden(by_itself, n_clusters, name):
     assert headline_clustering(clusters_by_itself=by_itself, n_clusters=n_clusters) == name

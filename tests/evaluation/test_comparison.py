@@ -17,10 +17,24 @@ METRICS = ("ari", "nmi", "acc")
 
 
 def study(seed, *, n_seeds=5, models=MODELS, datasets=("a", "b")):
-    """Scores whose noise over seeds has the standard deviation of ``models``; a model without noise is the same for every seed of every study."""
+    """Scores whose noise over seeds has the standard deviation of ``models``; a model without noise
+    is the same for every seed of every study.
+    """
     rng = np.random.default_rng(seed)
     rows = [
-        (dataset, model, replica, split, "kmeans", metric, 0.5 + rng.normal(scale=noise) if noise else 0.6, "ok", "", False, True)
+        (
+            dataset,
+            model,
+            replica,
+            split,
+            "kmeans",
+            metric,
+            0.5 + rng.normal(scale=noise) if noise else 0.6,
+            "ok",
+            "",
+            False,
+            True,
+        )
         for dataset in datasets
         for model, noise in models.items()
         for replica in range(n_seeds)
@@ -31,7 +45,9 @@ def study(seed, *, n_seeds=5, models=MODELS, datasets=("a", "b")):
 
 
 def shifted(scores, model, by, dataset="a"):
-    return scores.assign(value=scores["value"] + by * ((scores["model"] == model) & (scores["dataset"] == dataset)))
+    return scores.assign(
+        value=scores["value"] + by * ((scores["model"] == model) & (scores["dataset"] == dataset))
+    )
 
 
 @pytest.fixture
@@ -51,7 +67,12 @@ def folders(tmp_path):
 def test_a_shift_beyond_noise_is_found_and_nothing_else(folders, capsys):
     first = study(0, n_seeds=8)
     noise = 0.005 * (-1.0) ** first["seed"].astype(int) * (first["model"] != "pca")
-    status = main([folders(first), folders(shifted(first, "vae", 0.2).assign(value=lambda frame: frame["value"] + noise))])
+    status = main(
+        [
+            folders(first),
+            folders(shifted(first, "vae", 0.2).assign(value=lambda frame: frame["value"] + noise)),
+        ]
+    )
     assert status == 1
     told = capsys.readouterr().out
     assert "6 beyond seed noise, 18 within seed noise, 12 identical" in told
@@ -71,7 +92,17 @@ def test_identical_files_are_said_to_be(folders, capsys):
 
 def test_the_same_rows_in_another_order_are_identical_rows(folders, tmp_path):
     output = tmp_path / "out.tsv"
-    assert main([folders(study(0)), folders(study(0).sample(frac=1, random_state=0)), "--output", str(output)]) == 0
+    assert (
+        main(
+            [
+                folders(study(0)),
+                folders(study(0).sample(frac=1, random_state=0)),
+                "--output",
+                str(output),
+            ]
+        )
+        == 0
+    )
     assert set(pd.read_csv(output, sep="\t")["verdict"]) == {"identical"}
 
 
@@ -84,7 +115,9 @@ def test_under_the_null_a_comparison_finds_anything_no_more_often_than_one_time_
         frame = compare(study(seed), second)
         found += int(differs(frame))
         uncorrected.append((frame["p_value"] <= 0.05).sum() / frame["p_value"].notna().sum())
-        assert set(frame.loc[frame["p_value"].notna(), "test"]) == {"paired t" if paired else "Welch"}
+        assert set(frame.loc[frame["p_value"].notna(), "test"]) == {
+            "paired t" if paired else "Welch"
+        }
     # Three standard errors above the nominal rates.
     assert found / n_studies <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n_studies)
     assert 0.02 < np.mean(uncorrected) < 0.06
@@ -104,9 +137,14 @@ def test_the_paired_test_is_students_and_that_of_the_bootstrap_with_one_data_set
 
 
 def test_the_unpaired_test_is_welchs():
-    first, second = study(0, models={"vae": 0.02}), study(1, models={"vae": 0.2}, n_seeds=7).assign(seed=lambda frame: frame["seed"] + 100)
+    first, second = (
+        study(0, models={"vae": 0.02}),
+        study(1, models={"vae": 0.2}, n_seeds=7).assign(seed=lambda frame: frame["seed"] + 100),
+    )
     for _, row in compare(first, second).iterrows():
-        assert row["p_value"] == pytest.approx(ttest_ind(values_of(first, row), values_of(second, row), equal_var=False).pvalue)
+        assert row["p_value"] == pytest.approx(
+            ttest_ind(values_of(first, row), values_of(second, row), equal_var=False).pvalue
+        )
 
 
 def test_a_model_that_is_the_same_for_every_seed_has_changed_if_it_changes_at_all():
@@ -147,7 +185,9 @@ def test_rows_and_seeds_that_only_one_study_has_are_named_and_are_no_noise(folde
 
 def test_variants_that_never_ran_have_no_seed_and_no_value():
     first = study(0, models={"vae": 0.02})
-    never = first[:1].assign(seed=pd.array([pd.NA], dtype="Int64"), model="vae_nb", value=np.nan, status="not_applicable")
+    never = first[:1].assign(
+        seed=pd.array([pd.NA], dtype="Int64"), model="vae_nb", value=np.nan, status="not_applicable"
+    )
     frame = compare(pd.concat([first, never]), pd.concat([first, never]))
     assert set(frame["verdict"]) == {"identical"}
     ran = never.assign(status="failed")
@@ -158,7 +198,17 @@ def test_variants_that_never_ran_have_no_seed_and_no_value():
 def test_the_table_is_worst_first_and_round_trips(folders, tmp_path):
     first = study(0, n_seeds=8)
     output = tmp_path / "comparison.tsv"
-    assert main([folders(first), folders(shifted(shifted(study(1, n_seeds=8), "vae", 0.3), "gmvae", 0.3)), "--output", str(output)]) == 1
+    assert (
+        main(
+            [
+                folders(first),
+                folders(shifted(shifted(study(1, n_seeds=8), "vae", 0.3), "gmvae", 0.3)),
+                "--output",
+                str(output),
+            ]
+        )
+        == 1
+    )
     table = pd.read_csv(output, sep="\t")
     assert table["verdict"].iloc[0] == "beyond_noise"
     beyond = table[table["verdict"] == "beyond_noise"]
@@ -169,7 +219,11 @@ def test_the_table_is_worst_first_and_round_trips(folders, tmp_path):
 def test_bad_input_is_refused_with_a_sentence(folders, tmp_path, capsys):
     good = folders(study(0))
     (tmp_path / "empty").mkdir()
-    for name, text in {"short.tsv": "dataset\tmodel\na\tb\n", "broken.tsv": "dataset\tmodel\tseed\tvalue\na\tb\t0\tmany\n", "none.tsv": ""}.items():
+    for name, text in {
+        "short.tsv": "dataset\tmodel\na\tb\n",
+        "broken.tsv": "dataset\tmodel\tseed\tvalue\na\tb\t0\tmany\n",
+        "none.tsv": "",
+    }.items():
         (tmp_path / name).write_text(text)
     twice = folders(pd.concat([study(0), study(0)[:1]]))
     cases = {
@@ -188,4 +242,6 @@ def test_bad_input_is_refused_with_a_sentence(folders, tmp_path, capsys):
 
 def test_what_was_read_is_what_was_written(folders):
     folder = folders(study(0))
-    pd.testing.assert_series_equal(read_scores(f"{folder}/tables/scores.tsv")["value"], study(0)["value"])
+    pd.testing.assert_series_equal(
+        read_scores(f"{folder}/tables/scores.tsv")["value"], study(0)["value"]
+    )

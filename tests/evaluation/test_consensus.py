@@ -11,16 +11,24 @@ from latentbench.outcomes import Outcome, Unavailable
 
 
 def noisy_members(n_obs=200, n_groups=4, n_members=6, share_wrong=0.25, seed=0):
-    """Return the groups and several clusterings, each with a share of cells of its own at random and a numbering of its own."""
+    """Return the groups and several clusterings, each with a share of cells of its own at random
+    and a numbering of its own.
+    """
     rng = np.random.default_rng(seed)
     groups = rng.integers(0, n_groups, n_obs)
     wrong = rng.random((n_members, n_obs)) < share_wrong
-    return groups, [rng.permutation(n_groups)[np.where(each, rng.integers(0, n_groups, n_obs), groups)] for each in wrong]
+    return groups, [
+        rng.permutation(n_groups)[np.where(each, rng.integers(0, n_groups, n_obs), groups)]
+        for each in wrong
+    ]
 
 
 def coassociation(members, weights):
     """Return equation (1) as a dense matrix."""
-    return sum(weight * (member[:, None] == member[None]) for member, weight in zip(members, weights, strict=True))
+    return sum(
+        weight * (member[:, None] == member[None])
+        for member, weight in zip(members, weights, strict=True)
+    )
 
 
 def dense_coordinates(members, weights, k):
@@ -54,37 +62,50 @@ def test_the_coordinates_are_those_of_the_dense_matrix_up_to_a_rotation(weights)
 def test_the_clusters_are_those_of_dense_spectral_clustering(seed):
     _, members = noisy_members(seed=seed)
     found = consensus(members, is_train=all_train(members), n_clusters=4, seed=0)
-    dense = KMeans(4, n_init=10, random_state=0).fit_predict(dense_coordinates(members, [1 / 6] * 6, 4))
+    dense = KMeans(4, n_init=10, random_state=0).fit_predict(
+        dense_coordinates(members, [1 / 6] * 6, 4)
+    )
     assert adjusted_rand_score(found, dense) == 1.0
 
 
-def test_scikit_learns_spectral_clustering_of_the_formed_matrix_finds_the_same_but_for_cells_at_a_border():
+def test_scikit_learns_spectral_clustering_finds_the_same_but_for_cells_at_a_border():
     """It scales the coordinates by the degrees and not to length 1."""
     _, members = noisy_members(share_wrong=0.15)
     found = consensus(members, is_train=all_train(members), n_clusters=4, seed=0)
-    theirs = SpectralClustering(4, affinity="precomputed", random_state=0).fit_predict(coassociation(members, [1 / 6] * 6))
+    theirs = SpectralClustering(4, affinity="precomputed", random_state=0).fit_predict(
+        coassociation(members, [1 / 6] * 6)
+    )
     assert adjusted_rand_score(found, theirs) > 0.97
 
 
 @pytest.mark.parametrize("n_clusters", [4, None])
-def test_the_consensus_is_nearer_to_the_groups_than_any_member_in_training_and_test_cells(n_clusters):
+def test_the_consensus_is_nearer_to_the_groups_than_any_member_in_training_and_test_cells(
+    n_clusters,
+):
     groups, members = noisy_members(n_obs=600, n_members=9)
     is_train = every_fifth_is_test(members)
     found = consensus(members, is_train=is_train, n_clusters=n_clusters, seed=0)
     for cells in (is_train, ~is_train):
-        assert adjusted_rand_score(groups[cells], found[cells]) > max(adjusted_rand_score(groups[cells], member[cells]) for member in members) + 0.1
+        assert (
+            adjusted_rand_score(groups[cells], found[cells])
+            > max(adjusted_rand_score(groups[cells], member[cells]) for member in members) + 0.1
+        )
 
 
 @pytest.mark.parametrize("n_clusters", [5, None])
 def test_identical_members_are_their_own_consensus(n_clusters):
     one = np.random.default_rng(0).choice(5, 300, p=[0.1, 0.3, 0.2, 0.15, 0.25])
-    found = consensus([one, 4 - one, one], is_train=np.arange(300) % 3 != 0, n_clusters=n_clusters, seed=3)
+    found = consensus(
+        [one, 4 - one, one], is_train=np.arange(300) % 3 != 0, n_clusters=n_clusters, seed=3
+    )
     assert adjusted_rand_score(found, one) == 1.0
 
 
 @pytest.mark.parametrize("n_clusters", [4, None])
 def test_numbering_of_clusters_and_order_of_members_change_nothing(n_clusters):
-    _, members = noisy_members(n_obs=300, share_wrong=0.6)  # so much disagreement that k-means has several optima
+    _, members = noisy_members(
+        n_obs=300, share_wrong=0.6
+    )  # so much disagreement that k-means has several optima
     weights = [3.0, 1.0, 1.0, 2.0, 1.0, 1.0]
     options = {"is_train": every_fifth_is_test(members), "n_clusters": n_clusters, "seed": 0}
     expected = consensus(members, weights=weights, **options)
@@ -92,7 +113,9 @@ def test_numbering_of_clusters_and_order_of_members_change_nothing(n_clusters):
     for _ in range(5):
         order = rng.permutation(6)
         renumbered = [rng.permutation(50)[:4][members[m]] for m in order]
-        assert np.array_equal(consensus(renumbered, weights=[weights[m] for m in order], **options), expected)
+        assert np.array_equal(
+            consensus(renumbered, weights=[weights[m] for m in order], **options), expected
+        )
 
 
 def test_clusters_are_numbered_by_falling_number_of_training_cells():
@@ -102,7 +125,7 @@ def test_clusters_are_numbered_by_falling_number_of_training_cells():
     assert list(sizes) == sorted(sizes, reverse=True)
 
 
-def test_test_cells_have_no_part_in_the_fit_and_join_the_training_cells_that_all_members_treat_alike():
+def test_test_cells_are_not_fitted_and_join_the_training_cells_that_all_members_treat_alike():
     _, members = noisy_members()
     is_train = every_fifth_is_test(members)
     options = {"is_train": is_train, "n_clusters": 4, "seed": 0}
@@ -124,11 +147,17 @@ def test_a_test_cell_in_a_cluster_without_training_cells_goes_by_the_other_membe
 
 
 def test_the_number_of_clusters_is_that_which_the_members_agree_on():
-    """Each member cuts another of four groups in two: they count five and agree on four, which two members find; the median is five."""
+    """Each member cuts another of four groups in two: they count five and agree on four, which two
+    members find; the median is five.
+    """
     groups = np.repeat(np.arange(4), 100)
     rng = np.random.default_rng(0)
-    members = [np.where((groups == cut) & (rng.random(400) < 0.5), 4, groups) for cut in (0, 1, 2, 3)]
-    found = consensus([*members, groups, groups], is_train=np.ones(400, dtype=bool), n_clusters=None, seed=0)
+    members = [
+        np.where((groups == cut) & (rng.random(400) < 0.5), 4, groups) for cut in (0, 1, 2, 3)
+    ]
+    found = consensus(
+        [*members, groups, groups], is_train=np.ones(400, dtype=bool), n_clusters=None, seed=0
+    )
     assert adjusted_rand_score(found, groups) == 1.0
 
 
@@ -137,7 +166,9 @@ def test_a_member_of_a_single_cluster_or_of_no_weight_changes_nothing():
     options = {"is_train": every_fifth_is_test(members), "n_clusters": 4, "seed": 0}
     expected = consensus(members, **options)
     assert np.array_equal(consensus([*members, np.full(200, 3)], **options), expected)
-    assert np.array_equal(consensus([*members, members[0] % 2], weights=[1.0] * 6 + [0.0], **options), expected)
+    assert np.array_equal(
+        consensus([*members, members[0] % 2], weights=[1.0] * 6 + [0.0], **options), expected
+    )
 
 
 def test_starting_on_the_largest_signatures_alone_finds_the_groups_too(monkeypatch):
@@ -158,9 +189,20 @@ ONE = np.zeros(4, dtype=np.int64)
         ([TWO], 2, Outcome.NOT_APPLICABLE, "there is 1"),
         ([ONE, ONE], 2, Outcome.DEGENERATE, "0 of 2"),
         ([TWO, ONE, ONE], None, Outcome.DEGENERATE, "1 of 3"),
-        ([TWO, TWO], 3, Outcome.NOT_APPLICABLE, "3 clusters declared, and the clusterings tell only 2 groups"),
+        (
+            [TWO, TWO],
+            3,
+            Outcome.NOT_APPLICABLE,
+            "3 clusters declared, and the clusterings tell only 2 groups",
+        ),
     ],
-    ids=["no member", "one member", "one cluster everywhere", "one telling member", "more clusters than signatures"],
+    ids=[
+        "no member",
+        "one member",
+        "one cluster everywhere",
+        "one telling member",
+        "more clusters than signatures",
+    ],
 )
 def test_what_has_no_consensus_says_why(members, n_clusters, outcome, reason):
     found = consensus(members, is_train=np.ones(4, dtype=bool), n_clusters=n_clusters, seed=0)
@@ -171,7 +213,10 @@ def test_what_has_no_consensus_says_why(members, n_clusters, outcome, reason):
 
 def test_more_clusters_than_a_decomposition_can_take_has_no_consensus(monkeypatch):
     monkeypatch.setattr(module, "MAX_CLUSTERS", 3)
-    assert consensus([TWO, TWO], is_train=np.ones(4, dtype=bool), n_clusters=2, seed=0).outcome == Outcome.NOT_APPLICABLE
+    assert (
+        consensus([TWO, TWO], is_train=np.ones(4, dtype=bool), n_clusters=2, seed=0).outcome
+        == Outcome.NOT_APPLICABLE
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,6 +230,13 @@ def test_more_clusters_than_a_decomposition_can_take_has_no_consensus(monkeypatc
     ],
 )
 def test_a_callers_mistake_is_named(changes, words):
-    options = {"members": [TWO, TWO], "is_train": np.ones(4, dtype=bool), "n_clusters": 2, "seed": 0, "weights": None, **changes}
+    options = {
+        "members": [TWO, TWO],
+        "is_train": np.ones(4, dtype=bool),
+        "n_clusters": 2,
+        "seed": 0,
+        "weights": None,
+        **changes,
+    }
     with pytest.raises(ValueError, match=words):
         consensus(options.pop("members"), **options)

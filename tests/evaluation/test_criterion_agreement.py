@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from latentbench.evaluation.criterion_agreement import AGREEMENT_COLUMNS, criterion_agreement, spearman
+from latentbench.evaluation.criterion_agreement import (
+    AGREEMENT_COLUMNS,
+    criterion_agreement,
+    spearman,
+)
 
 
 def replicas(n_datasets=3, *, n_models=6, n_seeds=5, serves=1.0, seed=0):
@@ -16,7 +20,16 @@ def replicas(n_datasets=3, *, n_models=6, n_seeds=5, serves=1.0, seed=0):
         for model in range(n_models):
             for replica in range(n_seeds):
                 ari = quality[model] + rng.normal(scale=0.2)
-                rows.append((f"data{dataset}", f"model{model}", replica, "stability", serves * ari + rng.normal(scale=0.3), ari))
+                rows.append(
+                    (
+                        f"data{dataset}",
+                        f"model{model}",
+                        replica,
+                        "stability",
+                        serves * ari + rng.normal(scale=0.3),
+                        ari,
+                    )
+                )
     return pd.DataFrame(rows, columns=["dataset", "model", "seed", "criterion", "value", "ari"])
 
 
@@ -24,7 +37,10 @@ def test_rho_is_scipys_on_every_data_set_and_their_mean_over_all():
     frame = replicas()
     frame["value"] = frame["value"].round(1)
     table = criterion_agreement(frame, n_bootstrap=300).set_index("scope")
-    expected = {dataset: spearmanr(part["value"], part["ari"]).statistic for dataset, part in frame.groupby("dataset")}
+    expected = {
+        dataset: spearmanr(part["value"], part["ari"]).statistic
+        for dataset, part in frame.groupby("dataset")
+    }
     for dataset, rho in expected.items():
         assert table.loc[dataset, "rho"] == pytest.approx(rho)
     assert table.loc["all", "rho"] == pytest.approx(np.mean(list(expected.values())))
@@ -37,7 +53,10 @@ def test_resamples_are_those_of_repeated_replicas():
     rng = np.random.default_rng(1)
     values, ari = rng.integers(5, size=12).astype(float), rng.normal(size=12)
     times = rng.multinomial(12, np.full(12, 1 / 12), size=20).astype(float)
-    expected = [spearmanr(np.repeat(values, row.astype(int)), np.repeat(ari, row.astype(int))).statistic for row in times]
+    expected = [
+        spearmanr(np.repeat(values, row.astype(int)), np.repeat(ari, row.astype(int))).statistic
+        for row in times
+    ]
     np.testing.assert_allclose(spearman(values, ari, times), expected)
 
 
@@ -51,7 +70,10 @@ def test_a_criterion_that_is_to_be_low_has_a_rho_below_zero():
 
 
 def test_models_are_drawn_before_seeds_so_more_seeds_of_the_same_models_are_not_more_evidence():
-    few, many = (criterion_agreement(replicas(1, n_seeds=n_seeds), n_bootstrap=1000).iloc[0] for n_seeds in (3, 30))
+    few, many = (
+        criterion_agreement(replicas(1, n_seeds=n_seeds), n_bootstrap=1000).iloc[0]
+        for n_seeds in (3, 30)
+    )
     assert many["high"] - many["low"] > 0.5 * (few["high"] - few["low"])
 
 
@@ -69,7 +91,12 @@ def test_what_cannot_be_had_says_why_and_is_left_out_of_the_mean():
     frame.loc[frame["dataset"] == "data1", "ari"] = 1.0
     table = criterion_agreement(frame, n_bootstrap=200).set_index("scope")
     assert list(table.reset_index().columns) == AGREEMENT_COLUMNS
-    assert table["status"].to_dict() == {"data0": "not_applicable", "data1": "degenerate", "data2": "ok", "all": "ok"}
+    assert table["status"].to_dict() == {
+        "data0": "not_applicable",
+        "data1": "degenerate",
+        "data2": "ok",
+        "all": "ok",
+    }
     assert "0 of 30 replicas" in table.loc["data0", "reason"]
     assert "the ARI is 1 for every replica" in table.loc["data1", "reason"]
     assert table.loc["all", "rho"] == table.loc["data2", "rho"]

@@ -9,24 +9,43 @@ from latentbench.evaluation.markers import COLUMNS, marker_table, moments_of, we
 
 @pytest.fixture
 def annotated():
-    """60 cells, 8 genes; gene 2 is high in cluster 1, gene 5 in cluster 0; test cells are nothing but noise."""
+    """60 cells, 8 genes; gene 2 is high in cluster 1, gene 5 in cluster 0; test cells are nothing
+    but noise.
+    """
     random = np.random.default_rng(0)
     clusters, test = np.arange(60) % 3, np.arange(60) % 10 == 0
     x = random.poisson(0.5, (60, 8)).astype(np.float32)
     x[clusters == 1, 2] += 4
     x[clusters == 0, 5] += 4
     x[test] = 50
-    obs = pd.DataFrame({"split": np.where(test, "test", "train"), "latentbench_cluster": pd.Categorical(clusters.astype(str))})
+    obs = pd.DataFrame(
+        {
+            "split": np.where(test, "test", "train"),
+            "latentbench_cluster": pd.Categorical(clusters.astype(str)),
+        }
+    )
     obs.index = [f"cell{i}" for i in range(60)]
     about = {"dataset": "made_up", "selected": {"model": "gmvae", "criterion": "silhouette"}}
-    return AnnData(sparse.csr_matrix(x), obs=obs, var=pd.DataFrame(index=[f"gene{j}" for j in range(8)]), uns={"latentbench": about})
+    return AnnData(
+        sparse.csr_matrix(x),
+        obs=obs,
+        var=pd.DataFrame(index=[f"gene{j}" for j in range(8)]),
+        uns={"latentbench": about},
+    )
 
 
 def test_t_is_scipys_of_the_training_cells_against_all_others(annotated):
-    x, groups = annotated.X.toarray().astype(np.float64), annotated.obs["latentbench_cluster"].cat.codes.to_numpy().astype(np.int64)
+    x, groups = (
+        annotated.X.toarray().astype(np.float64),
+        annotated.obs["latentbench_cluster"].cat.codes.to_numpy().astype(np.int64),
+    )
     t = welch_t(moments_of(annotated.X, groups, 3))
     for g in range(3):
-        np.testing.assert_allclose(t[g], stats.ttest_ind(x[groups == g], x[groups != g], equal_var=False).statistic, rtol=1e-6)
+        np.testing.assert_allclose(
+            t[g],
+            stats.ttest_ind(x[groups == g], x[groups != g], equal_var=False).statistic,
+            rtol=1e-6,
+        )
 
 
 def test_genes_that_set_a_cluster_apart_rank_first_and_test_cells_do_not_count(annotated):
@@ -35,7 +54,9 @@ def test_genes_that_set_a_cluster_apart_rank_first_and_test_cells_do_not_count(a
     first = table[table["rank"] == 1].set_index("group")["gene"]
     assert first["0"] == "gene5"
     assert first["1"] == "gene2"
-    train = annotated[(annotated.obs["split"] == "train") & (annotated.obs["latentbench_cluster"] == "1")]
+    train = annotated[
+        (annotated.obs["split"] == "train") & (annotated.obs["latentbench_cluster"] == "1")
+    ]
     row = table[(table["group"] == "1") & (table["gene"] == "gene2")].iloc[0]
     assert row["mean"] == pytest.approx(train[:, "gene2"].X.mean())
     assert row["share"] == 1
@@ -52,12 +73,16 @@ def test_labels_stand_beside_the_clusters_where_there_are_some(annotated):
     gap = marker_table(annotated).query("grouping == 'label'").iloc[0]
     assert (gap["status"], gap["reason"]) == ("not_applicable", "the data set has no labels")
     annotated.obs["label"] = pd.Categorical(np.where(np.arange(60) % 2, "odd", "even"))
-    assert set(marker_table(annotated).query("grouping == 'label' and status == 'ok'")["group"]) == {"odd", "even"}
+    assert set(
+        marker_table(annotated).query("grouping == 'label' and status == 'ok'")["group"]
+    ) == {"odd", "even"}
 
 
 def test_a_group_of_one_cell_and_a_choice_that_was_not_made_have_a_reason(annotated):
     lonely = annotated.copy()
-    lonely.obs["latentbench_cluster"] = pd.Categorical(np.where(np.arange(60) == 1, "alone", "together"))
+    lonely.obs["latentbench_cluster"] = pd.Categorical(
+        np.where(np.arange(60) == 1, "alone", "together")
+    )
     table = marker_table(lonely)
     alone = table[(table["grouping"] == "cluster") & (table["group"] == "alone")].iloc[0]
     assert alone["status"] == "degenerate"

@@ -4,7 +4,12 @@ from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from latentbench.evaluation.clusterings import Replica, merged
-from latentbench.evaluation.merging import MERGED_ABOVE, merged_components, overlaps, sums_over_groups
+from latentbench.evaluation.merging import (
+    MERGED_ABOVE,
+    merged_components,
+    overlaps,
+    sums_over_groups,
+)
 from latentbench.neighbours import NeighbourGraph
 from latentbench.outcomes import Outcome
 
@@ -60,7 +65,9 @@ def test_certain_components_stay_as_they_are_and_empty_ones_take_no_cell_along()
 def test_the_probabilities_of_groups_add_up():
     probs = np.random.default_rng(3).dirichlet(np.ones(4), 10).astype(np.float32)
     summed = sums_over_groups(probs, np.array([1, 0, 1, 1]))
-    np.testing.assert_allclose(summed, np.stack([probs[:, 1], probs[:, [0, 2, 3]].sum(1)], 1), rtol=1e-6)
+    np.testing.assert_allclose(
+        summed, np.stack([probs[:, 1], probs[:, [0, 2, 3]].sum(1)], 1), rtol=1e-6
+    )
     assert summed.dtype == np.float32
 
 

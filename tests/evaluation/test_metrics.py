@@ -1,4 +1,6 @@
-"""Every metric against scikit-learn, brute force or permutations; what has no answer gives a typed outcome and never a number."""
+"""Every metric against scikit-learn, brute force or permutations; what has no answer gives a typed
+outcome and never a number.
+"""
 
 from itertools import permutations
 
@@ -23,7 +25,9 @@ REFERENCE = {
 def partitions(n_obs, n_classes, n_clusters, share_right, seed=0):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, n_classes, n_obs)
-    return labels, np.where(rng.random(n_obs) < share_right, labels, rng.integers(0, n_clusters, n_obs))
+    return labels, np.where(
+        rng.random(n_obs) < share_right, labels, rng.integers(0, n_clusters, n_obs)
+    )
 
 
 CASES = {
@@ -41,13 +45,18 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_metric_equals_scikit_learns(name, case):
     labels, clusters = CASES[case]
-    assert metrics.agreement(labels, clusters)[name] == pytest.approx(REFERENCE[name](labels, clusters), abs=1e-12)
+    assert metrics.agreement(labels, clusters)[name] == pytest.approx(
+        REFERENCE[name](labels, clusters), abs=1e-12
+    )
 
 
 def test_accuracy_is_the_best_over_all_one_to_one_matchings():
     labels, clusters = partitions(60, 4, 5, 0.4)
     table = metrics.contingency_table(labels, clusters)
-    best = max(sum(table[i, j] for i, j in enumerate(chosen)) for chosen in permutations(range(table.shape[1]), table.shape[0]))
+    best = max(
+        sum(table[i, j] for i, j in enumerate(chosen))
+        for chosen in permutations(range(table.shape[1]), table.shape[0])
+    )
     assert metrics.accuracy(table) == best / 60
 
 
@@ -67,8 +76,13 @@ def test_the_contingency_table_counts_every_cell_once():
 def test_the_null_standard_deviation_of_the_ari_is_that_of_permutations(n_obs):
     labels, clusters = partitions(n_obs, 4, 6, 0.3)
     rng = np.random.default_rng(1)
-    permuted = [metrics.adjusted_rand_index(metrics.contingency_table(labels, rng.permutation(clusters))) for _ in range(4000)]
-    assert metrics.ari_null_sd(metrics.contingency_table(labels, clusters)) == pytest.approx(np.std(permuted), rel=0.06)
+    permuted = [
+        metrics.adjusted_rand_index(metrics.contingency_table(labels, rng.permutation(clusters)))
+        for _ in range(4000)
+    ]
+    assert metrics.ari_null_sd(metrics.contingency_table(labels, clusters)) == pytest.approx(
+        np.std(permuted), rel=0.06
+    )
     assert np.mean(permuted) == pytest.approx(0.0, abs=4 * np.std(permuted) / np.sqrt(4000))
 
 
@@ -90,12 +104,14 @@ def test_what_cannot_be_scored_has_a_typed_outcome_and_a_reason(labels, clusters
 
 
 def test_a_collapse_into_one_cluster_is_scored_as_what_it_is():
-    """A model that collapses must not leave the mean of its seeds: its agreement is a number, and n_clusters_found tells why."""
+    """A model that collapses must not leave the mean of its seeds: its agreement is a number, and
+    n_clusters_found tells why.
+    """
     labels, clusters = np.array([0, 1, 1, 2, -1]), np.array([5, 5, 5, 5, 6])
     found = metrics.agreement(labels, clusters)
-    assert {name: found[name] for name in ("ari", "nmi", "ami", "homogeneity", "v_measure")} == dict.fromkeys(
-        ("ari", "nmi", "ami", "homogeneity", "v_measure"), 0.0
-    )
+    assert {
+        name: found[name] for name in ("ari", "nmi", "ami", "homogeneity", "v_measure")
+    } == dict.fromkeys(("ari", "nmi", "ami", "homogeneity", "v_measure"), 0.0)
     assert (found["acc"], found["purity"], found["completeness"]) == (0.5, 0.5, 1.0)
     one = np.zeros(4, dtype=np.int64)
     assert found["completeness"] == reference.completeness_score(labels[:4], one)
@@ -115,14 +131,18 @@ def test_the_blocked_silhouette_equals_scikit_learns_for_any_block(block_rows):
     rng = np.random.default_rng(0)
     labels = np.append(rng.integers(0, 4, 150), [4])  # a class of one cell
     z = (rng.normal(size=(151, 5)) + labels[:, None] + 100).astype(np.float32)
-    assert metrics.silhouette(z, labels, block_rows=block_rows) == pytest.approx(reference.silhouette_score(z.astype(np.float64), labels), abs=1e-9)
+    assert metrics.silhouette(z, labels, block_rows=block_rows) == pytest.approx(
+        reference.silhouette_score(z.astype(np.float64), labels), abs=1e-9
+    )
 
 
 def test_the_silhouette_masks_unlabelled_cells_and_is_unavailable_for_one_class():
     rng = np.random.default_rng(0)
     z, labels = rng.normal(size=(50, 3)), rng.integers(0, 3, 50)
     masked = np.append(labels, np.full(5, -1))
-    assert metrics.silhouette(np.vstack([z, rng.normal(size=(5, 3))]), masked) == metrics.silhouette(z, labels)
+    assert metrics.silhouette(
+        np.vstack([z, rng.normal(size=(5, 3))]), masked
+    ) == metrics.silhouette(z, labels)
     assert metrics.silhouette(z, np.zeros(50, dtype=np.int64)).outcome == Outcome.NOT_APPLICABLE
 
 
@@ -130,7 +150,9 @@ def test_the_silhouette_of_a_sample_is_close_to_that_of_all_cells():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 3000)
     z = rng.normal(size=(3000, 3)) + 2 * labels[:, None]
-    assert metrics.silhouette(z, labels, max_obs=1000) == pytest.approx(metrics.silhouette(z, labels), abs=0.03)
+    assert metrics.silhouette(z, labels, max_obs=1000) == pytest.approx(
+        metrics.silhouette(z, labels), abs=0.03
+    )
     assert metrics.silhouette(z, labels, max_obs=1000) != metrics.silhouette(z, labels)
 
 

@@ -1,4 +1,6 @@
-"""The cells of a prepared data set: codes of what obs says, and that they are those of an embedding."""
+"""The cells of a prepared data set: codes of what obs says, and that they are those of an
+embedding.
+"""
 
 import numpy as np
 import pandas as pd
@@ -17,5 +19,7 @@ def test_other_cells_are_refused_with_the_files_name(study_files):
     prepared = read_prepared_cells(study_files / "prepared.h5ad")
     assert prepared.n_clusters == 4
     prepared.require(pd.Index([f"cell{i}" for i in range(240)]))
-    with pytest.raises(ValueError, match=r"prepared\.h5ad: its cells are not those of the embedding"):
+    with pytest.raises(
+        ValueError, match=r"prepared\.h5ad: its cells are not those of the embedding"
+    ):
         prepared.require(pd.Index([f"cell{i}" for i in range(239, -1, -1)]))

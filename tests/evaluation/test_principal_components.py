@@ -5,7 +5,12 @@ from anndata import AnnData
 from safetensors.numpy import save_file
 from scipy import sparse
 
-from latentbench.evaluation.principal_components import angles_with, pca_table, read_values, variance_shares
+from latentbench.evaluation.principal_components import (
+    angles_with,
+    pca_table,
+    read_values,
+    variance_shares,
+)
 from latentbench.preprocessing.pca import PCA, fit_pca, principal_components
 
 N_OBS, N_VARS = 80, 7
@@ -14,16 +19,27 @@ N_OBS, N_VARS = 80, 7
 @pytest.fixture
 def values():
     random = np.random.default_rng(0)
-    return (random.standard_normal((N_OBS, N_VARS)) * np.array([4, 3, 2, 1, 1, 0.5, 0.5]) + 5).astype(np.float32)
+    return (
+        random.standard_normal((N_OBS, N_VARS)) * np.array([4, 3, 2, 1, 1, 0.5, 0.5]) + 5
+    ).astype(np.float32)
 
 
 @pytest.fixture
 def prepared(tmp_path, values):
-    """A factory: a matrix (dense or sparse) -> a prepared.h5ad with one more variable that is not modelled."""
+    """A factory: a matrix (dense or sparse) -> a prepared.h5ad with one more variable that is not
+    modelled.
+    """
 
     def write(x=values):
-        wider = sparse.hstack([x, np.full((N_OBS, 1), 9.0)]).tocsr() if sparse.issparse(x) else np.hstack([x, np.full((N_OBS, 1), 9.0, np.float32)])
-        obs = pd.DataFrame({"split": pd.Categorical(np.where(np.arange(N_OBS) % 5, "train", "test"))}, index=[f"cell{i}" for i in range(N_OBS)])
+        wider = (
+            sparse.hstack([x, np.full((N_OBS, 1), 9.0)]).tocsr()
+            if sparse.issparse(x)
+            else np.hstack([x, np.full((N_OBS, 1), 9.0, np.float32)])
+        )
+        obs = pd.DataFrame(
+            {"split": pd.Categorical(np.where(np.arange(N_OBS) % 5, "train", "test"))},
+            index=[f"cell{i}" for i in range(N_OBS)],
+        )
         adata = AnnData(wider, obs=obs, uns={"latentbench": {"modality": "real"}})
         adata.var["highly_variable"] = np.arange(N_VARS + 1) < N_VARS
         adata.write_h5ad(tmp_path / "prepared.h5ad")
@@ -70,11 +86,25 @@ def test_the_angles_are_those_of_every_replica_that_ended_ok(prepared, values, t
     path = prepared()
     x, is_train = read_values(path)
     _, pca = principal_components(x, is_train, scale=False, n_pcs=5)
-    decoder = np.stack([pca.components[3:5], pca.components[:2], pca.components[[0, 2]]]).astype(np.float32)
+    decoder = np.stack([pca.components[3:5], pca.components[:2], pca.components[[0, 2]]]).astype(
+        np.float32
+    )
     encoder = decoder.transpose(0, 2, 1) + np.float32(0.5)
-    save_file({"decoder.weight": decoder, "encoder.weight": np.ascontiguousarray(encoder)}, tmp_path / "weights.safetensors")
-    replicas = [{"seed": 7, "status": "diverged"}, {"seed": 8, "status": "ok"}, {"seed": 9, "status": "ok"}]
-    table = pca_table(path, {"linear": tmp_path / "weights.safetensors"}, {"linear": {"replicas": replicas}}, n_pcs=5)
+    save_file(
+        {"decoder.weight": decoder, "encoder.weight": np.ascontiguousarray(encoder)},
+        tmp_path / "weights.safetensors",
+    )
+    replicas = [
+        {"seed": 7, "status": "diverged"},
+        {"seed": 8, "status": "ok"},
+        {"seed": 9, "status": "ok"},
+    ]
+    table = pca_table(
+        path,
+        {"linear": tmp_path / "weights.safetensors"},
+        {"linear": {"replicas": replicas}},
+        n_pcs=5,
+    )
     angles = table[table["measure"] == "angle_decoder"]
     assert angles["seed"].tolist() == [8, 8, 9, 9]
     np.testing.assert_allclose(angles["value"], [0, 0, 90, 0], atol=0.01)

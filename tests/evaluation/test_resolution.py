@@ -5,7 +5,12 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from latentbench.evaluation import resolution
-from latentbench.evaluation.resolution import RESOLUTIONS, _largest_within_one_standard_error, leiden_matching, leiden_stable
+from latentbench.evaluation.resolution import (
+    RESOLUTIONS,
+    _largest_within_one_standard_error,
+    leiden_matching,
+    leiden_stable,
+)
 from latentbench.neighbours import NeighbourGraph, leiden_at
 
 
@@ -33,9 +38,15 @@ def test_fewer_clusters_than_parts_of_the_graph_gives_the_nearest_number(groups)
     assert int(leiden_matching(graph, 1, seed=0).max()) + 1 == n_parts
 
 
-def test_a_number_that_leiden_jumps_over_is_given_up_when_the_bracket_is_narrow(groups, monkeypatch):
+def test_a_number_that_leiden_jumps_over_is_given_up_when_the_bracket_is_narrow(
+    groups, monkeypatch
+):
     tried = []
-    monkeypatch.setattr(resolution, "leiden_at", lambda graph, at, seed: tried.append(at) or np.arange(3 if at < 0.7 else 9))
+    monkeypatch.setattr(
+        resolution,
+        "leiden_at",
+        lambda graph, at, seed: tried.append(at) or np.arange(3 if at < 0.7 else 9),
+    )
     assert int(leiden_matching(groups[0], 5, seed=0).max()) + 1 == 3
     assert len(tried) < 18
     assert abs(tried[-1] - 0.7) < 1e-3
@@ -47,7 +58,9 @@ def test_the_most_stable_resolution_finds_the_groups_without_their_number(groups
 
 
 def test_a_graph_that_cannot_be_divided_gives_a_single_cluster():
-    graph = NeighbourGraph(np.random.default_rng(0).normal(size=(6, 2)), np.ones(6, dtype=bool)).train
+    graph = NeighbourGraph(
+        np.random.default_rng(0).normal(size=(6, 2)), np.ones(6, dtype=bool)
+    ).train
     assert set(leiden_stable(graph, seed=0)) == {0}
 
 
@@ -60,6 +73,8 @@ def test_the_same_seed_gives_the_same_clusters_whatever_ran_before(groups):
 
 
 def test_the_largest_resolution_within_one_standard_error_of_the_best_is_chosen():
-    agreements = np.array([[0.9, 0.8], [1.0, 0.8], [0.86, 0.86], [0.5, 0.6]])  # best 0.9, standard error 0.1
+    agreements = np.array(
+        [[0.9, 0.8], [1.0, 0.8], [0.86, 0.86], [0.5, 0.6]]
+    )  # best 0.9, standard error 0.1
     assert _largest_within_one_standard_error(agreements) == 2
     assert list(RESOLUTIONS) == sorted(RESOLUTIONS)

@@ -1,4 +1,6 @@
-"""Scoring one variant: every planned replica appears, no label reaches a clustering, what is missing says why."""
+"""Scoring one variant: every planned replica appears, no label reaches a clustering, what is
+missing says why.
+"""
 
 import anndata
 import numpy as np
@@ -20,11 +22,33 @@ def test_scores_have_the_contracts_columns_and_every_row_once(study_files, evalu
     assert list(scores.columns) == SCORE_COLUMNS
     identity = ["seed", "split", "clustering", "metric"]
     assert scores[scores.duplicated(identity, keep=False)].empty
-    expected = {(s, p, c, m) for s in (0, 1, 2) for p in ("train", "test") for c in ("kmeans", "leiden") for m in [*AGREEMENT, "n_clusters_found"]}
-    expected |= {(s, p, "kmeans", "silhouette_of_clusters") for s in (0, 1, 2) for p in ("train", "test")}
-    expected |= {(s, p, "kmeans", m) for s in (0, 1, 2) for p in ("train", "test") for m in ("agreement_of_seeds", "agreement_with_consensus")}
-    expected |= {(None, p, "consensus", m) for p in ("train", "test") for m in [*AGREEMENT, "n_clusters_found"]}
-    expected |= {(s, p, "none", m) for s in (0, 1, 2) for p in ("train", "test") for m in ("silhouette", "n_labelled", "n_unlabelled")}
+    expected = {
+        (s, p, c, m)
+        for s in (0, 1, 2)
+        for p in ("train", "test")
+        for c in ("kmeans", "leiden")
+        for m in [*AGREEMENT, "n_clusters_found"]
+    }
+    expected |= {
+        (s, p, "kmeans", "silhouette_of_clusters") for s in (0, 1, 2) for p in ("train", "test")
+    }
+    expected |= {
+        (s, p, "kmeans", m)
+        for s in (0, 1, 2)
+        for p in ("train", "test")
+        for m in ("agreement_of_seeds", "agreement_with_consensus")
+    }
+    expected |= {
+        (None, p, "consensus", m)
+        for p in ("train", "test")
+        for m in [*AGREEMENT, "n_clusters_found"]
+    }
+    expected |= {
+        (s, p, "none", m)
+        for s in (0, 1, 2)
+        for p in ("train", "test")
+        for m in ("silhouette", "n_labelled", "n_unlabelled")
+    }
     expected |= {(s, p, "none", "elbo") for s in (0, 1) for p in ("train", "test")}
     expected |= {(s, "test", "none", "loss") for s in (0, 1, 2)}
     scores["seed"] = scores["seed"].astype(object).where(scores["seed"].notna(), None)
@@ -45,8 +69,16 @@ def test_the_ari_is_that_of_the_written_clusters(study_files, evaluate):
     scores, clusters = read_scores(score_path), pd.read_parquet(cluster_path)
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
     test = (obs["split"] == "test").to_numpy()
-    ari = scores[(scores["split"] == "test") & (scores["metric"] == "ari") & (scores["status"] == "ok")]
-    assert set(zip(ari["clustering"], ari["seed"].fillna(-1), strict=True)) == {("kmeans", 0), ("kmeans", 1), ("leiden", 0), ("leiden", 1), ("consensus", -1)}
+    ari = scores[
+        (scores["split"] == "test") & (scores["metric"] == "ari") & (scores["status"] == "ok")
+    ]
+    assert set(zip(ari["clustering"], ari["seed"].fillna(-1), strict=True)) == {
+        ("kmeans", 0),
+        ("kmeans", 1),
+        ("leiden", 0),
+        ("leiden", 1),
+        ("consensus", -1),
+    }
     for row in ari.itertuples():
         found = clusters_of(clusters, None if pd.isna(row.seed) else int(row.seed), row.clustering)
         assert row.value == pytest.approx(adjusted_rand_score(obs["label"][test], found[test]))
@@ -54,14 +86,20 @@ def test_the_ari_is_that_of_the_written_clusters(study_files, evaluate):
     assert clusters["split"].tolist() == obs["split"].tolist()
 
 
-def test_the_labels_leave_every_byte_of_the_clusters_as_it_was(study_files, evaluate, write_prepared):
+def test_the_labels_leave_every_byte_of_the_clusters_as_it_was(
+    study_files, evaluate, write_prepared
+):
     honest = [evaluate(study_files, model)[1].read_bytes() for model in ("vae", "gmvae")]
     scores = [(study_files / model / "scores.tsv").read_bytes() for model in ("vae", "gmvae")]
     labels = anndata.read_h5ad(study_files / "prepared.h5ad").obs["label"]
     for others in (np.random.default_rng(0).permutation(labels.to_numpy(dtype=object)), None):
         write_prepared(study_files / "prepared.h5ad", None if others is None else list(others))
-        assert [evaluate(study_files, model)[1].read_bytes() for model in ("vae", "gmvae")] == honest
-        assert [(study_files / model / "scores.tsv").read_bytes() for model in ("vae", "gmvae")] != scores
+        assert [
+            evaluate(study_files, model)[1].read_bytes() for model in ("vae", "gmvae")
+        ] == honest
+        assert [
+            (study_files / model / "scores.tsv").read_bytes() for model in ("vae", "gmvae")
+        ] != scores
 
 
 def test_the_same_input_gives_the_same_bytes(study_files, evaluate):
@@ -76,7 +114,9 @@ def test_a_model_that_clusters_has_own_clusters_as_its_headline(study_files, eva
     assert (scores.query("clustering == 'own' and metric == 'ari'")["value"] == 1.0).all()
 
 
-def test_the_headline_is_made_even_if_the_config_leaves_it_out(study_files, evaluate, write_prepared):
+def test_the_headline_is_made_even_if_the_config_leaves_it_out(
+    study_files, evaluate, write_prepared
+):
     labels = list(anndata.read_h5ad(study_files / "prepared.h5ad").obs["label"])
     write_prepared(study_files / "prepared.h5ad", labels, n_clusters=None)
     scores = read_scores(evaluate(study_files, "vae", clusterings=["kmeans"])[0])
@@ -85,16 +125,24 @@ def test_the_headline_is_made_even_if_the_config_leaves_it_out(study_files, eval
 
 
 def test_the_loss_is_that_of_the_last_epoch(study_files, evaluate):
-    scores = read_scores(evaluate(study_files, "vae")[0]).query("metric == 'loss' and split == 'test'").set_index("seed")
+    scores = (
+        read_scores(evaluate(study_files, "vae")[0])
+        .query("metric == 'loss' and split == 'test'")
+        .set_index("seed")
+    )
     assert scores["value"].to_dict() == {0: 4.0, 1: 3.0, 2: pytest.approx(np.nan, nan_ok=True)}
     assert scores.loc[2, "status"] == "diverged"
 
 
-def test_unlabelled_cells_are_counted_and_no_labels_at_all_are_not_applicable(study_files, evaluate, write_prepared):
+def test_unlabelled_cells_are_counted_and_no_labels_at_all_are_not_applicable(
+    study_files, evaluate, write_prepared
+):
     labels = list(anndata.read_h5ad(study_files / "prepared.h5ad").obs["label"])
     write_prepared(study_files / "prepared.h5ad", [np.nan] * 10 + labels[10:])
     scores = read_scores(evaluate(study_files, "vae")[0])
-    assert scores.query("metric == 'n_unlabelled' and seed == 0").set_index("split")["value"].to_dict() == {"test": 2.0, "train": 8.0}
+    assert scores.query("metric == 'n_unlabelled' and seed == 0").set_index("split")[
+        "value"
+    ].to_dict() == {"test": 2.0, "train": 8.0}
     assert set(scores.query("metric == 'ari' and seed == 0")["status"]) == {"ok"}
     write_prepared(study_files / "prepared.h5ad", None)
     scores = read_scores(evaluate(study_files, "vae")[0]).query("seed == 0")
@@ -113,7 +161,9 @@ def test_a_non_finite_embedding_is_a_typed_failure(study_files, evaluate):
 
 def test_other_cells_than_the_embeddings_are_refused_by_name(study_files, evaluate, write_prepared):
     write_prepared(study_files / "prepared.h5ad", ["a", "b"] * 60)
-    with pytest.raises(ValueError, match=r"prepared\.h5ad: its cells are not those of the embedding"):
+    with pytest.raises(
+        ValueError, match=r"prepared\.h5ad: its cells are not those of the embedding"
+    ):
         evaluate(study_files, "vae")
 
 
@@ -124,7 +174,9 @@ def test_an_unknown_clustering_is_refused_by_name(study_files, evaluate):
 
 def test_a_variant_without_any_good_replica_is_all_status(study_files, evaluate, write_training):
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
-    write_training(study_files / "lost", {0: ("oom", "out of memory"), 1: ("timeout", "")}, obs, model="lost")
+    write_training(
+        study_files / "lost", {0: ("oom", "out of memory"), 1: ("timeout", "")}, obs, model="lost"
+    )
     score_path, cluster_path = evaluate(study_files, "lost")
     scores = read_scores(score_path).query("metric == 'ari' and clustering != 'consensus'")
     assert set(zip(scores["seed"], scores["status"], scores["reason"], strict=True)) == {
@@ -134,29 +186,52 @@ def test_a_variant_without_any_good_replica_is_all_status(study_files, evaluate,
     assert list(pd.read_parquet(cluster_path).columns) == ["cell", "split"]
 
 
-def test_the_oracle_takes_the_resolution_that_shares_most_with_the_training_labels_and_says_that_it_saw_them(study_files, evaluate):
+def test_the_oracle_takes_the_resolution_nearest_to_the_training_labels_and_says_it_saw_them(
+    study_files, evaluate
+):
     score_path, cluster_path = evaluate(study_files, "vae", oracle=True)
     scores, clusters = read_scores(score_path), pd.read_parquet(cluster_path)
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
     train = (obs["split"] == "train").to_numpy()
-    oracle = scores[(scores["clustering"] == "leiden_oracle") & (scores["split"] == "test") & (scores["metric"] != "resolutions_tried")]
+    oracle = scores[
+        (scores["clustering"] == "leiden_oracle")
+        & (scores["split"] == "test")
+        & (scores["metric"] != "resolutions_tried")
+    ]
     assert oracle["saw_labels"].all()
     assert not oracle["headline"].any()
     for seed in (0, 1):
-        tried = {f"leiden@{resolution:g}": clusters_of(clusters, seed, f"leiden@{resolution:g}") for resolution in RESOLUTIONS}
-        shared = {name: normalized_mutual_info_score(obs["label"][train], found[train]) for name, found in tried.items()}
+        tried = {
+            f"leiden@{resolution:g}": clusters_of(clusters, seed, f"leiden@{resolution:g}")
+            for resolution in RESOLUTIONS
+        }
+        shared = {
+            name: normalized_mutual_info_score(obs["label"][train], found[train])
+            for name, found in tried.items()
+        }
         of_seed = oracle[oracle["seed"] == seed].set_index("metric")["value"]
         chosen = f"leiden@{of_seed['resolution']:g}"
         assert shared[chosen] == max(shared.values())
-        assert of_seed["ari"] == pytest.approx(adjusted_rand_score(obs["label"][~train], tried[chosen][~train]))
+        assert of_seed["ari"] == pytest.approx(
+            adjusted_rand_score(obs["label"][~train], tried[chosen][~train])
+        )
 
 
 def test_the_calibration_is_that_of_the_matched_probabilities(study_files, evaluate):
-    scores = read_scores(evaluate(study_files, "gmvae")[0]).query("metric == 'ece' and split == 'test'")
+    scores = read_scores(evaluate(study_files, "gmvae")[0]).query(
+        "metric == 'ece' and split == 'test'"
+    )
     # 0.7 sure of what is always right: 0.3 off in the only bin.
     assert scores["value"].tolist() == pytest.approx([0.3, 0.3], abs=1e-6)
-    table = pd.read_csv(study_files / "gmvae" / "reliability.tsv", sep="\t").query("split == 'test' and seed == 0").set_index("bin")
-    assert table["n_obs"].to_dict() == {each: (48 if each == 6 else 0) for each in range(10)} or table["n_obs"][7] == 48
+    table = (
+        pd.read_csv(study_files / "gmvae" / "reliability.tsv", sep="\t")
+        .query("split == 'test' and seed == 0")
+        .set_index("bin")
+    )
+    assert (
+        table["n_obs"].to_dict() == {each: 48 if each == 6 else 0 for each in range(10)}
+        or table["n_obs"][7] == 48
+    )
     assert table["accuracy"].dropna().tolist() == [1.0]
 
 
@@ -166,8 +241,12 @@ def test_what_training_measured_is_carried_over(study_files, evaluate):
     assert set(scores["clustering"]) == {"none"}
 
 
-def test_a_failed_replica_has_its_status_in_the_rows_of_the_oracle_and_of_the_loss_too(study_files, evaluate, write_training):
-    scores = read_scores(evaluate(study_files, "vae", oracle=True)[0]).query("metric == 'ari' and split == 'test'")
+def test_a_failed_replica_has_its_status_in_the_rows_of_the_oracle_and_of_the_loss_too(
+    study_files, evaluate, write_training
+):
+    scores = read_scores(evaluate(study_files, "vae", oracle=True)[0]).query(
+        "metric == 'ari' and split == 'test'"
+    )
     by_seed = scores[scores["clustering"] == "leiden_oracle"].set_index("seed")["status"]
     assert by_seed.to_dict() == {0: "ok", 1: "ok", 2: "diverged"}
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
@@ -179,7 +258,13 @@ def test_a_failed_replica_has_its_status_in_the_rows_of_the_oracle_and_of_the_lo
 
 def test_no_labelled_training_cell_means_no_calibration(study_files, evaluate, write_prepared):
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
-    write_prepared(study_files / "prepared.h5ad", [label if split == "test" else np.nan for label, split in zip(obs["label"], obs["split"], strict=True)])
+    write_prepared(
+        study_files / "prepared.h5ad",
+        [
+            label if split == "test" else np.nan
+            for label, split in zip(obs["label"], obs["split"], strict=True)
+        ],
+    )
     errors = read_scores(evaluate(study_files, "gmvae")[0]).query("metric == 'ece'")
     assert set(errors["status"]) == {"not_applicable"}
 

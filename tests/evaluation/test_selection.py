@@ -1,13 +1,29 @@
-"""Choosing without labels: what is picked, that no label can change it, and what the choice was worth."""
+"""Choosing without labels: what is picked, that no label can change it, and what the choice was
+worth.
+"""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from latentbench.evaluation.score_rows import SCORE_COLUMNS
-from latentbench.evaluation.selection import BEST_ELSEWHERE, COMBINED, CRITERIA, choices, choose_replica, criterion_values, evidence
+from latentbench.evaluation.selection import (
+    BEST_ELSEWHERE,
+    COMBINED,
+    CRITERIA,
+    choices,
+    choose_replica,
+    criterion_values,
+    evidence,
+)
 
-KINDS = {"vae": "vae", "gmvae": "gmvae", "true_labels": "true_labels", "m2": "m2", "consensus": "consensus"}
+KINDS = {
+    "vae": "vae",
+    "gmvae": "gmvae",
+    "true_labels": "true_labels",
+    "m2": "m2",
+    "consensus": "consensus",
+}
 RULE = {"seed": "agreement_of_seeds", "model": "agreement_of_models"}
 
 
@@ -19,23 +35,67 @@ def study(ari, agreement, *, loss=None):
         for seed, value in enumerate(values):
             rows.append((dataset, model, seed, "test", "kmeans", "ari", value, "ok", "", saw, True))
             for metric in ("agreement_of_seeds", "agreement_of_models"):
-                rows.append((dataset, model, seed, "train", "kmeans", metric, agreement[dataset, model][seed], "ok", "", saw, True))
+                rows.append(
+                    (
+                        dataset,
+                        model,
+                        seed,
+                        "train",
+                        "kmeans",
+                        metric,
+                        agreement[dataset, model][seed],
+                        "ok",
+                        "",
+                        saw,
+                        True,
+                    )
+                )
             if loss:
-                rows.append((dataset, model, seed, "test", "none", "loss", loss[dataset, model][seed], "ok", "", saw, False))
+                rows.append(
+                    (
+                        dataset,
+                        model,
+                        seed,
+                        "test",
+                        "none",
+                        "loss",
+                        loss[dataset, model][seed],
+                        "ok",
+                        "",
+                        saw,
+                        False,
+                    )
+                )
     return pd.DataFrame(rows, columns=SCORE_COLUMNS).astype({"seed": "Int64"})
 
 
 @pytest.fixture
 def scores():
-    ari = {("d", "vae"): [0.2, 0.6, 0.4], ("d", "gmvae"): [0.9, 0.7, 0.5], ("d", "true_labels"): [1.0, 1.0, 1.0], ("d", "m2"): [0.99, 0.99, 0.99]}
-    agreement = {("d", "vae"): [0.1, 0.3, 0.2], ("d", "gmvae"): [0.5, 0.6, 0.4], ("d", "true_labels"): [1.0, 1.0, 1.0], ("d", "m2"): [1.0, 1.0, 1.0]}
+    ari = {
+        ("d", "vae"): [0.2, 0.6, 0.4],
+        ("d", "gmvae"): [0.9, 0.7, 0.5],
+        ("d", "true_labels"): [1.0, 1.0, 1.0],
+        ("d", "m2"): [0.99, 0.99, 0.99],
+    }
+    agreement = {
+        ("d", "vae"): [0.1, 0.3, 0.2],
+        ("d", "gmvae"): [0.5, 0.6, 0.4],
+        ("d", "true_labels"): [1.0, 1.0, 1.0],
+        ("d", "m2"): [1.0, 1.0, 1.0],
+    }
     loss = {key: [3.0, 2.0, 1.0] for key in ari}
     return study(ari, agreement, loss=loss)
 
 
 def test_the_highest_agreement_and_the_lowest_loss_are_picked(scores):
-    chosen = {name: choose_replica(scores, KINDS, name, dataset="d", model="vae", ok_seeds=[0, 1, 2]) for name in ("agreement_of_seeds", "held_out_loss")}
-    assert chosen == {"agreement_of_seeds": (1, "agreement_of_seeds"), "held_out_loss": (2, "held_out_loss")}
+    chosen = {
+        name: choose_replica(scores, KINDS, name, dataset="d", model="vae", ok_seeds=[0, 1, 2])
+        for name in ("agreement_of_seeds", "held_out_loss")
+    }
+    assert chosen == {
+        "agreement_of_seeds": (1, "agreement_of_seeds"),
+        "held_out_loss": (2, "held_out_loss"),
+    }
 
 
 def test_without_a_value_the_first_good_seed_is_picked_and_said_so(scores):
@@ -91,7 +151,12 @@ def test_the_evidence_weighs_data_sets_alike():
     assert row["ari"] - row["mean_ari"] == pytest.approx(row["gain"])
     assert row["ari"] == row["best_ari"]
     assert (row["n_datasets"], row["n_choices"], bool(row["in_force"])) == (3, 6, True)
-    expected = np.mean([np.mean([max(ari[f"d{i}", m]) - np.mean(ari[f"d{i}", m]) for m in ("vae", "gmvae")]) for i in range(3)])
+    expected = np.mean(
+        [
+            np.mean([max(ari[f"d{i}", m]) - np.mean(ari[f"d{i}", m]) for m in ("vae", "gmvae")])
+            for i in range(3)
+        ]
+    )
     assert row["gain"] == pytest.approx(expected)
     assert row["low"] <= row["gain"] <= row["high"]
 
@@ -100,10 +165,21 @@ def test_the_criterion_that_is_best_elsewhere_is_chosen_without_the_data_set_tha
     rng = np.random.default_rng(4)
     ari = {(f"d{i}", model): list(rng.random(4)) for i in range(4) for model in ("vae", "gmvae")}
     # Agreement of the seeds is right on d0 to d2 and wrong on d3; the loss is right on d3 alone.
-    agreement = {key: [-value for value in values] if key[0] == "d3" else values for key, values in ari.items()}
-    loss = {key: [-value for value in values] if key[0] == "d3" else list(values) for key, values in ari.items()}
+    agreement = {
+        key: [-value for value in values] if key[0] == "d3" else values
+        for key, values in ari.items()
+    }
+    loss = {
+        key: [-value for value in values] if key[0] == "d3" else list(values)
+        for key, values in ari.items()
+    }
     scores = study(ari, agreement, loss=loss)
-    made = choices(scores[scores["metric"] != "agreement_of_models"], KINDS, seed="agreement_of_seeds", model="agreement_of_seeds")
+    made = choices(
+        scores[scores["metric"] != "agreement_of_models"],
+        KINDS,
+        seed="agreement_of_seeds",
+        model="agreement_of_seeds",
+    )
     table = evidence(made, n_bootstrap=200)
     row = table[(table["level"] == "seed") & (table["criterion"] == BEST_ELSEWHERE)].iloc[0]
     of_seeds = made[(made["level"] == "seed") & (made["criterion"] == "agreement_of_seeds")]
@@ -121,10 +197,18 @@ def test_the_consensus_stands_beside_the_choices_with_its_gain_over_a_random_one
         ("d", "consensus", pd.NA, "test", "consensus", "ari", 0.8, "ok", "", False, False),
         ("d", "consensus", 0, "test", "own", "ari", 0.1, "ok", "", False, True),
     ]
-    made = choices(pd.concat([scores, pd.DataFrame(agreed, columns=SCORE_COLUMNS).astype({"seed": "Int64"})]), KINDS, **RULE)
+    made = choices(
+        pd.concat([scores, pd.DataFrame(agreed, columns=SCORE_COLUMNS).astype({"seed": "Int64"})]),
+        KINDS,
+        **RULE,
+    )
     combined = made[made["criterion"] == COMBINED].set_index(["level", "model"])
-    assert combined.loc[("seed", "vae"), ["ari", "mean_ari", "gain", "share"]].tolist() == pytest.approx([0.7, 0.4, 0.3, 150.0])
-    assert combined.loc[("model", ""), ["ari", "mean_ari", "gain"]].tolist() == pytest.approx([0.8, 0.55, 0.25])
+    assert combined.loc[
+        ("seed", "vae"), ["ari", "mean_ari", "gain", "share"]
+    ].tolist() == pytest.approx([0.7, 0.4, 0.3, 150.0])
+    assert combined.loc[("model", ""), ["ari", "mean_ari", "gain"]].tolist() == pytest.approx(
+        [0.8, 0.55, 0.25]
+    )
     assert not combined["in_force"].any()
 
 
@@ -148,14 +232,21 @@ def test_a_replica_without_a_value_of_the_criterion_is_a_candidate_all_the_same(
     made = choices(scores[~collapsed], KINDS, **RULE).set_index(["level", "model", "criterion"])
     between = made.loc[("model", "", "agreement_of_models")]
     assert between[["ari", "mean_ari", "best_ari"]].tolist() == pytest.approx([0.225, 0.4125, 0.6])
-    assert made.loc[("seed", "vae", "agreement_of_seeds")][["ari", "mean_ari", "n_candidates"]].tolist() == pytest.approx([0.9, 0.225, 4])
+    assert made.loc[("seed", "vae", "agreement_of_seeds")][
+        ["ari", "mean_ari", "n_candidates"]
+    ].tolist() == pytest.approx([0.9, 0.225, 4])
 
 
 def test_gain_and_share_weigh_data_sets_alike_however_many_variants_they_have():
     rng = np.random.default_rng(7)
-    ari = {("a", f"model{i}"): list(rng.random(4)) for i in range(9)} | {("b", "vae"): list(rng.random(4))}
+    ari = {("a", f"model{i}"): list(rng.random(4)) for i in range(9)} | {
+        ("b", "vae"): list(rng.random(4))
+    }
     noise = {key: list(rng.random(4)) for key in ari}
-    table = evidence(choices(study(ari, noise), {**KINDS, **{f"model{i}": "vae" for i in range(9)}}, **RULE), n_bootstrap=200)
+    table = evidence(
+        choices(study(ari, noise), {**KINDS, **{f"model{i}": "vae" for i in range(9)}}, **RULE),
+        n_bootstrap=200,
+    )
     for row in table.itertuples():
         assert row.gain == pytest.approx(row.ari - row.mean_ari)
         assert row.share == pytest.approx(100 * row.gain / (row.best_ari - row.mean_ari))

@@ -8,11 +8,35 @@ from latentbench.evaluation.controls import check_controls
 from latentbench.evaluation.score_rows import SCORE_COLUMNS
 from latentbench.evaluation.statistics import answer, summarise
 
-KINDS = {name: name for name in ("good", "close", "poor", "counts_only", "cheat", "true_labels", "shuffled_labels", "random_projection")}
+KINDS = {
+    name: name
+    for name in (
+        "good",
+        "close",
+        "poor",
+        "counts_only",
+        "cheat",
+        "true_labels",
+        "shuffled_labels",
+        "random_projection",
+    )
+}
 CONTROLS = {"true_labels": 1.0, "shuffled_labels": 0.0, "random_projection": 0.1}
 
 
-def rows(dataset, model, values, *, status="ok", saw=False, clustering="kmeans", metric="ari", split="test", headline=True, reason=""):
+def rows(
+    dataset,
+    model,
+    values,
+    *,
+    status="ok",
+    saw=False,
+    clustering="kmeans",
+    metric="ari",
+    split="test",
+    headline=True,
+    reason="",
+):
     return [
         (
             dataset,
@@ -41,10 +65,19 @@ def scores():
     noise = np.random.default_rng(0).normal(scale=0.01, size=(8, 3, 5))
     parts = []
     for d, dataset in enumerate(("a", "b", "c")):
-        for m, (model, mean) in enumerate({"good": 0.8, "close": 0.799, "poor": 0.4, **CONTROLS}.items()):
+        for m, (model, mean) in enumerate(
+            {"good": 0.8, "close": 0.799, "poor": 0.4, **CONTROLS}.items()
+        ):
             exact = model in ("true_labels", "shuffled_labels")
             saw = exact
-            parts.append(rows(dataset, model, np.full(5, mean) if exact else mean + 0.02 * d + noise[m, d], saw=saw))
+            parts.append(
+                rows(
+                    dataset,
+                    model,
+                    np.full(5, mean) if exact else mean + 0.02 * d + noise[m, d],
+                    saw=saw,
+                )
+            )
             parts.append(rows(dataset, model, np.full(5, 0.01), saw=saw, metric="ari_null_sd"))
         parts.append(rows(dataset, "cheat", np.full(5, 0.95), saw=True))
     parts.append(rows("a", "counts_only", np.full(5, 0.9) + noise[7, 0]))
@@ -53,11 +86,16 @@ def scores():
 
 
 def test_the_summary_has_mean_sd_and_counts_of_every_group(scores):
-    scores.loc[(scores["model"] == "poor") & (scores["seed"] == 3), ["value", "status"]] = [np.nan, "diverged"]
+    scores.loc[(scores["model"] == "poor") & (scores["seed"] == 3), ["value", "status"]] = [
+        np.nan,
+        "diverged",
+    ]
     summary = summarise(scores)
     assert not summary.duplicated(["dataset", "model", "clustering", "split", "metric"]).any()
     row = summary.query("dataset == 'b' and model == 'poor' and metric == 'ari'").iloc[0]
-    values = scores.query("dataset == 'b' and model == 'poor' and metric == 'ari' and status == 'ok'")["value"]
+    values = scores.query(
+        "dataset == 'b' and model == 'poor' and metric == 'ari' and status == 'ok'"
+    )["value"]
     assert (row["n_ok"], row["n_failed"], row["outcomes"]) == (4, 1, "1 diverged, 4 ok")
     assert row["mean"] == pytest.approx(values.mean())
     assert row["sd"] == pytest.approx(values.std())
@@ -108,7 +146,10 @@ def test_a_model_that_misses_a_data_set_wins_there_but_not_over_all(scores):
 
 
 def test_a_model_whose_replicas_mostly_failed_does_not_compete(scores):
-    scores.loc[(scores["model"] == "good") & (scores["seed"] > 0) & scores["headline"], ["value", "status", "reason"]] = [np.nan, "diverged", "not finite"]
+    scores.loc[
+        (scores["model"] == "good") & (scores["seed"] > 0) & scores["headline"],
+        ["value", "status", "reason"],
+    ] = [np.nan, "diverged", "not finite"]
     table = answer(scores, KINDS)
     row = table.query("scope == 'b' and model == 'good'").iloc[0]
     assert not row["in_contest"]
@@ -142,10 +183,22 @@ def test_controls_within_bounds_pass(scores):
 
 @pytest.mark.parametrize(
     ("model", "value", "message"),
-    [("true_labels", 0.99, r"b, true_labels, seed 2, test cells: ARI of the true labels is 0\.9900"), ("shuffled_labels", -0.07, "beyond 0.0600")],
+    [
+        (
+            "true_labels",
+            0.99,
+            r"b, true_labels, seed 2, test cells: ARI of the true labels is 0\.9900",
+        ),
+        ("shuffled_labels", -0.07, "beyond 0.0600"),
+    ],
 )
 def test_a_control_out_of_bounds_is_named(scores, model, value, message):
-    at = (scores["dataset"] == "b") & (scores["model"] == model) & (scores["seed"] == 2) & (scores["metric"] == "ari")
+    at = (
+        (scores["dataset"] == "b")
+        & (scores["model"] == model)
+        & (scores["seed"] == 2)
+        & (scores["metric"] == "ari")
+    )
     scores.loc[at, "value"] = value
     with pytest.raises(ValueError, match=message):
         check_controls(scores, KINDS)
@@ -155,8 +208,13 @@ def test_shuffled_labels_may_go_further_where_chance_does(scores):
     shuffled = scores["model"] == "shuffled_labels"
     scores.loc[shuffled & (scores["metric"] == "ari"), "value"] = 0.2
     with pytest.raises(ValueError, match=r"beyond 0\.1500"):
-        check_controls(scores.assign(value=scores["value"].where(scores["metric"] != "ari_null_sd", 0.025)), KINDS)
-    check_controls(scores.assign(value=scores["value"].where(scores["metric"] != "ari_null_sd", 0.04)), KINDS)
+        check_controls(
+            scores.assign(value=scores["value"].where(scores["metric"] != "ari_null_sd", 0.025)),
+            KINDS,
+        )
+    check_controls(
+        scores.assign(value=scores["value"].where(scores["metric"] != "ari_null_sd", 0.04)), KINDS
+    )
 
 
 def test_a_control_that_failed_is_broken_and_one_that_cannot_be_is_not(scores):

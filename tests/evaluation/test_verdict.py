@@ -28,12 +28,21 @@ def test_every_failure_ends_the_run_with_its_reason_its_log_and_a_remedy(outcome
     failed = study(("digits", "gmvae", "gmvae", 3, str(outcome), "why it did"))
     with pytest.raises(ValueError, match=r"1 of 2 replicas did not end ok") as told:
         verdict(failed, allow_failures=False)
-    for part in ("seed 3", str(outcome), "why it did", "results/logs/train/digits/gmvae.log", "allow_failures: true", "--forcerun results/models/digits/gmvae"):
+    for part in (
+        "seed 3",
+        str(outcome),
+        "why it did",
+        "results/logs/train/digits/gmvae.log",
+        "allow_failures: true",
+        "--forcerun results/models/digits/gmvae",
+    ):
         assert part in str(told.value)
 
 
 def test_the_config_may_allow_them():
-    sentence = verdict(study(("digits", "gmvae", "gmvae", 3, "diverged", "why it did")), allow_failures=True)
+    sentence = verdict(
+        study(("digits", "gmvae", "gmvae", 3, "diverged", "why it did")), allow_failures=True
+    )
     assert "which the config allows" in sentence
     assert "why it did" in sentence
 

@@ -1,19 +1,33 @@
 import pytest
 import torch
 
-from latentbench.kernels.bf16_products import LEAST_WEIGHTS, bf16_linear, has_fast_bf16, products_in_bf16, uses_bf16
+from latentbench.kernels.bf16_products import (
+    LEAST_WEIGHTS,
+    bf16_linear,
+    has_fast_bf16,
+    products_in_bf16,
+    uses_bf16,
+)
 
 
 @pytest.mark.parametrize("has_bias", [True, False])
 def test_value_and_gradients_are_within_rounding_of_those_in_float32(has_bias):
     torch.manual_seed(0)
-    x, weight, bias = torch.randn(2, 30, 64, requires_grad=True), torch.randn(2, 64, 50, requires_grad=True), torch.randn(2, 1, 50, requires_grad=True)
+    x, weight, bias = (
+        torch.randn(2, 30, 64, requires_grad=True),
+        torch.randn(2, 64, 50, requires_grad=True),
+        torch.randn(2, 1, 50, requires_grad=True),
+    )
     inputs = (x, weight, bias) if has_bias else (x, weight)
     upstream = torch.randn(2, 30, 50)
     y = bf16_linear(x, weight, bias if has_bias else None)
     assert y.dtype == torch.bfloat16
     exact = x @ weight + (bias if has_bias else 0)
-    gradients = zip(torch.autograd.grad(y.float(), inputs, upstream), torch.autograd.grad(exact, inputs, upstream), strict=True)
+    gradients = zip(
+        torch.autograd.grad(y.float(), inputs, upstream),
+        torch.autograd.grad(exact, inputs, upstream),
+        strict=True,
+    )
     for one, other in ((y.float(), exact), *gradients):
         assert one.dtype == torch.float32
         assert (one - other).norm() < 0.01 * other.norm()
@@ -42,6 +56,8 @@ def test_products_that_are_wrong_are_not_used(monkeypatch):
     has_fast_bf16.cache_clear()
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     right = torch.bmm
-    monkeypatch.setattr(torch, "bmm", lambda a, b: right(a, b) * (1.02 if a.dtype == torch.bfloat16 else 1))
+    monkeypatch.setattr(
+        torch, "bmm", lambda a, b: right(a, b) * (1.02 if a.dtype == torch.bfloat16 else 1)
+    )
     assert not has_fast_bf16(torch.device("cpu"))
     has_fast_bf16.cache_clear()

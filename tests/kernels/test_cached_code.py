@@ -1,4 +1,6 @@
-"""The process that compiles a kernel and those that load it from the cache must come to the same bytes."""
+"""The process that compiles a kernel and those that load it from the cache must come to the same
+bytes.
+"""
 
 import os
 import subprocess
@@ -20,7 +22,8 @@ from latentbench.nearest import in_leaves, nearest_others
 torch.manual_seed(0)
 counts = sparse.csr_array(np.random.default_rng(0).poisson(0.4, (64, 765)).astype(np.float32))
 cells = sparse_rows(counts).gather(torch.arange(64)[None])
-sizes, log_theta, upstream, pixels = torch.full((1, 64, 1), 300.0), 0.3 * torch.randn(1, 1, 765), torch.full((1, 64), -1 / 64), torch.rand(1, 64, 765)
+sizes, log_theta = torch.full((1, 64, 1), 300.0), 0.3 * torch.randn(1, 1, 765)
+upstream, pixels = torch.full((1, 64), -1 / 64), torch.rand(1, 64, 765)
 made = {}
 for logits in (torch.randn(1, 64, 765), torch.randn(1, 64, 765).bfloat16()):
     families = {
@@ -32,20 +35,38 @@ for logits in (torch.randn(1, 64, 765), torch.randn(1, 64, 765).bfloat16()):
         "gaussian": ((pixels,), (logits, torch.zeros(1, 1, 1))),
     }
     for name, (data, parameters) in families.items():
-        made[name, logits.dtype] = [cpu.value(name, data, parameters), *cpu.gradient(name, data, parameters, upstream)]
+        made[name, logits.dtype] = [
+            cpu.value(name, data, parameters),
+            *cpu.gradient(name, data, parameters, upstream),
+        ]
 weight = torch.randn(1, 765, 150, requires_grad=True)
 product = sparse_linear(cells, weight)
 made["sparse rows"] = [product, *torch.autograd.grad(product.square().sum(), weight)]
 for name, tensors in made.items():
-    print(name, *(hashlib.sha256(tensor.detach().float().numpy().tobytes()).hexdigest() for tensor in tensors))
-print("neighbours", hashlib.sha256(nearest_others(in_leaves(np.random.default_rng(1).normal(size=(500, 10))), 15).tobytes()).hexdigest())
+    arrays = [tensor.detach().float().numpy() for tensor in tensors]
+    print(name, *(hashlib.sha256(array.tobytes()).hexdigest() for array in arrays))
+points = in_leaves(np.random.default_rng(1).normal(size=(500, 10)))
+print("neighbours", hashlib.sha256(nearest_others(points, 15).tobytes()).hexdigest())
 """
 
 
 @pytest.mark.slow
 def test_the_first_process_and_later_ones_come_to_the_same_bytes(tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow_scripts"), "NUMBA_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    first, later = (subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False) for _ in range(2))
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT / "workflow_scripts"),
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "OMP_NUM_THREADS": "1",
+    }
+    first, later = (
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for _ in range(2)
+    )
     assert first.returncode == 0, first.stderr
     assert list(tmp_path.rglob("*.nbi")), "the second process has something to load"
     assert first.stdout.splitlines() == later.stdout.splitlines()

@@ -25,7 +25,9 @@ print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 
 def test_exp_is_right_to_two_roundings():
     x = -np.geomspace(1e-8, 87, 5000).astype(np.float32)
-    np.testing.assert_allclose([arithmetic.exp_of_negative(value) for value in x], np.exp(x.astype(np.float64)), rtol=2e-7)
+    np.testing.assert_allclose(
+        [arithmetic.exp_of_negative(value) for value in x], np.exp(x.astype(np.float64)), rtol=2e-7
+    )
     assert arithmetic.exp_of_negative(np.float32(0)) == 1
     assert 0 <= arithmetic.exp_of_negative(np.float32(-1000)) < 2e-38
     assert np.isnan(arithmetic.exp_of_negative(np.float32("nan")))
@@ -33,7 +35,11 @@ def test_exp_is_right_to_two_roundings():
 
 def test_log1p_is_right_to_two_roundings_however_small_its_argument():
     r = np.geomspace(1e-30, 1e30, 5000).astype(np.float32)
-    np.testing.assert_allclose([arithmetic.log1p_of_positive(value) for value in r], np.log1p(r.astype(np.float64)), rtol=2.5e-7)
+    np.testing.assert_allclose(
+        [arithmetic.log1p_of_positive(value) for value in r],
+        np.log1p(r.astype(np.float64)),
+        rtol=2.5e-7,
+    )
     assert arithmetic.log1p_of_positive(np.float32(0)) == 0
 
 
@@ -42,8 +48,15 @@ def test_log1p_is_right_to_two_roundings_however_small_its_argument():
 def test_rising_factorials_agree_with_scipy(x, theta):
     rising, slope = rising_factorials.log_rising(x, theta)
     rounding = 1e-15 * special.gammaln(x + theta)  # scipy's own, of the two large terms
-    np.testing.assert_allclose(rising, special.gammaln(x + theta) - special.gammaln(theta) - x * np.log(theta), rtol=1e-9, atol=max(1e-9, 8 * rounding))
-    np.testing.assert_allclose(slope, theta * (special.digamma(x + theta) - special.digamma(theta)), rtol=1e-9, atol=1e-8)
+    np.testing.assert_allclose(
+        rising,
+        special.gammaln(x + theta) - special.gammaln(theta) - x * np.log(theta),
+        rtol=1e-9,
+        atol=max(1e-9, 8 * rounding),
+    )
+    np.testing.assert_allclose(
+        slope, theta * (special.digamma(x + theta) - special.digamma(theta)), rtol=1e-9, atol=1e-8
+    )
 
 
 def test_rising_factorials_vanish_for_a_dispersion_beyond_all_counts():
@@ -51,9 +64,17 @@ def test_rising_factorials_vanish_for_a_dispersion_beyond_all_counts():
 
 
 def hits_and_misses(library: Path, cached_code: Path) -> list[str]:
-    """Ask for a likelihood in a new process; return how many kernels it found in the cache and how many it compiled."""
+    """Ask for a likelihood in a new process; return how many kernels it found in the cache and how
+    many it compiled.
+    """
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cached_code), "PYTHONPATH": str(library)}
-    return subprocess.run([sys.executable, "-c", RUN_POISSON], env=environment, check=True, capture_output=True, text=True).stdout.split()
+    return subprocess.run(
+        [sys.executable, "-c", RUN_POISSON],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
 
 
 def test_a_second_process_compiles_nothing(tmp_path):
@@ -61,7 +82,11 @@ def test_a_second_process_compiles_nothing(tmp_path):
 
 
 def test_cached_code_is_stale_once_a_file_that_a_kernel_calls_has_changed(tmp_path):
-    shutil.copytree(LIBRARY / "latentbench", tmp_path / "library/latentbench", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        LIBRARY / "latentbench",
+        tmp_path / "library/latentbench",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     assert hits_and_misses(tmp_path / "library", tmp_path / "cached") == ["0", "1"]
     called = tmp_path / "library/latentbench/kernels/arithmetic.py"
     called.write_text(called.read_text().replace("0.693359375", "0.69335937"))

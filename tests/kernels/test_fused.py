@@ -1,4 +1,6 @@
-"""The fused formulas, which are for a GPU, compiled here for a CPU: the same formulas by the same compiler, with other loops at its end."""
+"""The fused formulas, which are for a GPU, compiled here for a CPU: the same formulas by the same
+compiler, with other loops at its end.
+"""
 
 import json
 import logging
@@ -16,7 +18,8 @@ from latentbench.kernels import fused, log_prob, reference
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
-# In a process of its own: torch's compiler cannot follow the checks of types that the tests put around every function.
+# In a process of its own: torch's compiler cannot follow the checks of types that the tests put
+# around every function.
 PROGRAM = """
 import json
 import sys
@@ -36,7 +39,8 @@ class Operations(TorchDispatchMode):
 
 
 def both(backend, name, data, parameters, upstream):
-    return [backend.value(name, data, parameters), *backend.gradient(name, data, parameters, upstream)]
+    gradient = backend.gradient(name, data, parameters, upstream)
+    return [backend.value(name, data, parameters), *gradient]
 
 
 name, cpu = sys.argv[1], torch.device("cpu")
@@ -50,7 +54,9 @@ found["errors"] = []
 for n_vars, spread in ((5, 1.0), (40, 10.0), (17, 3.0)):
     sample = fused.drawn_sample(name, cpu, torch.float64, n_vars=n_vars, spread=spread)
     pairs = zip(both(fused, name, *sample), both(reference, name, *sample), strict=True)
-    found["errors"] += [float(((mine - other).abs() / (1 + other.abs())).max()) for mine, other in pairs]
+    found["errors"] += [
+        float(((mine - other).abs() / (1 + other.abs())).max()) for mine, other in pairs
+    ]
 print(json.dumps(found))
 """
 
@@ -67,8 +73,17 @@ def forgotten():
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++: torch compiles nothing for a CPU")
 @pytest.mark.parametrize("name", reference.FORMULAS)
 def test_a_fused_formula_gives_what_the_formula_gives_in_few_passes(name):
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow_scripts"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, name], env=environment, capture_output=True, text=True, check=False)
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT / "workflow_scripts"),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, name],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["right"], found["right_in_bf16"]) == (True, True)
@@ -76,7 +91,9 @@ def test_a_fused_formula_gives_what_the_formula_gives_in_few_passes(name):
     assert 0 < found["fused"] < found["one_by_one"] / 2
 
 
-def test_where_nothing_can_be_compiled_the_formula_runs_and_the_log_says_so_once(monkeypatch, caplog):
+def test_where_nothing_can_be_compiled_the_formula_runs_and_the_log_says_so_once(
+    monkeypatch, caplog
+):
     def no_compiler(*_):
         raise RuntimeError("no C compiler was found\nmore of it")
 
@@ -84,7 +101,9 @@ def test_where_nothing_can_be_compiled_the_formula_runs_and_the_log_says_so_once
     with caplog.at_level(logging.WARNING):
         assert not fused.is_right("poisson", CPU, torch.float32)
         assert not fused.is_right("poisson", CPU, torch.float32)
-    assert [record.getMessage() for record in caplog.records] == ["poisson is not fused on cpu, which costs time: RuntimeError: no C compiler was found"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "poisson is not fused on cpu, which costs time: RuntimeError: no C compiler was found"
+    ]
 
 
 @pytest.mark.parametrize("broken", ["value", "gradient"])
@@ -94,7 +113,11 @@ def test_a_fused_formula_that_is_wrong_is_not_used(broken, wrong, monkeypatch, c
         result = function(*arguments)
         if function.__name__ != broken:
             return result
-        return result * wrong if isinstance(result, torch.Tensor) else (*result[:-1], result[-1] * wrong)
+        return (
+            result * wrong
+            if isinstance(result, torch.Tensor)
+            else (*result[:-1], result[-1] * wrong)
+        )
 
     monkeypatch.setattr(fused, "_fused", lambda function: partial(times_wrong, function))
     assert not fused.is_right("zero_inflated_negative_binomial", CPU, torch.float32)

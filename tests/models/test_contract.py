@@ -16,7 +16,13 @@ from latentbench.kernels.log_prob import gradients_only
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
-from latentbench.models.interface import AbstractBoundedModel, AbstractClusteringModel, AbstractConditionalModel, AbstractModel, AbstractShiftModel
+from latentbench.models.interface import (
+    AbstractBoundedModel,
+    AbstractClusteringModel,
+    AbstractConditionalModel,
+    AbstractModel,
+    AbstractShiftModel,
+)
 from latentbench.random_streams import RandomStreams, drawing_from, standard_normal_like
 from latentbench.training.fit import fit
 from latentbench.training.tasks import observed_classes
@@ -37,31 +43,69 @@ def schema_keys(kind: str) -> set[str]:
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_schema_keys_are_the_keyword_arguments_of_the_kind(kind):
-    arguments = {name for name, parameter in inspect.signature(MODELS[kind].load()).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
+    arguments = {
+        name
+        for name, parameter in inspect.signature(MODELS[kind].load()).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
     assert schema_keys(kind) == arguments - {"likelihood", "seed", "n_covariates"}
     assert ("n_covariates" in arguments) == (MODELS[kind].covariates != "none")
 
 
 def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_tasks():
-    given_by_the_pipeline = {"seeds", "observed", "n_workers", "device", "checkpoints", "show_progress"}
-    keywords = {name for name, parameter in inspect.signature(fit).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
+    given_by_the_pipeline = {
+        "seeds",
+        "observed",
+        "n_workers",
+        "device",
+        "checkpoints",
+        "show_progress",
+    }
+    keywords = {
+        name
+        for name, parameter in inspect.signature(fit).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
     assert set(SCHEMA["$defs"]["training"]["properties"]) == keywords - given_by_the_pipeline
     given_by_the_pipeline = {"seeds", "n_clusters", "checkpoints", "options", "guide_codes"}
-    of_tasks = [inspect.signature(function).parameters.items() for function in (observed_classes, fit_transferred)]
-    keywords = {name for parameters in of_tasks for name, parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-    assert set(SCHEMA["$defs"]["task"]["properties"]) - {"guide_on"} == keywords - given_by_the_pipeline, "guide_on names whose codes are given"
+    of_tasks = [
+        inspect.signature(function).parameters.items()
+        for function in (observed_classes, fit_transferred)
+    ]
+    keywords = {
+        name
+        for parameters in of_tasks
+        for name, parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    assert (
+        set(SCHEMA["$defs"]["task"]["properties"]) - {"guide_on"}
+        == keywords - given_by_the_pipeline
+    ), "guide_on names whose codes are given"
 
 
-def test_the_schema_asks_for_covariates_where_a_kind_requires_them_and_refuses_them_where_it_takes_none():
-    required, taken = (rule for rule in SCHEMA["$defs"]["variant"]["allOf"] if "'covariates'" in str([rule["then"], rule.get("else")]))
-    assert set(required["if"]["properties"]["kind"]["enum"]) == {kind for kind, entry in MODELS.items() if entry.covariates == "required"}
-    assert set(taken["if"]["properties"]["kind"]["enum"]) == {kind for kind, entry in MODELS.items() if entry.covariates != "none"}
+def test_the_schema_asks_for_covariates_where_a_kind_requires_them_and_refuses_them_elsewhere():
+    required, taken = (
+        rule
+        for rule in SCHEMA["$defs"]["variant"]["allOf"]
+        if "'covariates'" in str([rule["then"], rule.get("else")])
+    )
+    assert set(required["if"]["properties"]["kind"]["enum"]) == {
+        kind for kind, entry in MODELS.items() if entry.covariates == "required"
+    }
+    assert set(taken["if"]["properties"]["kind"]["enum"]) == {
+        kind for kind, entry in MODELS.items() if entry.covariates != "none"
+    }
 
 
 def test_the_schema_names_every_kind_and_every_likelihood():
     variant = SCHEMA["$defs"]["variant"]["properties"]
     assert variant["kind"]["enum"] == list(MODELS)
-    assert set(variant["likelihood"]["anyOf"][0]["enum"]) == set(LIKELIHOODS) == set(FITTING_MODALITIES)
+    assert (
+        set(variant["likelihood"]["anyOf"][0]["enum"])
+        == set(LIKELIHOODS)
+        == set(FITTING_MODALITIES)
+    )
     for modality, entry in variant["likelihood"]["anyOf"][1]["properties"].items():
         assert set(entry["enum"]) == set(LIKELIHOODS), modality
 
@@ -72,7 +116,9 @@ def test_terms_are_finite_per_cell_and_reach_every_parameter(kind, likelihood, b
     model, data, minibatch, streams = built(kind, likelihood, y=torch.full((2, 90), -1))
     with drawing_from(streams):
         terms = model.loss_terms(minibatch)
-    assert all(term.shape == (2, data.n_obs) and torch.isfinite(term).all() for term in terms.values())
+    assert all(
+        term.shape == (2, data.n_obs) and torch.isfinite(term).all() for term in terms.values()
+    )
     sum(term.sum() for term in terms.values()).backward()
     for name, parameter in model.named_parameters():
         assert parameter.shape[0] == 2, f"{name} has no replicas axis"
@@ -96,7 +142,9 @@ def test_codes_and_cluster_probs_have_their_shapes_and_rows_sum_to_one(kind, bui
 @pytest.mark.parametrize("likelihood", ["gaussian", "nb", "zinb", "poisson"])
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_sparse_cells_give_the_terms_and_codes_of_dense_ones(kind, likelihood, built):
-    """The first layer to read ``minibatch.inputs`` must be a ``Linear`` or an ``MLP``, which take both forms."""
+    """The first layer to read ``minibatch.inputs`` must be a ``Linear`` or an ``MLP``, which take
+    both forms.
+    """
     model, data, _, _ = built(kind, likelihood, seeds=(0,))
     masked = data.dense() * (torch.arange(data.n_vars) % 6 == 0)
     results = []
@@ -108,16 +156,23 @@ def test_sparse_cells_give_the_terms_and_codes_of_dense_ones(kind, likelihood, b
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian_shared", "nb", "zinb", "bernoulli"])
-@pytest.mark.parametrize("kind", [kind for kind in NETWORKS if MODELS[kind].load().linear_in_log_prob])
-def test_a_loss_that_is_linear_in_log_prob_has_its_gradient_without_the_value(kind, likelihood, built):
+@pytest.mark.parametrize(
+    "kind", [kind for kind in NETWORKS if MODELS[kind].load().linear_in_log_prob]
+)
+def test_a_loss_that_is_linear_in_log_prob_has_its_gradient_without_the_value(
+    kind, likelihood, built
+):
     model, data, _, _ = built(kind, likelihood)
     gradients = []
     for context in (nullcontext(), gradients_only()):
         model.zero_grad()
         with drawing_from(RandomStreams([0, 1], "noise")), context:
-            terms = model.loss_terms(data.minibatch(torch.arange(data.n_obs).expand(2, -1), model.likelihood))
+            terms = model.loss_terms(
+                data.minibatch(torch.arange(data.n_obs).expand(2, -1), model.likelihood)
+            )
         torch.autograd.backward(
-            [term for term in terms.values() if term.requires_grad], [torch.ones_like(term) for term in terms.values() if term.requires_grad]
+            [term for term in terms.values() if term.requires_grad],
+            [torch.ones_like(term) for term in terms.values() if term.requires_grad],
         )
         gradients.append([parameter.grad for parameter in model.parameters()])
     assert torch.isnan(terms["reconstruction"]).all()
@@ -150,17 +205,30 @@ def test_a_kind_predicts_exactly_if_it_can_be_asked_to(kind, built):
     model, data, minibatch, _ = built(kind, "gaussian")
     assert MODELS[kind].predicts == isinstance(model, AbstractConditionalModel | AbstractShiftModel)
     if isinstance(model, AbstractConditionalModel):
-        assert model.eval().predict(minibatch, minibatch.covariates.flip(-1)).shape == (2, data.n_obs, data.n_vars)
+        assert model.eval().predict(minibatch, minibatch.covariates.flip(-1)).shape == (
+            2,
+            data.n_obs,
+            data.n_vars,
+        )
 
 
 def decoded(model, data, seeds):
-    """Samples of the codes, the prior's parameters, and what is expected of x at its means: of every replica, with noise from its own stream."""
-    minibatch = data.minibatch(torch.arange(data.n_obs).expand(len(seeds), -1), model.eval().likelihood, sampled=False)
+    """Samples of the codes, the prior's parameters, and what is expected of x at its means: of
+    every replica, with noise from its own stream.
+    """
+    minibatch = data.minibatch(
+        torch.arange(data.n_obs).expand(len(seeds), -1), model.eval().likelihood, sampled=False
+    )
     with torch.no_grad(), drawing_from(RandomStreams(seeds, "noise")):
         codes = model.sample_codes(minibatch)
         prior = model.prior_of_codes(standard_normal_like(codes), minibatch)
         z = prior.mean.expand(-1, -1, data.n_obs, -1)
-        return {"codes": codes, "mean": prior.mean, "log_variance": prior.log_variance, "x": model.decode(z, minibatch)}
+        return {
+            "codes": codes,
+            "mean": prior.mean,
+            "log_variance": prior.log_variance,
+            "x": model.decode(z, minibatch),
+        }
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "nb", "bernoulli"])

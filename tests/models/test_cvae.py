@@ -15,11 +15,25 @@ def test_the_terms_are_those_of_torchs_own_distributions(prior, built):
         qz = model.qz(minibatch)
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
         z = qz.rsample()
-        mean, log_variance = model.prior(minibatch.covariates).chunk(2, dim=-1) if prior == "learned" else (torch.zeros_like(z), torch.zeros_like(z))
+        mean, log_variance = (
+            model.prior(minibatch.covariates).chunk(2, dim=-1)
+            if prior == "learned"
+            else (torch.zeros_like(z), torch.zeros_like(z))
+        )
         decoded = model.decoder(z, None if prior == "learned" else minibatch.covariates)
     q = TorchNormal(qz.mean, (0.5 * qz.log_variance).exp())
-    torch.testing.assert_close(terms["kl_z"], torch_kl(q, TorchNormal(mean, (0.5 * log_variance).exp())).sum(-1), rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(terms["reconstruction"], -TorchNormal(decoded, 1.0).log_prob(minibatch.x).sum(-1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        terms["kl_z"],
+        torch_kl(q, TorchNormal(mean, (0.5 * log_variance).exp())).sum(-1),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+    torch.testing.assert_close(
+        terms["reconstruction"],
+        -TorchNormal(decoded, 1.0).log_prob(minibatch.x).sum(-1),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 def test_a_fixed_prior_tells_the_decoder_the_condition_and_a_learned_one_does_not(built):
@@ -27,7 +41,10 @@ def test_a_fixed_prior_tells_the_decoder_the_condition_and_a_learned_one_does_no
         model, _, minibatch, _ = built("cvae", "gaussian", prior=prior)
         model.eval()
         z = model.embed(minibatch)
-        here, there = (model.px(z, covariates, minibatch.library_size).mean for covariates in (minibatch.covariates, minibatch.covariates.flip(-1)))
+        here, there = (
+            model.px(z, covariates, minibatch.library_size).mean
+            for covariates in (minibatch.covariates, minibatch.covariates.flip(-1))
+        )
         assert torch.equal(here, there) != is_told
 
 
@@ -36,18 +53,36 @@ def test_the_layer_that_reads_covariates_is_one_layer_on_both_side_by_side(built
     first = model.encoder[0]
     joined = torch.cat([minibatch.inputs, minibatch.covariates], -1)
     weight = torch.cat([first.weight, first.covariate_weight], 1)
-    torch.testing.assert_close(first(minibatch.inputs, minibatch.covariates), torch.bmm(joined, weight), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        first(minibatch.inputs, minibatch.covariates),
+        torch.bmm(joined, weight),
+        rtol=1e-4,
+        atol=1e-5,
+    )
     samples = torch.randn(2, 5, *minibatch.inputs.shape[1:])
-    torch.testing.assert_close(first(samples, minibatch.covariates)[:, 3], first(samples[:, 3], minibatch.covariates), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        first(samples, minibatch.covariates)[:, 3],
+        first(samples[:, 3], minibatch.covariates),
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
-def test_a_prediction_under_the_same_condition_is_the_reconstruction_and_under_another_it_is_not(built):
+def test_a_prediction_under_the_same_condition_is_the_reconstruction_and_under_another_it_is_not(
+    built,
+):
     for prior in ("fixed", "learned"):
         model, _, minibatch, _ = built("cvae", "gaussian", prior=prior)
         model.eval()
         with torch.no_grad():
-            here, there = (model.predict(minibatch, covariates) for covariates in (minibatch.covariates, minibatch.covariates.flip(-1)))
-            torch.testing.assert_close(here, model.px(model.embed(minibatch), minibatch.covariates, minibatch.library_size).mean)
+            here, there = (
+                model.predict(minibatch, covariates)
+                for covariates in (minibatch.covariates, minibatch.covariates.flip(-1))
+            )
+            torch.testing.assert_close(
+                here,
+                model.px(model.embed(minibatch), minibatch.covariates, minibatch.library_size).mean,
+            )
         assert not torch.allclose(here, there)
 
 
@@ -56,9 +91,13 @@ def test_with_a_learned_prior_a_code_keeps_its_place_in_standard_deviations(buil
     model.eval()
     there = minibatch.covariates.flip(-1)
     with torch.no_grad():
-        place = (model.embed(minibatch) - model.pz(minibatch.covariates).mean) / torch.exp(0.5 * model.pz(minibatch.covariates).log_variance)
+        place = (model.embed(minibatch) - model.pz(minibatch.covariates).mean) / torch.exp(
+            0.5 * model.pz(minibatch.covariates).log_variance
+        )
         z = model.pz(there).mean + torch.exp(0.5 * model.pz(there).log_variance) * place
-        torch.testing.assert_close(model.predict(minibatch, there), model.decoder(z), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            model.predict(minibatch, there), model.decoder(z), rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("prior", ["learned", "fixed"])
@@ -66,4 +105,6 @@ def test_the_reconstruction_is_the_prediction_under_the_cells_own_covariates(pri
     model, _, minibatch, _ = built("cvae", "gaussian", prior=prior)
     model.eval()
     with torch.no_grad():
-        torch.testing.assert_close(model.reconstruct(minibatch), model.predict(minibatch, minibatch.covariates))
+        torch.testing.assert_close(
+            model.reconstruct(minibatch), model.predict(minibatch, minibatch.covariates)
+        )

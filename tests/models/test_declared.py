@@ -5,7 +5,15 @@ import re
 import pytest
 
 from latentbench.models import MODELS
-from latentbench.models.declared import HYPERPARAMETERS, OBSERVED, Factor, Factorisation, documentation_of, factorisation_of, parse_factors
+from latentbench.models.declared import (
+    HYPERPARAMETERS,
+    OBSERVED,
+    Factor,
+    Factorisation,
+    documentation_of,
+    factorisation_of,
+    parse_factors,
+)
 
 NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]
 
@@ -29,12 +37,21 @@ def test_both_declared_graphs_are_acyclic_and_every_variable_comes_from_somewher
     factorisation.check()
     loaded = MODELS[kind].load()
     assert factorisation.texts == (loaded.generative, loaded.inference)
-    assert factorisation.variables <= factorisation.generated | factorisation.inferred | set(OBSERVED) | set(HYPERPARAMETERS)
+    assert factorisation.variables <= factorisation.generated | factorisation.inferred | set(
+        OBSERVED
+    ) | set(HYPERPARAMETERS)
 
 
 def test_factors_are_read():
-    assert parse_factors("p(w) p(y|d) p(z|w,y)") == (Factor(("w",), ()), Factor(("y",), ("d",)), Factor(("z",), ("w", "y")))
-    assert parse_factors("z = e(x), q(y|z)") == (Factor(("z",), ("x",), is_computed=True), Factor(("y",), ("z",)))
+    assert parse_factors("p(w) p(y|d) p(z|w,y)") == (
+        Factor(("w",), ()),
+        Factor(("y",), ("d",)),
+        Factor(("z",), ("w", "y")),
+    )
+    assert parse_factors("z = e(x), q(y|z)") == (
+        Factor(("z",), ("x",), is_computed=True),
+        Factor(("y",), ("z",)),
+    )
     assert Factor(("z",), ("w", "y")).edges == [("w", "z"), ("y", "z")]
 
 
@@ -47,9 +64,17 @@ def test_what_is_no_factor_is_refused(text):
 @pytest.mark.parametrize(
     ("generative", "inference", "message"),
     [
-        ("p(z|y) p(y|z) p(x|z)", "q(z|x) q(y|z)", "'mine': the generative graph has a cycle: (z -> y -> z|y -> z -> y)"),
+        (
+            "p(z|y) p(y|z) p(x|z)",
+            "q(z|x) q(y|z)",
+            "'mine': the generative graph has a cycle: (z -> y -> z|y -> z -> y)",
+        ),
         ("p(y) p(z|y) p(x|z)", "q(z|x,y) q(y|z)", "'mine': the inference graph has a cycle"),
-        ("p(z|w) p(x|z)", "q(z|x)", "the generative factorisation conditions z on w, which it neither draws nor is given"),
+        (
+            "p(z|w) p(x|z)",
+            "q(z|x)",
+            "the generative factorisation conditions z on w, which it neither draws nor is given",
+        ),
         ("p(z) p(x|z)", "q(z|x,y)", "the inference factorisation conditions z on y"),
         ("p(z)", "q(z|x)", "nothing generates x"),
         ("p(w) p(z) p(x|z,w)", "q(z|x)", "nothing infers w"),

@@ -20,7 +20,9 @@ def test_enumerating_y_equals_a_loop_over_the_components(built):
         for k in range(4):
             px = TorchNormal(model.decoder(z[:, k]), 1.0)
             q = TorchNormal(qz.mean[:, k], torch.exp(0.5 * qz.log_variance[:, k]))
-            p = TorchNormal(model.component_mean[:, k], torch.exp(0.5 * model.component_log_variance[:, k]))
+            p = TorchNormal(
+                model.component_mean[:, k], torch.exp(0.5 * model.component_log_variance[:, k])
+            )
             inner = -px.log_prob(minibatch.x).sum(-1) + kl_divergence(q, p).sum(-1)
             loss += qy[..., k] * (inner + torch.log(qy[..., k]) + math.log(4))
     torch.testing.assert_close(sum(terms.values()), loss, rtol=1e-4, atol=1e-3)

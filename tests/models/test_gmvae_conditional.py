@@ -19,7 +19,9 @@ def as_torch(normal):
 
 @pytest.mark.parametrize("w_prior", ["standard", "learned"])
 def test_every_term_equals_a_loop_over_the_components_with_torchs_own_divergences(w_prior, built):
-    model, data, minibatch, _ = built("gmvae_conditional", "gaussian", w_prior=w_prior, dirichlet="explicit", alpha=0.7)
+    model, data, minibatch, _ = built(
+        "gmvae_conditional", "gaussian", w_prior=w_prior, dirichlet="explicit", alpha=0.7
+    )
     model.eval()
     c = minibatch.covariates
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
@@ -32,10 +34,15 @@ def test_every_term_equals_a_loop_over_the_components_with_torchs_own_divergence
         pw = TorchNormal(torch.zeros_like(w), 1.0)
         if w_prior == "learned":
             mean, log_variance = model.prior(c).chunk(2, -1)
-            pw = TorchNormal(5 * torch.tanh(mean / 5), torch.exp(0.5 * (-4 + 5 * torch.tanh((log_variance + 4) / 5))))
+            pw = TorchNormal(
+                5 * torch.tanh(mean / 5),
+                torch.exp(0.5 * (-4 + 5 * torch.tanh((log_variance + 4) / 5))),
+            )
         kl_z = torch.zeros(2, data.n_obs)
         for k in range(4):
-            kl_z += q[..., k] * torch_kl(as_torch(qz), TorchNormal(pz.mean[:, k], torch.exp(0.5 * pz.log_variance[:, k]))).sum(-1)
+            kl_z += q[..., k] * torch_kl(
+                as_torch(qz), TorchNormal(pz.mean[:, k], torch.exp(0.5 * pz.log_variance[:, k]))
+            ).sum(-1)
         # E[log p(y | d)] by samples of d: the model has it in closed form
         expected_log_d = torch.log(Dirichlet(g).sample((4000,))).mean(0)
         expected = {
@@ -51,7 +58,9 @@ def test_every_term_equals_a_loop_over_the_components_with_torchs_own_divergence
 
 
 def test_every_part_reads_the_covariates(built):
-    model, _, minibatch, _ = built("gmvae_conditional", "gaussian", dirichlet="explicit", w_prior="learned")
+    model, _, minibatch, _ = built(
+        "gmvae_conditional", "gaussian", dirichlet="explicit", w_prior="learned"
+    )
     model.eval()
     here, there = minibatch.covariates, minibatch.covariates.flip(-1)
     z = torch.randn(2, 90, 3)
@@ -59,7 +68,9 @@ def test_every_part_reads_the_covariates(built):
         for part in (model.qy, model.concentrations, model.components, model.decoder):
             assert not torch.allclose(part(z, here), part(z, there))
         assert not torch.allclose(model.prior(here), model.prior(there))
-        assert not torch.allclose(model.embed(minibatch), model.embed(replace(minibatch, covariates=there)))
+        assert not torch.allclose(
+            model.embed(minibatch), model.embed(replace(minibatch, covariates=there))
+        )
 
 
 def test_a_prediction_sums_what_every_component_expects(built):
@@ -72,23 +83,48 @@ def test_a_prediction_sums_what_every_component_expects(built):
         expected = torch.zeros(2, 90, 12)
         for k in range(4):
             z = model.pz(qw.mean, other).mean[:, k]
-            expected += q[..., k, None] * minibatch.library_size * torch.softmax(model.decoder(z, other), -1)
+            expected += (
+                q[..., k, None]
+                * minibatch.library_size
+                * torch.softmax(model.decoder(z, other), -1)
+            )
         torch.testing.assert_close(model.predict(minibatch, other), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("w_prior", ["standard", "learned"])
-def test_a_trained_model_predicts_the_effect_of_the_condition_on_every_group(w_prior, training_data):
+def test_a_trained_model_predicts_the_effect_of_the_condition_on_every_group(
+    w_prior, training_data
+):
     data = training_data(n_obs=300)
     effect = torch.linspace(-2, 2, data.n_vars)
     data = replace(data, x=data.x + data.covariates[:, 1:] * effect)
     sizes = {"n_clusters": 3, "n_covariates": 2, "n_latent": 3, "n_hidden": 32}
-    model = build_replicas("gmvae_conditional", data.n_vars, likelihood="gaussian", seeds=(0,), w_prior=w_prior, **sizes)
+    model = build_replicas(
+        "gmvae_conditional",
+        data.n_vars,
+        likelihood="gaussian",
+        seeds=(0,),
+        w_prior=w_prior,
+        **sizes,
+    )
     observed = observed_classes(data, seeds=(0,), n_clusters=3, mode="guided", guided_fraction=0.5)
-    model = fit(model, data, seeds=(0,), observed=observed, epochs=50, batch_size=60, learning_rate=5e-3, log_every=50).model.eval()
+    model = fit(
+        model,
+        data,
+        seeds=(0,),
+        observed=observed,
+        epochs=50,
+        batch_size=60,
+        learning_rate=5e-3,
+        log_every=50,
+    ).model.eval()
     control = data.test[data.covariates[data.test, 0] == 1]
     minibatch = data.minibatch(control[None], model.likelihood)
     with torch.no_grad():
-        change = (model.predict(minibatch, minibatch.covariates.flip(-1)) - model.predict(minibatch, minibatch.covariates))[0]
+        change = (
+            model.predict(minibatch, minibatch.covariates.flip(-1))
+            - model.predict(minibatch, minibatch.covariates)
+        )[0]
     for group in range(3):
         found = change[data.labels[control] == group].mean(0)
         assert (found - effect).abs().mean() < 0.25, group

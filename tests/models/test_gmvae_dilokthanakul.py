@@ -11,7 +11,9 @@ from latentbench.random_streams import RandomStreams, drawing_from
 
 
 def sampled(model, minibatch):
-    """Return q(z | x), q(w | x), z and p(z | w, y), the noise that of the terms drawn from the same streams."""
+    """Return q(z | x), q(w | x), z and p(z | w, y), the noise that of the terms drawn from the same
+    streams.
+    """
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
         qz, qw = model.posteriors(minibatch)
         return qz, qw, qz.rsample(), model.pz(qw.rsample())
@@ -33,10 +35,15 @@ def test_the_cluster_probabilities_are_bayes_rule_on_the_components(built):
     components = as_torch(pz)
     each = torch.stack([components.log_prob(z[:, None])[:, k].sum(-1) for k in range(4)], -1)
     mixture = MixtureSameFamily(
-        Categorical(torch.ones(2, data.n_obs, 4)), Independent(TorchNormal(components.mean.transpose(1, 2), components.stddev.transpose(1, 2)), 1)
+        Categorical(torch.ones(2, data.n_obs, 4)),
+        Independent(
+            TorchNormal(components.mean.transpose(1, 2), components.stddev.transpose(1, 2)), 1
+        ),
     )
     posterior = torch.exp(each - math.log(4) - mixture.log_prob(z)[..., None])
-    torch.testing.assert_close(torch.softmax(log_density_by_component(z, pz), -1), posterior, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(
+        torch.softmax(log_density_by_component(z, pz), -1), posterior, rtol=1e-3, atol=1e-5
+    )
 
 
 def test_every_term_equals_a_loop_over_the_components_with_torchs_own_divergences(built):
@@ -47,7 +54,9 @@ def test_every_term_equals_a_loop_over_the_components_with_torchs_own_divergence
     p = torch.softmax(log_density_by_component(z, pz), -1)
     kl_z = torch.zeros(2, data.n_obs)
     for k in range(4):
-        kl_z += p[..., k] * torch_kl(as_torch(qz), TorchNormal(pz.mean[:, k], torch.exp(0.5 * pz.log_variance[:, k]))).sum(-1)
+        kl_z += p[..., k] * torch_kl(
+            as_torch(qz), TorchNormal(pz.mean[:, k], torch.exp(0.5 * pz.log_variance[:, k]))
+        ).sum(-1)
     expected = {
         "reconstruction": -TorchNormal(model.decoder(z), 1.0).log_prob(minibatch.x).sum(-1),
         "kl_z": kl_z,
@@ -59,7 +68,9 @@ def test_every_term_equals_a_loop_over_the_components_with_torchs_own_divergence
 
 
 @pytest.mark.parametrize("min_kl_y", [0.0, 1e-3, 1.3])
-def test_the_last_term_is_at_least_lambda_on_average_in_training_and_below_it_has_no_gradient(min_kl_y, built):
+def test_the_last_term_is_at_least_lambda_on_average_in_training_and_below_it_has_no_gradient(
+    min_kl_y, built
+):
     model, _, minibatch, _ = built("gmvae_dilokthanakul", "gaussian", min_kl_y=min_kl_y)
     with drawing_from(RandomStreams([0, 1], "z")):
         kl_y = model.loss_terms(minibatch)["kl_y"]
@@ -73,7 +84,9 @@ def test_the_last_term_is_at_least_lambda_on_average_in_training_and_below_it_ha
 
 
 def test_what_is_evaluated_is_the_bound_itself_whatever_lambda(built):
-    with_floor, without = (built("gmvae_dilokthanakul", "gaussian", min_kl_y=floor)[0].eval() for floor in (5.0, 0.0))
+    with_floor, without = (
+        built("gmvae_dilokthanakul", "gaussian", min_kl_y=floor)[0].eval() for floor in (5.0, 0.0)
+    )
     minibatch = built("gmvae_dilokthanakul", "gaussian")[2]
     torch.testing.assert_close(terms_of(with_floor, minibatch), terms_of(without, minibatch))
 
@@ -86,16 +99,26 @@ def test_a_weight_is_made_of_torchs_own_densities(built):
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
         qz, qw = model.posteriors(minibatch)
         z, w = qz.rsample(), qw.rsample()
-        log_pz = torch.logsumexp(as_torch(model.pz(w)).log_prob(z[:, None]).sum(-1), 1) - math.log(4)
+        log_pz = torch.logsumexp(as_torch(model.pz(w)).log_prob(z[:, None]).sum(-1), 1) - math.log(
+            4
+        )
         log_px = TorchNormal(model.decoder(z), 1.0).log_prob(minibatch.x).sum(-1)
         log_pw = TorchNormal(0.0, 1.0).log_prob(w).sum(-1)
-        expected = log_px + log_pz + log_pw - as_torch(qz).log_prob(z).sum(-1) - as_torch(qw).log_prob(w).sum(-1)
+        expected = (
+            log_px
+            + log_pz
+            + log_pw
+            - as_torch(qz).log_prob(z).sum(-1)
+            - as_torch(qw).log_prob(w).sum(-1)
+        )
     torch.testing.assert_close(log_w, expected, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("spread", [0, 1, 20])
 def test_the_loss_is_at_most_the_sampled_bound_and_that_the_importance_weighted_one(spread, built):
-    """With p(y | z, w) exact, y is summed out of p(x, z, w, y); the weights' mean apart from the divergence lowers the bound unless the components are one."""
+    """With p(y | z, w) exact, y is summed out of p(x, z, w, y); the weights' mean apart from the
+    divergence lowers the bound unless the components are one.
+    """
     model, _, minibatch, _ = built("gmvae_dilokthanakul", "gaussian")
     model.eval()
     log_w, elbo = [], []

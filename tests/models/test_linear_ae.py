@@ -13,7 +13,9 @@ from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import observed_classes
 
-VARIANT = yaml.safe_load((Path(__file__).parents[2] / "config/models.yaml").read_text())["linear_ae"]
+VARIANT = yaml.safe_load((Path(__file__).parents[2] / "config/models.yaml").read_text())[
+    "linear_ae"
+]
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +34,27 @@ def principal(data, n_latent):
 
 def squared_error(model, data):
     with torch.no_grad(), drawing_from(RandomStreams([0], "noise")):
-        loss = model.loss_terms(data.minibatch(data.train[None], model.likelihood))["reconstruction"].double().sum().item()
+        loss = (
+            model.loss_terms(data.minibatch(data.train[None], model.likelihood))["reconstruction"]
+            .double()
+            .sum()
+            .item()
+        )
     constant = 0.5 * data.n_vars * len(data.train) * np.log(2 * np.pi)
     return 2 * (loss - constant)
 
 
 def test_the_training_of_the_config_reaches_pca(digits):
-    """The recipe of config/models.yaml, on cells without full column rank: the rows of D are compared, not the columns of E."""
-    model = build_replicas("linear_ae", digits.n_vars, likelihood="gaussian", seeds=(0,), **VARIANT["hyperparameters"])
+    """The recipe of config/models.yaml, on cells without full column rank: the rows of D are
+    compared, not the columns of E.
+    """
+    model = build_replicas(
+        "linear_ae", digits.n_vars, likelihood="gaussian", seeds=(0,), **VARIANT["hyperparameters"]
+    )
     observed = observed_classes(digits, seeds=(0,), n_clusters=None)
-    fitted = fit(model, digits, seeds=(0,), observed=observed, **{**VARIANT["training"], "log_every": 1000}).model
+    fitted = fit(
+        model, digits, seeds=(0,), observed=observed, **{**VARIANT["training"], "log_every": 1000}
+    ).model
     _, V_l, discarded = principal(digits, VARIANT["hyperparameters"]["n_latent"])
     rows = fitted.decoder.weight[0].detach().numpy().astype(np.float64)
     assert np.degrees(subspace_angles(rows.T, V_l).max()) < 1
@@ -49,17 +62,25 @@ def test_the_training_of_the_config_reaches_pca(digits):
 
 
 def test_at_pcas_weights_the_loss_is_what_pca_discards_and_its_gradient_is_zero(digits):
-    model = build_replicas("linear_ae", digits.n_vars, likelihood="gaussian", seeds=(0,), n_latent=5)
+    model = build_replicas(
+        "linear_ae", digits.n_vars, likelihood="gaussian", seeds=(0,), n_latent=5
+    )
     mean, V_l, discarded = principal(digits, 5)
     set_weights(model, V_l, V_l.T, -mean @ V_l, mean)
     assert squared_error(model, digits) == pytest.approx(discarded, rel=1e-4)
     with drawing_from(RandomStreams([0], "noise")):
-        model.loss_terms(digits.minibatch(digits.train[None], model.likelihood))["reconstruction"].mean().backward()
+        model.loss_terms(digits.minibatch(digits.train[None], model.likelihood))[
+            "reconstruction"
+        ].mean().backward()
     assert max(parameter.grad.abs().max() for parameter in model.parameters()) < 1e-4
 
 
-def test_codes_mixed_by_an_invertible_matrix_have_the_same_loss_and_other_weights_a_larger_one(digits):
-    model = build_replicas("linear_ae", digits.n_vars, likelihood="gaussian", seeds=(0,), n_latent=5)
+def test_codes_mixed_by_an_invertible_matrix_have_the_same_loss_and_other_weights_a_larger_one(
+    digits,
+):
+    model = build_replicas(
+        "linear_ae", digits.n_vars, likelihood="gaussian", seeds=(0,), n_latent=5
+    )
     mean, V_l, discarded = principal(digits, 5)
     A = np.random.default_rng(0).standard_normal((5, 5)) + 3 * np.eye(5)
     set_weights(model, V_l @ A, np.linalg.inv(A) @ V_l.T, -mean @ V_l @ A, mean)
@@ -69,7 +90,9 @@ def test_codes_mixed_by_an_invertible_matrix_have_the_same_loss_and_other_weight
 
 
 def test_the_codes_are_an_affine_map(digits):
-    model = build_replicas("linear_ae", digits.n_vars, likelihood="gaussian", seeds=(0,), n_latent=5)
+    model = build_replicas(
+        "linear_ae", digits.n_vars, likelihood="gaussian", seeds=(0,), n_latent=5
+    )
     mixed = replace(digits, x=digits.x.clone())
     mixed.x[3] = 0.5 * digits.x[0] + 0.2 * digits.x[1] + 0.3 * digits.x[2]
     with torch.no_grad():

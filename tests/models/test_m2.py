@@ -16,7 +16,9 @@ def terms_of(model, minibatch):
 
 
 def bounds_of_every_class(model, minibatch):
-    """L(x, y) of equation (3), one class after the other, with torch's own distributions; and q(y | x)."""
+    """L(x, y) of equation (3), one class after the other, with torch's own distributions; and q(y |
+    x).
+    """
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
         qy, qz = model.posteriors(minibatch)
         z = qz.rsample()
@@ -35,11 +37,15 @@ def test_an_unlabelled_cell_costs_the_expected_bound_less_the_entropy(built):
     model.eval()
     bounds, q = bounds_of_every_class(model, minibatch)
     expected = (q * bounds).sum(-1) - Categorical(q).entropy()
-    torch.testing.assert_close(sum(terms_of(model, minibatch).values()), expected, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(
+        sum(terms_of(model, minibatch).values()), expected, rtol=1e-4, atol=1e-3
+    )
 
 
 def test_the_objective_over_all_cells_is_kingmas_with_alpha_a_tenth_of_the_cells(built):
-    """Bounds of all cells plus 0.1 N times the labelled cells' mean of -log q(y | x), over N: a mean of terms with weight 0.1 N / N_labelled."""
+    """Bounds of all cells plus 0.1 N times the labelled cells' mean of -log q(y | x), over N: a
+    mean of terms with weight 0.1 N / N_labelled.
+    """
     y = torch.full((2, 90), -1)
     y[:, :9] = torch.arange(9) % 4
     model, _, minibatch, _ = built("m2", "gaussian", y=y)
@@ -50,7 +56,9 @@ def test_the_objective_over_all_cells_is_kingmas_with_alpha_a_tenth_of_the_cells
     cross_entropy = -torch.log(q[:, :9].gather(-1, y[:, :9, None])[..., 0])
     kingma = labelled.sum(1) + unlabelled.sum(1) + 0.1 * 90 * cross_entropy.mean(1)
     weights = {"classification": 0.1 * 90 / 9}
-    ours = sum(weights.get(name, 1.0) * term.mean(1) for name, term in terms_of(model, minibatch).items())
+    ours = sum(
+        weights.get(name, 1.0) * term.mean(1) for name, term in terms_of(model, minibatch).items()
+    )
     torch.testing.assert_close(ours, kingma / 90, rtol=1e-4, atol=1e-3)
 
 
@@ -79,5 +87,7 @@ def test_the_reconstruction_is_the_mean_over_classes_of_each_classes_own(built):
         expected = torch.zeros(2, data.n_obs, data.n_vars)
         for k in range(4):
             onehot = torch.nn.functional.one_hot(torch.full((2, data.n_obs), k), 4).float()
-            expected += qy.weights[..., k, None] * model.decoder(torch.cat([qz.mean[:, k], onehot], -1))
+            expected += qy.weights[..., k, None] * model.decoder(
+                torch.cat([qz.mean[:, k], onehot], -1)
+            )
         torch.testing.assert_close(model.reconstruct(minibatch), expected)

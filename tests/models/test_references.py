@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from latentbench.models.references import embedding, pca, random_projection, shuffled_labels, true_labels
+from latentbench.models.references import (
+    embedding,
+    pca,
+    random_projection,
+    shuffled_labels,
+    true_labels,
+)
 
 
 def test_true_labels_recover_the_truth_and_shuffled_ones_keep_only_the_class_sizes(training_data):
@@ -21,7 +27,11 @@ def test_pca_takes_the_leading_components(training_data):
 def test_a_random_projection_is_its_directions_times_the_data(training_data):
     data = training_data()
     reference = random_projection(data, seed=1, n_latent=4)
-    np.testing.assert_allclose(reference.embedding, data.x.numpy() @ reference.weights["directions"][0] / np.sqrt(data.n_vars), rtol=1e-5)
+    np.testing.assert_allclose(
+        reference.embedding,
+        data.x.numpy() @ reference.weights["directions"][0] / np.sqrt(data.n_vars),
+        rtol=1e-5,
+    )
 
 
 def test_a_missing_embedding_is_refused_with_those_that_are_there(training_data):

@@ -6,20 +6,34 @@ from scipy.stats import kstest
 
 from latentbench.random_streams import RandomStreams, drawing_from
 
-PHASES = [{"name": "pretrain", "epochs": 150, "term_weights": {"clustering": 0}}, {"name": "cluster", "epochs": 50, "refresh_every": 10}]
+PHASES = [
+    {"name": "pretrain", "epochs": 150, "term_weights": {"clustering": 0}},
+    {"name": "cluster", "epochs": 50, "refresh_every": 10},
+]
 SMALL = {"n_latent": 3, "n_hidden": [32, 16]}
 
 
 def test_three_separated_groups_are_recovered(ari_of_groups):
-    assert (ari_of_groups("scdeepcluster", phases=PHASES, hyperparameters={**SMALL, "noise": 1.0}) == 1).all()
+    assert (
+        ari_of_groups("scdeepcluster", phases=PHASES, hyperparameters={**SMALL, "noise": 1.0}) == 1
+    ).all()
 
 
 @pytest.mark.slow
 def test_noise_helps_to_find_groups_in_counts(ari_of_groups):
-    """Counts of a dozen genes leave some cells between the groups: k-means on the log counts does not recover the groups in full either."""
+    """Counts of a dozen genes leave some cells between the groups: k-means on the log counts does
+    not recover the groups in full either.
+    """
     phases = [PHASES[0] | {"epochs": 400}, PHASES[1]]
     noisy, plain = (
-        ari_of_groups("scdeepcluster", phases=phases, hyperparameters={**SMALL, "noise": noise}, likelihood="zinb", modality="counts") for noise in (1.0, 0.0)
+        ari_of_groups(
+            "scdeepcluster",
+            phases=phases,
+            hyperparameters={**SMALL, "noise": noise},
+            likelihood="zinb",
+            modality="counts",
+        )
+        for noise in (1.0, 0.0)
     )
     assert noisy.min() > 0.9
     assert noisy.min() > plain.max()
@@ -43,8 +57,13 @@ def test_the_decoder_reads_noisy_codes_in_training_alone_and_the_clusters_never(
     for name, training in (("training", True), ("again", True), ("evaluation", False)):
         with torch.no_grad(), drawing_from(RandomStreams([0, 1], name)):
             terms[name] = model.train(training).loss_terms(minibatch)
-    assert not torch.isclose(terms["training"]["reconstruction"], terms["again"]["reconstruction"]).any()
-    assert all(torch.equal(terms["training"]["clustering"], terms[name]["clustering"]) for name in ("again", "evaluation"))
+    assert not torch.isclose(
+        terms["training"]["reconstruction"], terms["again"]["reconstruction"]
+    ).any()
+    assert all(
+        torch.equal(terms["training"]["clustering"], terms[name]["clustering"])
+        for name in ("again", "evaluation")
+    )
     expected = -model.px(model.embed(minibatch), minibatch).log_prob(minibatch.x)
     torch.testing.assert_close(terms["evaluation"]["reconstruction"], expected)
 
@@ -55,5 +74,7 @@ def test_the_loss_is_the_papers_times_the_number_of_variables(built):
     model.eval()
     with torch.no_grad():
         z = model.embed(minibatch)
-        loss = -model.px(z, minibatch).log_prob(minibatch.x) / data.n_vars + 0.7 * model.clusters.divergence(z, minibatch)
+        loss = -model.px(z, minibatch).log_prob(
+            minibatch.x
+        ) / data.n_vars + 0.7 * model.clusters.divergence(z, minibatch)
         torch.testing.assert_close(sum(model.loss_terms(minibatch).values()), loss * data.n_vars)

@@ -10,7 +10,9 @@ def test_no_shift_predicts_the_reconstruction_and_a_shift_the_decoding_of_the_mo
     shift = torch.randn(2, 3)
     with torch.no_grad():
         z = model.embed(minibatch)
-        torch.testing.assert_close(model.predict_shifted(minibatch, torch.zeros(2, 3)), model.px(z, minibatch).mean)
+        torch.testing.assert_close(
+            model.predict_shifted(minibatch, torch.zeros(2, 3)), model.px(z, minibatch).mean
+        )
         moved = torch.stack([z[replica] + shift[replica] for replica in range(2)])
         torch.testing.assert_close(model.predict_shifted(minibatch, shift), model.decoder(moved))
 
@@ -22,7 +24,10 @@ def test_the_gaussian_reconstruction_is_half_the_squared_error_and_a_constant(bu
         terms = model.loss_terms(minibatch)
     with torch.no_grad(), drawing_from(RandomStreams([0, 1], "z")):
         decoded = model.decoder(model.posterior(minibatch).rsample())
-    expected = 0.5 * (minibatch.x - decoded).square().sum(-1) - TorchNormal(0.0, 1.0).log_prob(torch.tensor(0.0)) * data.n_vars
+    expected = (
+        0.5 * (minibatch.x - decoded).square().sum(-1)
+        - TorchNormal(0.0, 1.0).log_prob(torch.tensor(0.0)) * data.n_vars
+    )
     torch.testing.assert_close(terms["reconstruction"], expected, rtol=1e-5, atol=1e-4)
 
 

@@ -14,20 +14,36 @@ from latentbench.training.tasks import observed_classes
 
 @pytest.fixture
 def clusters():
-    """A factory of two replicas of four clusters among codes of three dimensions, with unequal frequencies, and codes near them."""
+    """A factory of two replicas of four clusters among codes of three dimensions, with unequal
+    frequencies, and codes near them.
+    """
 
     def make(degrees_of_freedom=1.0):
         generator = torch.Generator().manual_seed(0)
         made = SoftClusters(4, 3, degrees_of_freedom=degrees_of_freedom).double()
-        made.centres = torch.nn.Parameter(torch.randn(2, 4, 3, dtype=torch.float64, generator=generator))
-        made.frequencies = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]], dtype=torch.float64)
-        return made, torch.randn(2, 20, 3, dtype=torch.float64, generator=generator).requires_grad_()
+        made.centres = torch.nn.Parameter(
+            torch.randn(2, 4, 3, dtype=torch.float64, generator=generator)
+        )
+        made.frequencies = torch.tensor(
+            [[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]], dtype=torch.float64
+        )
+        return (
+            made,
+            torch.randn(2, 20, 3, dtype=torch.float64, generator=generator).requires_grad_(),
+        )
 
     return make
 
 
 def cells_with(probs):
-    return Minibatch(torch.zeros(2, 20, 1), torch.zeros(2, 20, 1), torch.ones(2, 20, 1), torch.full((2, 20), -1), torch.zeros(2, 20, 0), probs)
+    return Minibatch(
+        torch.zeros(2, 20, 1),
+        torch.zeros(2, 20, 1),
+        torch.ones(2, 20, 1),
+        torch.full((2, 20), -1),
+        torch.zeros(2, 20, 0),
+        probs,
+    )
 
 
 @pytest.mark.parametrize("a", [1.0, 3.0])
@@ -56,7 +72,9 @@ def test_the_target_is_that_of_equation_2(clusters):
     torch.testing.assert_close(target.sum(-1), torch.ones(2, 20, dtype=torch.float64))
 
 
-def test_the_target_sharpens_where_the_clusters_are_of_one_size_and_else_prefers_the_small_ones(clusters):
+def test_the_target_sharpens_where_the_clusters_are_of_one_size_and_else_prefers_the_small_ones(
+    clusters,
+):
     made, z = clusters()
     q = made.probs(z).detach()
     unequal = made.log_target(torch.log(q))
@@ -75,12 +93,20 @@ def test_the_gradients_are_those_that_the_paper_derives(a, clusters):
     made.divergence(z, cells_with(made.probs(z).detach())).sum().backward()
     with torch.no_grad():
         difference = z[:, :, None] - made.centres[:, None]
-        pull = (a + 1) / a * (p - made.probs(z))[..., None] * difference / (1 + difference.square().sum(-1, keepdim=True) / a)
+        pull = (
+            (a + 1)
+            / a
+            * (p - made.probs(z))[..., None]
+            * difference
+            / (1 + difference.square().sum(-1, keepdim=True) / a)
+        )
     torch.testing.assert_close(z.grad, pull.sum(2))
     torch.testing.assert_close(made.centres.grad, -pull.sum(1))
 
 
-def test_the_divergence_is_from_the_target_at_the_refresh_and_without_one_from_that_of_now(clusters):
+def test_the_divergence_is_from_the_target_at_the_refresh_and_without_one_from_that_of_now(
+    clusters,
+):
     made, z = clusters()
     then = torch.softmax(torch.randn(2, 20, 4, dtype=torch.float64), -1)
     log_q = made.log_probs(z)
@@ -104,7 +130,10 @@ def grouped_codes(seeds):
     generator = torch.Generator().manual_seed(1)
     means = 10 * torch.randn(len(seeds), 4, 3, generator=generator)
     return means, TrainingCells(
-        seeds, lambda: means.repeat(1, 15, 1) + 0.1 * torch.randn(len(seeds), 60, 3, generator=generator), torch.full((len(seeds), 60), -1), no_inputs
+        seeds,
+        lambda: means.repeat(1, 15, 1) + 0.1 * torch.randn(len(seeds), 60, 3, generator=generator),
+        torch.full((len(seeds), 60), -1),
+        no_inputs,
     )
 
 
@@ -127,31 +156,64 @@ def test_a_replicas_start_does_not_depend_on_its_neighbours():
     for replicas, seeds in (([0, 1], (7, 8)), ([1], (8,))):
         made = SoftClusters(4, 3)
         made.centres = torch.nn.Parameter(torch.zeros(len(seeds), 4, 3))
-        made.begin_phase("cluster", TrainingCells(seeds, lambda kept=replicas: codes[kept], torch.full((len(seeds), 60), -1), no_inputs))
+        made.begin_phase(
+            "cluster",
+            TrainingCells(
+                seeds,
+                lambda kept=replicas: codes[kept],
+                torch.full((len(seeds), 60), -1),
+                no_inputs,
+            ),
+        )
         centres.append(made.centres[-1])
     assert torch.equal(*centres)
 
 
 def test_a_phase_that_is_neither_of_the_two_is_refused():
-    with pytest.raises(ValueError, match=r"'train' is no phase of this kind; it is trained in 'pretrain' and 'cluster'"):
+    with pytest.raises(
+        ValueError,
+        match=r"'train' is no phase of this kind; it is trained in 'pretrain' and 'cluster'",
+    ):
         SoftClusters(4, 3).begin_phase("train", grouped_codes((0,))[1])
 
 
-PHASES = [Phase("pretrain", epochs=2, batch_size=24, term_weights={"clustering": 0.0}), Phase("cluster", epochs=4, batch_size=24, refresh_every=5)]
+PHASES = [
+    Phase("pretrain", epochs=2, batch_size=24, term_weights={"clustering": 0.0}),
+    Phase("cluster", epochs=4, batch_size=24, refresh_every=5),
+]
 
 
 def looped(data, seeds, checkpoints=None):
     """Three steps an epoch, and a refresh in the midst of one."""
-    model = build_replicas("idec", data.n_vars, likelihood="gaussian", seeds=seeds, n_clusters=3, n_latent=2, n_hidden=[8, 16])
-    return TrainingLoop(model, data, seeds, observed_classes(data, seeds=seeds, n_clusters=3), Plan(PHASES, None, "auto", 2, None), checkpoints=checkpoints)
+    model = build_replicas(
+        "idec",
+        data.n_vars,
+        likelihood="gaussian",
+        seeds=seeds,
+        n_clusters=3,
+        n_latent=2,
+        n_hidden=[8, 16],
+    )
+    return TrainingLoop(
+        model,
+        data,
+        seeds,
+        observed_classes(data, seeds=seeds, n_clusters=3),
+        Plan(PHASES, None, "auto", 2, None),
+        checkpoints=checkpoints,
+    )
 
 
 @pytest.mark.parametrize("n_steps", [8, 12, 16])
-def test_a_training_that_breaks_off_between_two_refreshes_goes_on_with_the_same_bytes(n_steps, training_data, tmp_path, monkeypatch):
+def test_a_training_that_breaks_off_between_two_refreshes_goes_on_with_the_same_bytes(
+    n_steps, training_data, tmp_path, monkeypatch
+):
     data, steps = training_data(), []
     whole = looped(data, (0, 1)).run()
     loop = looped(data, (0, 1), CheckpointFolder(tmp_path, "this", 0.0).of((0, 1)))
-    monkeypatch.setattr(interruption, "is_requested", lambda: steps.append(1) or len(steps) == n_steps)
+    monkeypatch.setattr(
+        interruption, "is_requested", lambda: steps.append(1) or len(steps) == n_steps
+    )
     with pytest.raises(interruption.Interrupted):
         loop.run()
     monkeypatch.undo()
@@ -162,6 +224,8 @@ def test_a_training_that_breaks_off_between_two_refreshes_goes_on_with_the_same_
 
 
 def test_a_replica_alone_ends_with_the_bytes_that_it_has_in_a_stack(training_data):
-    stacked, alone = (looped(training_data(), seeds).run().model.state_dict() for seeds in ((3, 5), (5,)))
+    stacked, alone = (
+        looped(training_data(), seeds).run().model.state_dict() for seeds in ((3, 5), (5,))
+    )
     for name, tensor in alone.items():
         assert torch.equal(tensor[0], stacked[name][1]), name

@@ -15,7 +15,9 @@ from latentbench.training.tasks import observed_classes
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "nb", "bernoulli"])
 def test_the_elbo_is_at_most_the_importance_weighted_bound(likelihood, built):
-    """ELBO <= E[log 1/K sum w] for K > 1 (Burda 2016, theorem 1), on the mean over cells and many samples."""
+    """ELBO <= E[log 1/K sum w] for K > 1 (Burda 2016, theorem 1), on the mean over cells and many
+    samples.
+    """
     model, _, minibatch, _ = built("vae", likelihood, seeds=(0,))
     model.eval()
     log_w = []
@@ -39,7 +41,10 @@ def test_a_weight_is_made_of_torchs_own_densities(built):
         qz = model.posterior(minibatch)
         z = qz.rsample()
         log_px = TorchNormal(model.decoder(z), 1.0).log_prob(minibatch.x).sum(-1)
-        expected = log_px + (TorchNormal(0.0, 1.0).log_prob(z) - TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)).log_prob(z)).sum(-1)
+        expected = log_px + (
+            TorchNormal(0.0, 1.0).log_prob(z)
+            - TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)).log_prob(z)
+        ).sum(-1)
     torch.testing.assert_close(log_w, expected)
 
 
@@ -49,7 +54,9 @@ def test_the_kl_term_is_torchs_own_divergence_from_the_standard_normal(built):
     with torch.no_grad(), drawing_from(streams):
         qz = model.posterior(minibatch)
         terms = model.loss_terms(minibatch)
-    expected = torch_kl(TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)), TorchNormal(0.0, 1.0)).sum(-1)
+    expected = torch_kl(
+        TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)), TorchNormal(0.0, 1.0)
+    ).sum(-1)
     torch.testing.assert_close(terms["kl_z"], expected)
     assert expected.min() > 0
 
@@ -78,11 +85,15 @@ def test_free_bits_are_the_least_mean_divergence_of_every_dimension(free_bits, b
     model, _, minibatch, streams = built("vae", "gaussian", free_bits=free_bits)
     with torch.no_grad():
         qz = model.posterior(minibatch)
-        each = torch_kl(TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)), TorchNormal(0.0, 1.0))
+        each = torch_kl(
+            TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)), TorchNormal(0.0, 1.0)
+        )
     with drawing_from(streams):
         kl_z = model.loss_terms(minibatch)["kl_z"]
     assert kl_z.shape == (2, 90)
-    torch.testing.assert_close(kl_z.mean(1), each.mean(1).clamp(min=free_bits).sum(-1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        kl_z.mean(1), each.mean(1).clamp(min=free_bits).sum(-1), rtol=1e-4, atol=1e-4
+    )
     # a replica's floor is its own
     alone = at_least_on_average(each[1:], free_bits).sum(-1)
     torch.testing.assert_close(kl_z[1:], alone, rtol=1e-4, atol=1e-4)
@@ -98,18 +109,44 @@ def test_what_is_evaluated_is_the_divergence_itself_whatever_the_free_bits(built
     model, _, minibatch, streams = built("vae", "gaussian", free_bits=9.0)
     model.eval()
     with torch.no_grad(), drawing_from(streams):
-        torch.testing.assert_close(model.loss_terms(minibatch)["kl_z"], model.posterior(minibatch).kl_from_standard())
+        torch.testing.assert_close(
+            model.loss_terms(minibatch)["kl_z"], model.posterior(minibatch).kl_from_standard()
+        )
 
 
 def test_free_bits_keep_a_code_in_use_that_collapses_without(training_data):
-    """The prior's term at sixty times its weight presses the code of three groups to nothing; free bits leave it its share."""
+    """The prior's term at sixty times its weight presses the code of three groups to nothing; free
+    bits leave it its share.
+    """
     kept = {}
     for free_bits in (0.0, 1.0):
         data = training_data()
-        model = build_replicas("vae", data.n_vars, likelihood="gaussian", seeds=(0,), n_latent=2, n_hidden=16, free_bits=free_bits)
+        model = build_replicas(
+            "vae",
+            data.n_vars,
+            likelihood="gaussian",
+            seeds=(0,),
+            n_latent=2,
+            n_hidden=16,
+            free_bits=free_bits,
+        )
         observed = observed_classes(data, seeds=(0,), n_clusters=None)
-        fitted = fit(model, data, seeds=(0,), observed=observed, epochs=40, batch_size=36, learning_rate=5e-3, log_every=40, term_weights={"kl_z": 60.0})
-        last = fitted.history[(fitted.history.epoch == 40) & (fitted.history.split == "test")].set_index("term").value
+        fitted = fit(
+            model,
+            data,
+            seeds=(0,),
+            observed=observed,
+            epochs=40,
+            batch_size=36,
+            learning_rate=5e-3,
+            log_every=40,
+            term_weights={"kl_z": 60.0},
+        )
+        last = (
+            fitted.history[(fitted.history.epoch == 40) & (fitted.history.split == "test")]
+            .set_index("term")
+            .value
+        )
         kept[free_bits] = last["kl_z"]
     assert kept[0.0] < 0.3
     assert kept[1.0] > 1.5

@@ -13,7 +13,10 @@ from latentbench.training.tasks import observed_classes
 def prior_of(model, replica):
     """p(z) of one replica as torch has it."""
     mean, log_variance = model.encoder(model.pseudo_inputs)[replica].chunk(2, dim=-1)
-    return MixtureSameFamily(Categorical(logits=torch.zeros(len(mean))), Independent(TorchNormal(mean, torch.exp(0.5 * log_variance)), 1))
+    return MixtureSameFamily(
+        Categorical(logits=torch.zeros(len(mean))),
+        Independent(TorchNormal(mean, torch.exp(0.5 * log_variance)), 1),
+    )
 
 
 @pytest.fixture
@@ -33,7 +36,9 @@ def test_the_kl_term_is_the_difference_of_torchs_own_densities_at_the_sample(mod
         qz = model.qz(minibatch)
         z = qz.rsample()
         log_qz = TorchNormal(qz.mean, torch.exp(0.5 * qz.log_variance)).log_prob(z).sum(-1)
-        log_pz = torch.stack([prior_of(model, replica).log_prob(z[replica]) for replica in range(2)])
+        log_pz = torch.stack(
+            [prior_of(model, replica).log_prob(z[replica]) for replica in range(2)]
+        )
     torch.testing.assert_close(terms["kl_z"], log_qz - log_pz, rtol=1e-4, atol=1e-4)
 
 
@@ -63,8 +68,12 @@ def test_the_clusters_are_the_responsibilities_of_the_pseudo_inputs(model_and_ce
     with torch.no_grad():
         z, probs = model.embed(minibatch), model.cluster_probs(minibatch)
         for replica in range(2):
-            each = torch.exp(prior_of(model, replica).component_distribution.log_prob(z[replica][:, None]))
-            torch.testing.assert_close(probs[replica], each / each.sum(-1, keepdim=True), rtol=1e-3, atol=1e-5)
+            each = torch.exp(
+                prior_of(model, replica).component_distribution.log_prob(z[replica][:, None])
+            )
+            torch.testing.assert_close(
+                probs[replica], each / each.sum(-1, keepdim=True), rtol=1e-3, atol=1e-5
+            )
 
 
 def test_the_pseudo_inputs_start_at_the_training_cells_nearest_to_the_centres_of_the_codes(built):
@@ -73,7 +82,12 @@ def test_the_pseudo_inputs_start_at_the_training_cells_nearest_to_the_centres_of
     means, groups = 10 * torch.randn(2, 3, 3, generator=generator), torch.arange(60) % 3
     codes = means[:, groups] + 0.1 * torch.randn(2, 60, 3, generator=generator)
     chosen = []
-    cells = TrainingCells((0, 1), lambda: codes, torch.full((2, 60), -1), lambda places: chosen.append(places) or places[..., None].float().expand(-1, -1, 12))
+    cells = TrainingCells(
+        (0, 1),
+        lambda: codes,
+        torch.full((2, 60), -1),
+        lambda places: chosen.append(places) or places[..., None].float().expand(-1, -1, 12),
+    )
     model.begin_phase("pretrain", cells)
     assert chosen == []
     model.begin_phase("cluster", cells)
@@ -85,7 +99,13 @@ def test_the_pseudo_inputs_start_at_the_training_cells_nearest_to_the_centres_of
 def test_they_are_what_the_encoder_reads_of_training_cells(likelihood, built):
     model, data, minibatch, _ = built("vamp", likelihood)
     observed = observed_classes(data, seeds=(0, 1), n_clusters=4)
-    loop = TrainingLoop(model, data, (0, 1), observed, Plan([Phase(epochs=1, learning_rate=1e-12)], None, "auto", 1, None))
+    loop = TrainingLoop(
+        model,
+        data,
+        (0, 1),
+        observed,
+        Plan([Phase(epochs=1, learning_rate=1e-12)], None, "auto", 1, None),
+    )
     started = loop.run().model.pseudo_inputs.detach()
     inputs = minibatch.inputs if likelihood == "gaussian" else minibatch.inputs.to_dense()
     for replica in range(2):
@@ -95,4 +115,11 @@ def test_they_are_what_the_encoder_reads_of_training_cells(likelihood, built):
 
 
 def test_three_separated_groups_are_recovered(ari_of_groups):
-    assert (ari_of_groups("vamp", phases=[{"name": "train", "epochs": 100}], hyperparameters={"n_latent": 3, "n_hidden": 24}) == 1).all()
+    assert (
+        ari_of_groups(
+            "vamp",
+            phases=[{"name": "train", "epochs": 100}],
+            hyperparameters={"n_latent": 3, "n_hidden": 24},
+        )
+        == 1
+    ).all()

@@ -9,8 +9,12 @@ def test_where_every_type_moves_alike_both_arithmetics_find_the_hidden_means(per
     for question in held_out_types(cells, min_cells=20)[0]:
         for name in ("mean_shift", "pca_arithmetic"):
             predicted = BASELINES[name].predict(cells, question)
-            np.testing.assert_allclose(predicted.mean(0), cells.x[question.stimulated].mean(0), atol=0.1, err_msg=name)
-        np.testing.assert_array_equal(BASELINES["no_prediction"].predict(cells, question), cells.x[question.controls])
+            np.testing.assert_allclose(
+                predicted.mean(0), cells.x[question.stimulated].mean(0), atol=0.1, err_msg=name
+            )
+        np.testing.assert_array_equal(
+            BASELINES["no_prediction"].predict(cells, question), cells.x[question.controls]
+        )
 
 
 def test_hidden_cells_change_no_prediction(perturbation):
@@ -30,4 +34,8 @@ def test_the_table_has_a_typed_row_where_a_value_cannot_be_had(perturbation):
     assert change["value"].isna().all()
     assert set(change["status"]) == {"degenerate"}
     assert table["seed"].isna().all()
-    assert dict(zip(table["model"], table["saw_labels"], strict=True)) == {"no_prediction": False, "mean_shift": True, "pca_arithmetic": True}
+    assert dict(zip(table["model"], table["saw_labels"], strict=True)) == {
+        "no_prediction": False,
+        "mean_shift": True,
+        "pca_arithmetic": True,
+    }

@@ -17,7 +17,9 @@ def cells():
 
 def test_the_correlation_is_scipys(cells):
     one, other = (each.mean(0).astype(np.float64) for each in cells)
-    assert squared_correlation(one, other) == pytest.approx(stats.pearsonr(one, other).statistic ** 2)
+    assert squared_correlation(one, other) == pytest.approx(
+        stats.pearsonr(one, other).statistic ** 2
+    )
 
 
 def test_the_hidden_cells_themselves_score_one_in_everything(cells):

@@ -3,7 +3,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.prediction.protocol import balanced_shift, held_out_types, questions_of, read_perturbation
+from latentbench.prediction.protocol import (
+    balanced_shift,
+    held_out_types,
+    questions_of,
+    read_perturbation,
+)
 
 
 def test_the_stimulated_cells_of_a_type_are_hidden_and_nothing_else(perturbation):
@@ -24,8 +29,12 @@ def test_a_type_with_too_few_cells_is_not_asked_about_and_its_reason_counts_them
     cells = perturbation({"a": (20, 30), "b": (25, 15), "rare": (40, 3)})
     questions, too_few = held_out_types(cells, min_cells=10)
     assert [question.others for question in questions] == [("b",), ("a",)]
-    assert too_few == {"rare": "40 control and 3 stimulated cells; at least 10 of each are asked for"}
-    with pytest.raises(ValueError, match=r"0 cell types have 100 cells under both conditions.*lower min_cells"):
+    assert too_few == {
+        "rare": "40 control and 3 stimulated cells; at least 10 of each are asked for"
+    }
+    with pytest.raises(
+        ValueError, match=r"0 cell types have 100 cells under both conditions.*lower min_cells"
+    ):
         held_out_types(cells, min_cells=100)
 
 
@@ -47,20 +56,32 @@ def test_the_shift_is_what_resampling_every_type_to_one_size_gives_on_average(pe
         drawn = [[rng.choice(each, 80) for each in cells.cells(other)] for other in question.others]
         controls, stimulated = (np.concatenate(each) for each in zip(*drawn, strict=True))
         shifts.append(cells.x[stimulated].mean(0) - cells.x[controls].mean(0))
-    np.testing.assert_allclose(balanced_shift(cells.x, cells, question), np.mean(shifts, axis=0), atol=0.03)
+    np.testing.assert_allclose(
+        balanced_shift(cells.x, cells, question), np.mean(shifts, axis=0), atol=0.03
+    )
 
 
 def test_conditions_that_are_not_there_are_refused_by_name(tmp_path):
-    obs = pd.DataFrame({"split": "train", "label": "a", "condition": ["ctrl", "stim"] * 3}, index=[str(i) for i in range(6)])
+    obs = pd.DataFrame(
+        {"split": "train", "label": "a", "condition": ["ctrl", "stim"] * 3},
+        index=[str(i) for i in range(6)],
+    )
     x = np.ones((6, 3), np.float32)
     var = pd.DataFrame({"highly_variable": True}, index=list("xyz"))
     ad.AnnData(x, obs=obs, var=var, obsm={"X_pca": x}).write_h5ad(tmp_path / "prepared.h5ad")
-    assert read_perturbation(tmp_path / "prepared.h5ad", control="ctrl", stimulated="stim").is_control.tolist() == [True, False] * 3
+    assert (
+        read_perturbation(
+            tmp_path / "prepared.h5ad", control="ctrl", stimulated="stim"
+        ).is_control.tolist()
+        == [True, False] * 3
+    )
     with pytest.raises(ValueError, match=r"no cell has condition control; there are: ctrl, stim"):
         read_perturbation(tmp_path / "prepared.h5ad", control="control", stimulated="stim")
 
 
-def test_with_nothing_hidden_every_cell_is_trained_on_and_all_types_and_all_cells_are_asked_about(perturbation, effect):
+def test_with_nothing_hidden_every_cell_is_trained_on_and_all_types_and_all_cells_are_asked_about(
+    perturbation, effect
+):
     cells = perturbation({"a": (20, 30), "b": (25, 15), "rare": (40, 3)}, noise=0.01)
     seen, too_few = questions_of(cells, hidden=["nothing"], min_cells=10)
     assert [question.cell_type for question in seen] == ["all cells", "a", "b"]

@@ -13,8 +13,18 @@ def make_raw(matrix, *, modality: str, obs: pd.DataFrame | None = None) -> AnnDa
     """raw.h5ad's content around a matrix."""
     obs = pd.DataFrame(index=range(matrix.shape[0])) if obs is None else obs
     obs.index = [f"c{i}" for i in range(matrix.shape[0])]
-    raw = AnnData(matrix, obs=obs, var=pd.DataFrame(index=[f"g{i}" for i in range(matrix.shape[1])]))
-    raw.uns["latentbench"] = {"dataset": "mine", "modality": modality, "source": "mine.h5ad", "sha256": "", "licence": "", "citation": "", "n_clusters": 4}
+    raw = AnnData(
+        matrix, obs=obs, var=pd.DataFrame(index=[f"g{i}" for i in range(matrix.shape[1])])
+    )
+    raw.uns["latentbench"] = {
+        "dataset": "mine",
+        "modality": modality,
+        "source": "mine.h5ad",
+        "sha256": "",
+        "licence": "",
+        "citation": "",
+        "n_clusters": 4,
+    }
     return raw
 
 
@@ -34,7 +44,11 @@ def raw_counts() -> AnnData:
 def raw_images() -> AnnData:
     rng = np.random.default_rng(0)
     label = pd.Categorical(rng.choice(list("abc"), 60))
-    return make_raw(rng.integers(0, 17, (60, 9), dtype=np.uint8), modality="images", obs=pd.DataFrame({"label": label}))
+    return make_raw(
+        rng.integers(0, 17, (60, 9), dtype=np.uint8),
+        modality="images",
+        obs=pd.DataFrame({"label": label}),
+    )
 
 
 @pytest.fixture

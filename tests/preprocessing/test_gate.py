@@ -6,7 +6,9 @@ from latentbench.preprocessing.gate import label_warnings, pass_gate, refuse_onl
 
 
 def test_nothing_but_empty_cells_is_refused():
-    with pytest.raises(ValueError, match=r"data set mine: every cell is empty \(all 3 x 2 counts are 0\)"):
+    with pytest.raises(
+        ValueError, match=r"data set mine: every cell is empty \(all 3 x 2 counts are 0\)"
+    ):
         refuse_only_empty(np.ones(3, dtype=bool), 2, "data set mine")
 
 
@@ -14,7 +16,9 @@ def test_duplicated_names_are_refused(as_raw):
     raw = as_raw(np.ones((3, 2), np.float32), modality="real")
     raw.obs_names = ["a", "b", "b"]
 
-    with pytest.raises(ValueError, match=r"data set mine: 1 duplicated cell names \(obs_names\) \(first: b\)"):
+    with pytest.raises(
+        ValueError, match=r"data set mine: 1 duplicated cell names \(obs_names\) \(first: b\)"
+    ):
         pass_gate(raw)
 
 
@@ -27,7 +31,9 @@ def test_duplicated_names_are_refused(as_raw):
     ],
 )
 def test_labels_that_can_tell_little_are_warned_of(labels, expected):
-    assert label_warnings(pd.DataFrame({"label": pd.Categorical(labels)}), "data set mine") == expected
+    assert (
+        label_warnings(pd.DataFrame({"label": pd.Categorical(labels)}), "data set mine") == expected
+    )
 
 
 def test_a_file_of_another_origin_is_refused(as_raw):

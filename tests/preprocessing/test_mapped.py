@@ -25,7 +25,9 @@ def small_blocks(monkeypatch):
 
 @pytest.fixture
 def raw(raw_counts) -> AnnData:
-    """600 cells in which every filter finds something: empty cells and genes, poor cells, rare genes, cells of rare genes only, mitochondrial cells."""
+    """600 cells in which every filter finds something: empty cells and genes, poor cells, rare
+    genes, cells of rare genes only, mitochondrial cells.
+    """
     counts = raw_counts.X.toarray()
     counts[:, [7, 8]] = 0
     counts[[11, 12]] = 0
@@ -40,12 +42,19 @@ def raw(raw_counts) -> AnnData:
     return raw_counts
 
 
-def both(raw: AnnData, tmp_path, preset: str, split: dict | None = None, **options) -> tuple[AnnData, AnnData]:
-    """The same data prepared in memory and on disk, the cells of the latter in the order of the former."""
+def both(
+    raw: AnnData, tmp_path, preset: str, split: dict | None = None, **options
+) -> tuple[AnnData, AnnData]:
+    """The same data prepared in memory and on disk, the cells of the latter in the order of the
+    former.
+    """
     write_h5ad(raw, tmp_path / "raw.h5ad")
     arguments = {"preset": preset, "options": options, "split": split or {}}
     preprocess_on_disk(tmp_path / "raw.h5ad", tmp_path / "prepared.h5ad", **arguments)
-    in_memory, on_disk = preprocess(ad.read_h5ad(tmp_path / "raw.h5ad"), **arguments), ad.read_h5ad(tmp_path / "prepared.h5ad")
+    in_memory, on_disk = (
+        preprocess(ad.read_h5ad(tmp_path / "raw.h5ad"), **arguments),
+        ad.read_h5ad(tmp_path / "prepared.h5ad"),
+    )
     assert list(in_memory.obs_names) != list(on_disk.obs_names), "the cells on disk are shuffled"
     return in_memory, on_disk[in_memory.obs_names].copy()
 
@@ -53,8 +62,20 @@ def both(raw: AnnData, tmp_path, preset: str, split: dict | None = None, **optio
 @pytest.mark.parametrize(
     ("preset", "options"),
     [
-        ("counts_standard", {"n_top_genes": 100, "min_genes": 2, "min_cells": 5, "max_mito_fraction": 0.5}),
-        ("counts_standard", {"n_top_genes": 60, "hvg_flavor": "pearson_residuals", "target_sum": "median", "scale": False, "n_pcs": 7}),
+        (
+            "counts_standard",
+            {"n_top_genes": 100, "min_genes": 2, "min_cells": 5, "max_mito_fraction": 0.5},
+        ),
+        (
+            "counts_standard",
+            {
+                "n_top_genes": 60,
+                "hvg_flavor": "pearson_residuals",
+                "target_sum": "median",
+                "scale": False,
+                "n_pcs": 7,
+            },
+        ),
         ("counts_standard", {"n_top_genes": None, "min_counts": 150}),
         ("counts_raw", {}),
     ],
@@ -65,7 +86,9 @@ def test_data_on_disk_is_prepared_as_data_in_memory(raw, tmp_path, preset, optio
     variable = in_memory[:, in_memory.var["highly_variable"]]
     assert list(on_disk.var_names) == list(variable.var_names)
     assert on_disk.var["highly_variable"].all()
-    np.testing.assert_array_equal(on_disk.layers["counts"].toarray(), variable.layers["counts"].toarray())
+    np.testing.assert_array_equal(
+        on_disk.layers["counts"].toarray(), variable.layers["counts"].toarray()
+    )
     np.testing.assert_array_equal(on_disk.X.toarray(), variable.X.toarray())
     np.testing.assert_allclose(on_disk.obsm["X_pca"], in_memory.obsm["X_pca"], rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(on_disk.obsm["X_mine"], in_memory.obsm["X_mine"])
@@ -73,16 +96,28 @@ def test_data_on_disk_is_prepared_as_data_in_memory(raw, tmp_path, preset, optio
     about, expected = on_disk.uns["latentbench"], in_memory.uns["latentbench"]
     assert about.pop("storage") == "mapped"
     assert about["filters"] == expected["filters"]
-    np.testing.assert_allclose(about.pop("pca")["variance_ratio"], expected.pop("pca")["variance_ratio"], rtol=1e-6)
+    np.testing.assert_allclose(
+        about.pop("pca")["variance_ratio"], expected.pop("pca")["variance_ratio"], rtol=1e-6
+    )
     assert set(about) == set(expected)
     assert about["n_top_genes"] == expected["n_top_genes"]
 
 
 def test_the_filters_all_find_something(raw, tmp_path):
-    _, on_disk = both(raw, tmp_path, "counts_standard", n_top_genes=100, min_genes=2, min_cells=5, max_mito_fraction=0.5)
+    _, on_disk = both(
+        raw,
+        tmp_path,
+        "counts_standard",
+        n_top_genes=100,
+        min_genes=2,
+        min_cells=5,
+        max_mito_fraction=0.5,
+    )
 
     filters = on_disk.uns["latentbench"]["filters"]
-    assert {name: filters[name] for name in ("empty_cells", "empty_genes", "cells_below_min_counts")} == {
+    assert {
+        name: filters[name] for name in ("empty_cells", "empty_genes", "cells_below_min_counts")
+    } == {
         "empty_cells": 2,
         "empty_genes": 2,
         "cells_below_min_counts": 1,
@@ -95,7 +130,9 @@ def test_the_filters_all_find_something(raw, tmp_path):
 def test_blocks_of_a_single_cell_make_no_difference(raw, tmp_path, monkeypatch):
     monkeypatch.setattr(mapped, "blocks_on_disk", partial(blocks_on_disk, most_stored=1))
 
-    in_memory, on_disk = both(raw[:60], tmp_path, "counts_standard", n_top_genes=60, hvg_flavor="pearson_residuals")
+    in_memory, on_disk = both(
+        raw[:60], tmp_path, "counts_standard", n_top_genes=60, hvg_flavor="pearson_residuals"
+    )
 
     assert list(on_disk.var_names) == list(in_memory.var_names[in_memory.var["highly_variable"]])
     np.testing.assert_allclose(on_disk.obsm["X_pca"], in_memory.obsm["X_pca"], rtol=1e-4, atol=1e-4)
@@ -104,7 +141,9 @@ def test_blocks_of_a_single_cell_make_no_difference(raw, tmp_path, monkeypatch):
 def test_whole_donors_are_held_out_on_disk_too(raw, tmp_path):
     raw.obs["donor"] = pd.Categorical(np.arange(600) % 7).rename_categories(str)
 
-    in_memory, on_disk = both(raw, tmp_path, "counts_raw", split={"by": "donor", "test_fraction": 0.3})
+    in_memory, on_disk = both(
+        raw, tmp_path, "counts_raw", split={"by": "donor", "test_fraction": 0.3}
+    )
 
     assert list(on_disk.obs["split"]) == list(in_memory.obs["split"])
 
@@ -124,22 +163,39 @@ def test_the_matrices_can_be_mapped_and_share_their_columns(raw, tmp_path):
 
     with h5py.File(tmp_path / "prepared.h5ad") as file:
         counts, x = file["layers/counts"], file["X"]
-        for dataset, kind in ((counts["data"], np.uint8), (counts["indices"], np.uint16), (counts["indptr"], np.int64), (x["data"], np.float32)):
+        for dataset, kind in (
+            (counts["data"], np.uint8),
+            (counts["indices"], np.uint16),
+            (counts["indptr"], np.int64),
+            (x["data"], np.float32),
+        ):
             assert dataset.dtype == kind
             assert (dataset.chunks, dataset.compression) == (None, None)
-            place = np.memmap(tmp_path / "prepared.h5ad", kind, "r", offset=dataset.id.get_offset(), shape=dataset.shape)
+            place = np.memmap(
+                tmp_path / "prepared.h5ad",
+                kind,
+                "r",
+                offset=dataset.id.get_offset(),
+                shape=dataset.shape,
+            )
             np.testing.assert_array_equal(place, dataset[()])
         assert x["indices"] == counts["indices"]
         assert x["indptr"] == counts["indptr"]
 
 
-@pytest.mark.parametrize(("largest", "kind"), [(255, np.uint8), (256, np.uint16), (65536, np.int32)])
+@pytest.mark.parametrize(
+    ("largest", "kind"), [(255, np.uint8), (256, np.uint16), (65536, np.int32)]
+)
 def test_counts_are_kept_in_the_smallest_type_that_holds_them_all(as_raw, tmp_path, largest, kind):
     counts = np.random.default_rng(0).poisson(2.0, (50, 30))
     counts[30, 4] = largest
-    write_h5ad(as_raw(sparse.csr_matrix(counts.astype(np.int32)), modality="counts"), tmp_path / "raw.h5ad")
+    write_h5ad(
+        as_raw(sparse.csr_matrix(counts.astype(np.int32)), modality="counts"), tmp_path / "raw.h5ad"
+    )
 
-    preprocess_on_disk(tmp_path / "raw.h5ad", tmp_path / "prepared.h5ad", preset="counts_raw", options={}, split={})
+    preprocess_on_disk(
+        tmp_path / "raw.h5ad", tmp_path / "prepared.h5ad", preset="counts_raw", options={}, split={}
+    )
 
     on_disk = ad.read_h5ad(tmp_path / "prepared.h5ad")
     assert on_disk.layers["counts"].dtype == kind
@@ -149,7 +205,13 @@ def test_counts_are_kept_in_the_smallest_type_that_holds_them_all(as_raw, tmp_pa
 def test_the_same_data_gives_the_same_bytes_and_leaves_nothing_beside_them(raw, tmp_path):
     write_h5ad(raw, tmp_path / "raw.h5ad")
     for name in "ab":
-        preprocess_on_disk(tmp_path / "raw.h5ad", tmp_path / f"{name}.h5ad", preset="counts_standard", options={"n_top_genes": 50}, split={})
+        preprocess_on_disk(
+            tmp_path / "raw.h5ad",
+            tmp_path / f"{name}.h5ad",
+            preset="counts_standard",
+            options={"n_top_genes": 50},
+            split={},
+        )
 
     assert sha256_of(tmp_path / "a.h5ad") == sha256_of(tmp_path / "b.h5ad")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5ad", "b.h5ad", "raw.h5ad"]
@@ -160,6 +222,18 @@ def test_a_bad_value_in_a_late_block_is_named_and_nothing_is_left(as_raw, tmp_pa
     counts[577, 4] = 2.5
     write_h5ad(as_raw(sparse.csr_matrix(counts), modality="counts"), tmp_path / "raw.h5ad")
 
-    with pytest.raises(ValueError, match=r"data set mine: non-integer values in 1 of \d+ stored values \(first: cell c577, variable g4: 2.5\)"):
-        preprocess_on_disk(tmp_path / "raw.h5ad", tmp_path / "prepared.h5ad", preset="counts_raw", options={}, split={})
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"data set mine: non-integer values in 1 of \d+ stored values \(first: cell c577,"
+            r" variable g4: 2.5\)"
+        ),
+    ):
+        preprocess_on_disk(
+            tmp_path / "raw.h5ad",
+            tmp_path / "prepared.h5ad",
+            preset="counts_raw",
+            options={},
+            split={},
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["raw.h5ad"]

@@ -12,12 +12,18 @@ from latentbench.data.simulation import SIMULATED
 from latentbench.preprocessing.presets import PRESETS, preprocess
 from latentbench.preprocessing.split import split_cells
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "config" / "schemas" / "preprocessing.schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "config" / "schemas" / "preprocessing.schema.json").read_text()
+)
 
 
 @pytest.mark.parametrize(("name", "function"), [*PRESETS.items(), ("split", split_cells)])
 def test_the_schemas_keys_and_defaults_are_the_keyword_arguments(name, function):
-    keywords = {key: value.default for key, value in inspect.signature(function).parameters.items() if value.kind == value.KEYWORD_ONLY}
+    keywords = {
+        key: value.default
+        for key, value in inspect.signature(function).parameters.items()
+        if value.kind == value.KEYWORD_ONLY
+    }
     described = SCHEMA["properties"][name]["properties"]
 
     assert {key: entry["default"] for key, entry in described.items()} == keywords
@@ -54,23 +60,38 @@ def test_prepared_counts_keep_the_contract(raw_counts):
     assert about["source"] == "mine.h5ad"
 
 
-@pytest.mark.parametrize(("fixture", "preset"), [("raw_counts", "counts_standard"), ("raw_images", "images_unit"), ("raw_real", "real_standardised")])
+@pytest.mark.parametrize(
+    ("fixture", "preset"),
+    [
+        ("raw_counts", "counts_standard"),
+        ("raw_images", "images_unit"),
+        ("raw_real", "real_standardised"),
+    ],
+)
 def test_what_is_fitted_does_not_depend_on_the_test_cells(fixture, preset, request):
     raw = request.getfixturevalue(fixture)
-    first = run(raw.copy(), preset, n_pcs=4, **({"n_top_genes": 50} if fixture == "raw_counts" else {}))
+    first = run(
+        raw.copy(), preset, n_pcs=4, **({"n_top_genes": 50} if fixture == "raw_counts" else {})
+    )
     is_test = (first.obs["split"] == "test").to_numpy()
     # Other test cells: the same ones in another order, so that the same cells are drawn again.
     order = np.arange(raw.n_obs)
     order[is_test] = np.random.default_rng(1).permutation(order[is_test])
     changed = raw.copy()
-    changed.X = (changed.X[order] + changed.X[order] if fixture != "raw_images" else changed.X[order] // 2).astype(changed.X.dtype)
+    changed.X = (
+        changed.X[order] + changed.X[order] if fixture != "raw_images" else changed.X[order] // 2
+    ).astype(changed.X.dtype)
     changed.X[~is_test] = raw.X[~is_test]
 
-    second = run(changed, preset, n_pcs=4, **({"n_top_genes": 50} if fixture == "raw_counts" else {}))
+    second = run(
+        changed, preset, n_pcs=4, **({"n_top_genes": 50} if fixture == "raw_counts" else {})
+    )
 
     np.testing.assert_array_equal(first.obs["split"], second.obs["split"])
     np.testing.assert_array_equal(first.var["highly_variable"], second.var["highly_variable"])
-    np.testing.assert_allclose(first.obsm["X_pca"][~is_test], second.obsm["X_pca"][~is_test], atol=1e-5)
+    np.testing.assert_allclose(
+        first.obsm["X_pca"][~is_test], second.obsm["X_pca"][~is_test], atol=1e-5
+    )
     assert not np.allclose(first.obsm["X_pca"][is_test], second.obsm["X_pca"][is_test])
 
 
@@ -81,7 +102,10 @@ def test_a_cell_without_counts_and_a_gene_without_cells_leave_before_the_split(a
     prepared = run(as_raw(sparse.csr_matrix(counts), modality="counts"), "counts_raw", n_pcs=2)
 
     assert prepared.shape == (29, 14)
-    assert (prepared.uns["latentbench"]["filters"]["empty_cells"], prepared.uns["latentbench"]["filters"]["empty_genes"]) == (1, 1)
+    assert (
+        prepared.uns["latentbench"]["filters"]["empty_cells"],
+        prepared.uns["latentbench"]["filters"]["empty_genes"],
+    ) == (1, 1)
     assert prepared.uns["latentbench"]["filters"]["cells_dropped"] == 0
     assert (prepared.obs["split"] == "test").sum() == round(29 * 0.2)
 
@@ -98,7 +122,10 @@ def test_a_single_bad_value_anywhere_is_found(seed, as_raw):
     cell, gene = rng.integers(50), rng.integers(40)
     matrix[cell, gene] = rng.choice([0.5, -1, np.nan, np.inf])
 
-    with pytest.raises(ValueError, match=rf"data set mine: .*1 of \d+ stored values \(first: cell c{cell}, variable g{gene}: "):
+    with pytest.raises(
+        ValueError,
+        match=rf"data set mine: .*1 of \d+ stored values \(first: cell c{cell}, variable g{gene}: ",
+    ):
         run(as_raw(sparse.csr_matrix(matrix), modality="counts"), "counts_raw")
 
 
@@ -112,12 +139,18 @@ def test_every_filter_of_quality_control_is_counted(as_raw):
     raw = as_raw(sparse.csr_matrix(counts), modality="counts")
     raw.var_names = [f"g{i}" for i in range(11)] + ["mt-Nd1"]
 
-    prepared = run(raw, "counts_standard", min_counts=20, min_genes=5, max_mito_fraction=0.5, min_cells=3)
+    prepared = run(
+        raw, "counts_standard", min_counts=20, min_genes=5, max_mito_fraction=0.5, min_cells=3
+    )
 
     found = prepared.uns["latentbench"]["filters"]
     assert found["empty_cells"] == 1
     assert found["empty_genes"] == 0
-    assert (found["cells_below_min_counts"], found["cells_below_min_genes"], found["cells_above_max_mito_fraction"]) == (1, 1, 1)
+    assert (
+        found["cells_below_min_counts"],
+        found["cells_below_min_genes"],
+        found["cells_above_max_mito_fraction"],
+    ) == (1, 1, 1)
     assert found["cells_dropped"] == 3
     assert found["genes_below_min_cells"] == 1
     assert list(prepared.obs_names[:1]) == ["c4"]
@@ -125,7 +158,10 @@ def test_every_filter_of_quality_control_is_counted(as_raw):
 
 
 def test_quality_control_that_leaves_nothing_says_which_thresholds_to_lower(raw_counts):
-    with pytest.raises(ValueError, match=r"data set mine: quality control leaves 0 of 600 cells .* lower its thresholds"):
+    with pytest.raises(
+        ValueError,
+        match=r"data set mine: quality control leaves 0 of 600 cells .* lower its thresholds",
+    ):
         run(raw_counts, "counts_standard", min_counts=10**6)
 
 
@@ -174,7 +210,14 @@ def test_the_components_are_clamped_and_the_number_asked_for_is_recorded(raw_rea
     assert (pca["n_pcs"], pca["n_pcs_asked"]) == (6, 50)
 
 
-@pytest.mark.parametrize(("fixture", "preset"), [("raw_counts", "counts_standard"), ("raw_images", "images_binarised"), ("raw_real", "real_standardised")])
+@pytest.mark.parametrize(
+    ("fixture", "preset"),
+    [
+        ("raw_counts", "counts_standard"),
+        ("raw_images", "images_binarised"),
+        ("raw_real", "real_standardised"),
+    ],
+)
 def test_the_same_data_gives_the_same_bytes_and_reads_back(fixture, preset, request, tmp_path):
     raw = request.getfixturevalue(fixture)
     for name in ("first.h5ad", "second.h5ad"):
@@ -191,6 +234,11 @@ def test_the_simulated_blobs_come_out_with_separate_classes(as_raw):
     blobs.obs = blobs.obs.rename(columns={"class": "label"}).astype("category")
     prepared = run(as_raw(blobs.X, modality="real", obs=blobs.obs), "real_standardised")
 
-    centres = np.array([prepared.obsm["X_pca"][prepared.obs["label"] == name].mean(axis=0) for name in prepared.obs["label"].cat.categories])
+    centres = np.array(
+        [
+            prepared.obsm["X_pca"][prepared.obs["label"] == name].mean(axis=0)
+            for name in prepared.obs["label"].cat.categories
+        ]
+    )
     nearest = ((prepared.obsm["X_pca"][:, None] - centres) ** 2).sum(axis=-1).argmin(axis=1)
     np.testing.assert_array_equal(nearest, prepared.obs["label"].cat.codes)

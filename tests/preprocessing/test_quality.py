@@ -6,22 +6,39 @@ import pytest
 from scipy import sparse
 
 from latentbench.data.row_blocks import RowBlocks
-from latentbench.preprocessing.quality import Thresholds, control_quality, is_mitochondrial, warn_without_mitochondrial
+from latentbench.preprocessing.quality import (
+    Thresholds,
+    control_quality,
+    is_mitochondrial,
+    warn_without_mitochondrial,
+)
 
 
 def control(counts: np.ndarray, *, n_train: int, edges: list[int] | None = None, **thresholds):
     """The first ``n_train`` cells are for training."""
     matrix = sparse.csr_matrix(counts)
     blocks = RowBlocks(matrix.shape, np.array(edges or [0, len(counts)]), lambda rows: matrix[rows])
-    asked = Thresholds(**{"min_counts": 1, "min_genes": 1, "max_mito_fraction": None, "min_cells": 1, **thresholds})
+    asked = Thresholds(
+        **{"min_counts": 1, "min_genes": 1, "max_mito_fraction": None, "min_cells": 1, **thresholds}
+    )
     is_empty, is_mito = counts.sum(axis=1) == 0, np.zeros(counts.shape[1], dtype=bool)
     is_train = (np.arange(len(counts)) < n_train) & ~is_empty
-    return control_quality(blocks, is_empty=is_empty, is_train=is_train, is_mito=is_mito, thresholds=asked, where="data set mine")
+    return control_quality(
+        blocks,
+        is_empty=is_empty,
+        is_train=is_train,
+        is_mito=is_mito,
+        thresholds=asked,
+        where="data set mine",
+    )
 
 
 @pytest.mark.parametrize("edges", [[0, 6], [0, 1, 2, 3, 4, 5, 6], [0, 3, 6]])
-def test_a_cell_of_rare_genes_only_is_dropped_whenever_its_genes_prove_rare_and_kept_if_they_do_not(edges):
-    # Cell 0 has gene 0 alone, which the training cells 2 and 3 have too; cell 1 and the test cell 5 have gene 1 alone, which is too rare.
+def test_a_cell_of_rare_genes_only_is_dropped_whenever_its_genes_prove_rare_and_kept_if_they_do_not(
+    edges,
+):
+    # Cell 0 has gene 0 alone, which the training cells 2 and 3 have too; cell 1 and the test cell 5
+    # have gene 1 alone, which is too rare.
     counts = np.array([[4, 0, 0], [0, 4, 0], [2, 0, 1], [1, 0, 2], [0, 0, 3], [0, 5, 0]])
 
     kept = control(counts, n_train=4, edges=edges, min_cells=2)
@@ -43,20 +60,40 @@ def test_empty_cells_and_genes_are_counted_apart_from_those_below_a_threshold():
 
     kept = control(counts, n_train=3, min_counts=2)
 
-    assert (kept.filters["empty_cells"], kept.filters["cells_below_min_counts"], kept.filters["cells_dropped"]) == (1, 1, 1)
-    assert (kept.filters["empty_genes"], kept.filters["genes_below_min_cells"], kept.filters["genes_dropped"]) == (1, 0, 0)
+    assert (
+        kept.filters["empty_cells"],
+        kept.filters["cells_below_min_counts"],
+        kept.filters["cells_dropped"],
+    ) == (1, 1, 1)
+    assert (
+        kept.filters["empty_genes"],
+        kept.filters["genes_below_min_cells"],
+        kept.filters["genes_dropped"],
+    ) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(
-    ("thresholds", "left"), [({"min_counts": 99}, "0 of 4 cells"), ({"min_cells": 9}, "0 of 2 genes"), ({"min_counts": 7}, "1 of 4 cells")]
+    ("thresholds", "left"),
+    [
+        ({"min_counts": 99}, "0 of 4 cells"),
+        ({"min_cells": 9}, "0 of 2 genes"),
+        ({"min_counts": 7}, "1 of 4 cells"),
+    ],
 )
 def test_what_leaves_no_cell_no_gene_or_no_test_cell_is_refused(thresholds, left):
-    with pytest.raises(ValueError, match=f"data set mine: quality control leaves .*{left}.*; lower its thresholds in the config"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            f"data set mine: quality control leaves .*{left}.*; lower its thresholds in the config"
+        ),
+    ):
         control(np.array([[8, 1], [2, 2], [1, 1], [2, 1]]), n_train=2, **thresholds)
 
 
-def test_mitochondrial_genes_are_told_by_their_names_or_else_by_the_first_column_of_symbols_that_has_any():
-    var = pd.DataFrame({"symbol": ["ACTB", "CD3D"], "gene_name": ["MT-CO1", "x"]}, index=["ENSG1", "ENSG2"])
+def test_mitochondrial_genes_are_told_by_names_or_else_by_the_first_column_of_symbols():
+    var = pd.DataFrame(
+        {"symbol": ["ACTB", "CD3D"], "gene_name": ["MT-CO1", "x"]}, index=["ENSG1", "ENSG2"]
+    )
 
     assert is_mitochondrial(var).tolist() == [True, False]
     assert is_mitochondrial(var.set_axis(["a", "mt-Nd1"])).tolist() == [False, True]

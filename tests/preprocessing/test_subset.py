@@ -21,12 +21,18 @@ def test_without_a_wish_everything_is_kept_and_nothing_is_counted():
 
 
 def test_cells_are_kept_by_a_column_then_drawn_and_both_losses_are_counted():
-    chosen = Subset(only="stim=CTRL", max_obs=4, var_names=["g3", "g1", "other"]).choose(OBS, VAR, where="here")
+    chosen = Subset(only="stim=CTRL", max_obs=4, var_names=["g3", "g1", "other"]).choose(
+        OBS, VAR, where="here"
+    )
 
     assert chosen.cells.sum() == 4
     assert set(OBS["stim"][chosen.cells]) == {"CTRL"}
     assert chosen.variables.tolist() == [True, False, True]
-    assert chosen.left_out == {"cells_of_other_groups": 10, "cells_not_drawn": 6, "genes_not_shared": 1}
+    assert chosen.left_out == {
+        "cells_of_other_groups": 10,
+        "cells_not_drawn": 6,
+        "genes_not_shared": 1,
+    }
 
 
 def test_the_draw_does_not_look_at_the_cells():
@@ -39,8 +45,14 @@ def test_the_draw_does_not_look_at_the_cells():
 @pytest.mark.parametrize(
     ("subset", "message"),
     [
-        (Subset(only="condition=CTRL"), "here: only: no obs column 'condition'; the columns are: stim"),
-        (Subset(only="stim=control"), "here: only: no cell has stim 'control'; there are: CTRL, STIM"),
+        (
+            Subset(only="condition=CTRL"),
+            "here: only: no obs column 'condition'; the columns are: stim",
+        ),
+        (
+            Subset(only="stim=control"),
+            "here: only: no cell has stim 'control'; there are: CTRL, STIM",
+        ),
     ],
 )
 def test_a_wish_that_fits_no_cell_is_refused(subset, message):
@@ -56,10 +68,18 @@ def test_a_data_set_that_shares_no_gene_is_refused():
 def test_counts_in_memory_and_on_disk_are_cut_to_the_same_cells(raw_counts, tmp_path):
     raw_counts.obs["half"] = np.where(np.arange(raw_counts.n_obs) % 2, "a", "b")
     write_h5ad(raw_counts, tmp_path / "raw.h5ad")
-    asked = {"preset": "counts_standard", "options": {"n_top_genes": 50}, "split": {}, "subset": Subset(only="half=a", max_obs=200)}
+    asked = {
+        "preset": "counts_standard",
+        "options": {"n_top_genes": 50},
+        "split": {},
+        "subset": Subset(only="half=a", max_obs=200),
+    }
 
     preprocess_on_disk(tmp_path / "raw.h5ad", tmp_path / "prepared.h5ad", **asked)
-    in_memory, on_disk = preprocess(ad.read_h5ad(tmp_path / "raw.h5ad"), **asked), ad.read_h5ad(tmp_path / "prepared.h5ad")
+    in_memory, on_disk = (
+        preprocess(ad.read_h5ad(tmp_path / "raw.h5ad"), **asked),
+        ad.read_h5ad(tmp_path / "prepared.h5ad"),
+    )
 
     assert set(in_memory.obs["half"]) == {"a"}
     assert in_memory.n_obs == 200
@@ -67,14 +87,32 @@ def test_counts_in_memory_and_on_disk_are_cut_to_the_same_cells(raw_counts, tmp_
     modelled = in_memory[on_disk.obs_names, on_disk.var_names]
     assert np.allclose(modelled.X.toarray(), on_disk.X.toarray())
     for prepared in (in_memory, on_disk):
-        assert prepared.uns["latentbench"]["filters"]["cells_of_other_groups"] == raw_counts.n_obs // 2
-        assert prepared.uns["latentbench"]["filters"]["cells_not_drawn"] == raw_counts.n_obs // 2 - 200
+        assert (
+            prepared.uns["latentbench"]["filters"]["cells_of_other_groups"] == raw_counts.n_obs // 2
+        )
+        assert (
+            prepared.uns["latentbench"]["filters"]["cells_not_drawn"] == raw_counts.n_obs // 2 - 200
+        )
 
 
 def test_shared_genes_need_counts_in_memory(raw_counts, tmp_path):
     write_h5ad(raw_counts, tmp_path / "raw.h5ad")
     subset = Subset(var_names=list(raw_counts.var_names[:100]))
 
-    assert preprocess(raw_counts.copy(), preset="counts_raw", options={}, split={}, subset=subset).n_vars <= 100
-    with pytest.raises(ValueError, match="genes_of needs the counts in memory; raise stream_above_gb"):
-        preprocess_on_disk(tmp_path / "raw.h5ad", tmp_path / "prepared.h5ad", preset="counts_raw", options={}, split={}, subset=subset)
+    assert (
+        preprocess(
+            raw_counts.copy(), preset="counts_raw", options={}, split={}, subset=subset
+        ).n_vars
+        <= 100
+    )
+    with pytest.raises(
+        ValueError, match="genes_of needs the counts in memory; raise stream_above_gb"
+    ):
+        preprocess_on_disk(
+            tmp_path / "raw.h5ad",
+            tmp_path / "prepared.h5ad",
+            preset="counts_raw",
+            options={},
+            split={},
+            subset=subset,
+        )

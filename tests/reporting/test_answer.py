@@ -16,7 +16,11 @@ def test_the_verdict_names_the_best_model_its_interval_and_its_ties(answer, tabl
     view = answer_view(answer, tables, DATASETS)
     over_all = answer[answer["scope"] == "all"].set_index("model")
     assert over_all.loc[view["model"], "mean"] == over_all.loc[over_all["in_contest"], "mean"].max()
-    ties = over_all.index[over_all["in_contest"] & ~over_all["best"] & (over_all["distinguishable"].astype(str) != "True")]
+    ties = over_all.index[
+        over_all["in_contest"]
+        & ~over_all["best"]
+        & (over_all["distinguishable"].astype(str) != "True")
+    ]
     assert len(ties) > 0
     assert all(tie in view["verdict"] for tie in ties)
     assert f"{over_all.loc[view['model'], 'mean']:.3f}" in view["verdict"]
@@ -34,7 +38,12 @@ def test_whoever_could_not_compete_is_named_with_the_reason(answer, tables):
 
 def test_many_that_could_not_compete_are_named_in_one_sentence(answer, tables):
     over_all = answer[answer["scope"] == "all"]
-    absent = over_all.iloc[[0] * 5].assign(model=[f"variant_{i}" for i in range(5)], in_contest=False, best=False, reason="no score to compare on digits")
+    absent = over_all.iloc[[0] * 5].assign(
+        model=[f"variant_{i}" for i in range(5)],
+        in_contest=False,
+        best=False,
+        reason="no score to compare on digits",
+    )
     sentences = answer_view(pd.concat([answer, absent]), tables, DATASETS)["sentences"]
 
     (said,) = [sentence for sentence in sentences if "not in this comparison" in sentence]
@@ -43,7 +52,10 @@ def test_many_that_could_not_compete_are_named_in_one_sentence(answer, tables):
 
 
 def test_rows_come_for_the_study_then_for_each_data_set_in_order(answer, tables):
-    assert [row["scope"] for row in answer_view(answer, tables, DATASETS)["rows"]] == ["All data sets", *DATASETS]
+    assert [row["scope"] for row in answer_view(answer, tables, DATASETS)["rows"]] == [
+        "All data sets",
+        *DATASETS,
+    ]
 
 
 def test_one_data_set_needs_no_row_for_all(answer, tables):

@@ -1,8 +1,18 @@
 import pytest
 
-from latentbench.reporting.bibliography import Reference, as_bib, literal, parse_bib, sentence, short_name
+from latentbench.reporting.bibliography import (
+    Reference,
+    as_bib,
+    literal,
+    parse_bib,
+    sentence,
+    short_name,
+)
 
-TEXT = "@article{hubert1985,\n  author = {Hubert, Lawrence and Arabie, Phipps},\n  title = {Comparing partitions},\n  year = {1985},\n}\n"
+TEXT = (
+    "@article{hubert1985,\n  author = {Hubert, Lawrence and Arabie, Phipps},\n  title = {Comparing"
+    " partitions},\n  year = {1985},\n}\n"
+)
 
 
 def test_what_is_written_is_what_was_read():
@@ -51,5 +61,14 @@ def test_the_short_name_of_an_entry(author, name):
 
 
 def test_a_sentence_holds_who_when_what_where():
-    fields = {"author": "Burda, Yuri and Grosse, Roger", "title": "Bounds", "booktitle": "A meeting", "year": "2016", "eprint": "1509.00519"}
-    assert sentence(Reference("inproceedings", "x", fields)) == "Burda, Yuri, Grosse, Roger (2016). Bounds. A meeting. arXiv:1509.00519."
+    fields = {
+        "author": "Burda, Yuri and Grosse, Roger",
+        "title": "Bounds",
+        "booktitle": "A meeting",
+        "year": "2016",
+        "eprint": "1509.00519",
+    }
+    assert (
+        sentence(Reference("inproceedings", "x", fields))
+        == "Burda, Yuri, Grosse, Roger (2016). Bounds. A meeting. arXiv:1509.00519."
+    )

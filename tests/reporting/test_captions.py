@@ -20,7 +20,15 @@ def test_every_figure_has_one_record():
 
 
 def test_every_figure_that_is_drawn_has_a_record():
-    assert set(names_of("dataset")) == {*DATASET_FIGURES, *DETAIL_FIGURES, *IMAGE_FIGURES, "posteriors", "markers", "means", "two_latents"}
+    assert set(names_of("dataset")) == {
+        *DATASET_FIGURES,
+        *DETAIL_FIGURES,
+        *IMAGE_FIGURES,
+        "posteriors",
+        "markers",
+        "means",
+        "two_latents",
+    }
     assert set(names_of("thesis")) == set(THESIS_FIGURES)
 
 
@@ -28,11 +36,16 @@ def test_every_figure_that_is_drawn_has_a_record():
 def test_every_record_is_of_a_figure_that_a_rule_draws_in_three_formats(record):
     stem = f"results/figures/{FOLDERS[record.scope]}{record.name}"
     assert f'"{stem}.png"' in RULES
-    assert f'multiext("{stem}", ".pdf", ".svg")' in RULES or {f'"{stem}.pdf"', f'"{stem}.svg"'} <= set(re.findall(r'"[^"]*"', RULES))
+    assert f'multiext("{stem}", ".pdf", ".svg")' in RULES or {
+        f'"{stem}.pdf"',
+        f'"{stem}.svg"',
+    } <= set(re.findall(r'"[^"]*"', RULES))
 
 
 def test_names_and_shown_cells_are_filled_in_even_where_they_hold_braces():
-    figure = described(caption_of("maps", "dataset"), stem="a{x}/maps", dataset="a{x}", shown="3 of 9 cells")
+    figure = described(
+        caption_of("maps", "dataset"), stem="a{x}/maps", dataset="a{x}", shown="3 of 9 cells"
+    )
     assert figure["title"] == "Maps of the embeddings of a{x}, coloured by truth and by cluster"
     assert figure["caption"] == "3 of 9 cells."
     assert figure["table"] == "maps/a{x}.parquet"
@@ -48,5 +61,11 @@ def test_nothing_is_left_to_fill_in(record):
 
 
 def test_a_figure_without_a_record_is_refused_with_the_place_to_mend():
-    with pytest.raises(ValueError, match=r"figure 'heat' of a dataset has no caption; add its record to reporting/figure_records.py"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"figure 'heat' of a dataset has no caption; add its record to"
+            r" reporting/figure_records.py"
+        ),
+    ):
         caption_of("heat", "dataset")

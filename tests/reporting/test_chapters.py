@@ -17,7 +17,10 @@ from latentbench.theory.table import theory_table
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "workflow_scripts" / "notebooks" / "chapters"
-CHAPTERS = {chapter["name"]: chapter for chapter in yaml.safe_load((ROOT / "config/thesis.yaml").read_text())["chapters"]}
+CHAPTERS = {
+    chapter["name"]: chapter
+    for chapter in yaml.safe_load((ROOT / "config/thesis.yaml").read_text())["chapters"]
+}
 PREDICTIONS = {
     "dataset": "digits",
     "model": ["cvae", "no_prediction"],
@@ -31,16 +34,24 @@ PREDICTIONS = {
 
 @pytest.fixture(scope="module")
 def paths(study_folder, tables, tmp_path_factory):
-    """What a chapter is made from: the made-up study, in which the sheet's first data set is called digits."""
+    """What a chapter is made from: the made-up study, in which the sheet's first data set is called
+    digits.
+    """
     folder = tmp_path_factory.mktemp("chapter")
-    published = read_published(ROOT / "config/published.tsv").replace({"dataset": "mnist", "model": "gmvae_dirichlet_images"}, {"dataset": "digits"})
+    published = read_published(ROOT / "config/published.tsv").replace(
+        {"dataset": "mnist", "model": "gmvae_dirichlet_images"}, {"dataset": "digits"}
+    )
     published.loc[published["model"] == "gmvae_dirichlet_images", "model"] = "gmvae_dirichlet"
-    compare_with_published(published, tables.scores, None, n_bootstrap=200).to_parquet(folder / "published.parquet")
+    compare_with_published(published, tables.scores, None, n_bootstrap=200).to_parquet(
+        folder / "published.parquet"
+    )
     theory_table().to_parquet(folder / "theory.parquet")
     pd.DataFrame(PREDICTIONS).to_parquet(folder / "predictions.parquet")
     save(Figure(figsize=(2, 1)), [folder / "scores.png"])
     named = {name: str(study_folder / "tables" / f"{name}.parquet") for name in STUDY_TABLES}
-    files = {name: str(folder / f"{name}.parquet") for name in ("published", "theory", "predictions")}
+    files = {
+        name: str(folder / f"{name}.parquet") for name in ("published", "theory", "predictions")
+    }
     return {"tables": named, **files, "figures": {"digits/scores": str(folder / "scores.png")}}
 
 
@@ -55,7 +66,10 @@ def test_the_size_of_a_study_tells_of_replicas_that_did_not_end_well(chapter):
 
 def test_ours_stands_beside_theirs_with_interval_seeds_and_bar(chapter):
     page = views.published_table(chapter).data
-    row = chapter.published[(chapter.published["model"] == "gmvae_dirichlet") & (chapter.published["source"] == "Jiang 2017")].iloc[0]
+    row = chapter.published[
+        (chapter.published["model"] == "gmvae_dirichlet")
+        & (chapter.published["source"] == "Jiang 2017")
+    ].iloc[0]
 
     assert f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}] (5 seeds)" in page
     assert "0.778 to 0.823" in page
@@ -73,7 +87,9 @@ def test_standings_count_every_published_result_once(chapter):
     rows = BeautifulSoup(views.standings(chapter).data, "html.parser").find("tbody").find_all("tr")
 
     counted = [sum(int(cell.text) for cell in row.find_all("td")[1:5]) for row in rows]
-    assert counted == [len(rows) for _, rows in chapter.all_published.groupby("chapter", sort=False)]
+    assert counted == [
+        len(rows) for _, rows in chapter.all_published.groupby("chapter", sort=False)
+    ]
 
 
 def test_a_figure_is_shown_with_its_caption_or_said_to_be_absent(chapter):
@@ -81,7 +97,10 @@ def test_a_figure_is_shown_with_its_caption_or_said_to_be_absent(chapter):
 
     assert "data:image/png;base64," in shown
     assert "Scores of &lt;all&gt;" in shown
-    assert "figure digits/heads is not part of this study" in views.figure(chapter, "digits/heads", "").data
+    assert (
+        "figure digits/heads is not part of this study"
+        in views.figure(chapter, "digits/heads", "").data
+    )
 
 
 def test_predictions_are_a_row_a_method(chapter):
@@ -98,12 +117,30 @@ def test_every_chapter_of_the_thesis_runs_and_every_cell_shows_something(name, p
     before = os.getcwd()
     os.chdir(tmp_path)
     try:
-        parameters = {"chapter": name, "datasets": ["digits"] if CHAPTERS[name]["datasets"] else [], "paths": paths}
-        run_notebook(NOTEBOOKS / f"{name}.ipynb", "c.ipynb", "c.html", parameters, title=CHAPTERS[name]["title"])
+        parameters = {
+            "chapter": name,
+            "datasets": ["digits"] if CHAPTERS[name]["datasets"] else [],
+            "paths": paths,
+        }
+        run_notebook(
+            NOTEBOOKS / f"{name}.ipynb",
+            "c.ipynb",
+            "c.html",
+            parameters,
+            title=CHAPTERS[name]["title"],
+        )
     finally:
         os.chdir(before)
-    notebook, page = nbformat.read(tmp_path / "c.ipynb", as_version=4), (tmp_path / "c.html").read_text()
-    shown = [cell for cell in notebook.cells if cell.cell_type == "code" and not set(cell.metadata.get("tags", [])) & {"parameters", "injected-parameters"}]
+    notebook, page = (
+        nbformat.read(tmp_path / "c.ipynb", as_version=4),
+        (tmp_path / "c.html").read_text(),
+    )
+    shown = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and not set(cell.metadata.get("tags", [])) & {"parameters", "injected-parameters"}
+    ]
 
     assert all(cell.outputs for cell in shown)
     assert "\\operatorname" not in page
@@ -114,7 +151,9 @@ def test_every_chapter_of_the_thesis_runs_and_every_cell_shows_something(name, p
 def test_the_notebooks_are_those_of_the_thesis_and_have_no_outputs():
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == set(CHAPTERS)
     for path in NOTEBOOKS.glob("*.ipynb"):
-        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        code = [
+            cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+        ]
         assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
         assert code[0].metadata.tags == ["parameters"]
 

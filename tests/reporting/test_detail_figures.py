@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.reporting.detail_figures import DETAIL_FIGURES, Details, plot_angles, responsibilities
+from latentbench.reporting.detail_figures import (
+    DETAIL_FIGURES,
+    Details,
+    plot_angles,
+    responsibilities,
+)
 from latentbench.reporting.style import save
 
 KINDS = {"pca": "pca", "linear_ae": "linear_ae", "gmvae": "gmvae", "true_labels": "true_labels"}
@@ -12,22 +17,40 @@ KINDS = {"pca": "pca", "linear_ae": "linear_ae", "gmvae": "gmvae", "true_labels"
 
 @pytest.fixture
 def pca():
-    rows = [("variance_share", "pca", pd.NA, split, j, 0.5 / j) for split in ("train", "test") for j in (1, 2, 3)]
-    rows += [
-        (f"angle_{side}", "linear_ae", seed, "train", j, angle * j) for side, angle in (("decoder", 0.1), ("encoder", 30)) for seed in (0, 1) for j in (1, 2)
+    rows = [
+        ("variance_share", "pca", pd.NA, split, j, 0.5 / j)
+        for split in ("train", "test")
+        for j in (1, 2, 3)
     ]
-    return pd.DataFrame(rows, columns=["measure", "model", "seed", "split", "component", "value"]).astype({"seed": "Int64"})
+    rows += [
+        (f"angle_{side}", "linear_ae", seed, "train", j, angle * j)
+        for side, angle in (("decoder", 0.1), ("encoder", 30))
+        for seed in (0, 1)
+        for j in (1, 2)
+    ]
+    return pd.DataFrame(
+        rows, columns=["measure", "model", "seed", "split", "component", "value"]
+    ).astype({"seed": "Int64"})
 
 
 @pytest.fixture
 def shares():
-    rows = [(model, seed, b, 1.0 if b == 19 - seed else 0.0) for model in ("gmvae", "true_labels") for seed in (0, 1) for b in range(20)]
+    rows = [
+        (model, seed, b, 1.0 if b == 19 - seed else 0.0)
+        for model in ("gmvae", "true_labels")
+        for seed in (0, 1)
+        for b in range(20)
+    ]
     return pd.DataFrame(rows, columns=["model", "seed", "bin", "share"])
 
 
 def test_the_shares_of_test_cells_fall_into_the_bin_of_their_largest_probability(tmp_path):
     probs = np.array([[0.1, 0.9], [0.5, 0.5], [1.0, 0.0], [0.98, 0.02]], dtype=np.float32)
-    embedding = ad.AnnData(obs=pd.DataFrame({"split": pd.Categorical(["train", "test", "test", "test"])}, index=list("abcd")))
+    embedding = ad.AnnData(
+        obs=pd.DataFrame(
+            {"split": pd.Categorical(["train", "test", "test", "test"])}, index=list("abcd")
+        )
+    )
     embedding.obsm = {"X_seed3": probs, "cluster_probs_seed3": probs}
     embedding.write_h5ad(tmp_path / "clusters.h5ad")
     del embedding.obsm["cluster_probs_seed3"]
@@ -60,7 +83,10 @@ def test_angles_are_drawn_only_where_a_linear_autoencoder_was_trained(shares, pc
 def test_every_seed_has_a_line_for_the_decoder_and_a_hollow_one_for_the_encoder(pca):
     angles = pca[pca["measure"] != "variance_share"]
     ax = plot_angles(plt.figure().subplots(), angles, {"linear_ae": "#0072b2"})
-    assert sorted((line.get_markerfacecolor(), line.get_ydata().tolist()) for line in ax.lines) == [("#0072b2", [0.1, 0.2])] * 2 + [("white", [30, 60])] * 2
+    assert (
+        sorted((line.get_markerfacecolor(), line.get_ydata().tolist()) for line in ax.lines)
+        == [("#0072b2", [0.1, 0.2])] * 2 + [("white", [30, 60])] * 2
+    )
 
 
 def test_training_cells_stand_above_their_sums_in_the_second_panel(shares, pca):

@@ -31,7 +31,9 @@ def explored(files):
 
 
 def view_of(explored, model, seed):
-    return next(view for view in explored.about["views"] if (view["model"], view["seed"]) == (model, seed))
+    return next(
+        view for view in explored.about["views"] if (view["model"], view["seed"]) == (model, seed)
+    )
 
 
 def layout_of(view, name):
@@ -40,8 +42,13 @@ def layout_of(view, name):
 
 def test_every_seed_that_ended_well_has_a_view_but_for_controls_made_of_labels(explored, made_up):
     found = {(view["model"], view["seed"]) for view in explored.about["views"]}
-    models = {model for name, model in made_up.pairs if name == "digits"} - {"shuffled_labels", "true_labels"}
-    assert found == {(model, seed) for model in models for seed in range(5)} - {made_up.diverged[1:]}
+    models = {model for name, model in made_up.pairs if name == "digits"} - {
+        "shuffled_labels",
+        "true_labels",
+    }
+    assert found == {(model, seed) for model in models for seed in range(5)} - {
+        made_up.diverged[1:]
+    }
 
 
 def test_the_cells_are_those_of_the_maps(explored, files):
@@ -51,18 +58,33 @@ def test_the_cells_are_those_of_the_maps(explored, files):
 
 def test_the_first_seed_has_the_layout_of_the_maps_cell_by_cell(explored, files):
     layout = layout_of(view_of(explored, "vae", 0), "tsne")
-    shown = files[3][files[3]["model"] == "vae"].set_index("cell").loc[explored.about["cells"], ["x", "y"]].to_numpy().T
+    shown = (
+        files[3][files[3]["model"] == "vae"]
+        .set_index("cell")
+        .loc[explored.about["cells"], ["x", "y"]]
+        .to_numpy()
+        .T
+    )
     half = (np.array(layout["high"]) - np.array(layout["low"])) / 65535 / 2
-    assert (np.abs(restore(explored.arrays[layout["points"]], layout["low"], layout["high"]) - shown) <= half[:, None] * (1 + 1e-5)).all()
+    assert (
+        np.abs(restore(explored.arrays[layout["points"]], layout["low"], layout["high"]) - shown)
+        <= half[:, None] * (1 + 1e-5)
+    ).all()
 
 
-def test_other_seeds_have_the_principal_components_of_their_codes_over_the_same_cells(explored, files):
+def test_other_seeds_have_the_principal_components_of_their_codes_over_the_same_cells(
+    explored, files
+):
     view = view_of(explored, "vae", 3)
     assert [layout["name"] for layout in view["layouts"]] == ["pca"]
     embedding = ad.read_h5ad(next(path for path in files[1] if path.parent.name == "vae"))
     codes = embedding[explored.about["cells"]].obsm["X_seed3"]
     layout = view["layouts"][0]
-    np.testing.assert_allclose(restore(explored.arrays[layout["points"]], layout["low"], layout["high"]).T, lay_out(codes, layout="pca", seed=0), atol=1e-3)
+    np.testing.assert_allclose(
+        restore(explored.arrays[layout["points"]], layout["low"], layout["high"]).T,
+        lay_out(codes, layout="pca", seed=0),
+        atol=1e-3,
+    )
 
 
 def test_labels_and_clusters_belong_to_their_own_cells(explored, files):
@@ -71,7 +93,11 @@ def test_labels_and_clusters_belong_to_their_own_cells(explored, files):
     label = about["columns"]["label"]
     assert [label["values"][i] for i in arrays[label["cells"]]] == obs["label"].tolist()
     assert label["colours"] == list(label_colours(label["values"]).values())
-    own = pd.read_parquet(next(path for path in files[2] if path.stem == "gmvae")).set_index("cell").loc[about["cells"], "own_seed2"]
+    own = (
+        pd.read_parquet(next(path for path in files[2] if path.stem == "gmvae"))
+        .set_index("cell")
+        .loc[about["cells"], "own_seed2"]
+    )
     clusters = view_of(explored, "gmvae", 2)["clusters"]
     assert [clusters["values"][i] for i in arrays[clusters["cells"]]] == own.astype(str).tolist()
     assert len(clusters["colours"]) == len(clusters["values"])
@@ -80,8 +106,16 @@ def test_labels_and_clusters_belong_to_their_own_cells(explored, files):
 def test_a_cluster_has_the_colour_of_the_label_it_is_matched_to(explored):
     clusters, label = view_of(explored, "gmvae", 2)["clusters"], explored.about["columns"]["label"]
     truth, found = explored.arrays[label["cells"]], explored.arrays[clusters["cells"]]
-    matched = [int(np.bincount(truth[found == i]).argmax()) for i in range(len(clusters["values"])) if (truth[found == i] == truth[found == i][0]).all()]
-    pure = [i for i in range(len(clusters["values"])) if (truth[found == i] == truth[found == i][0]).all()]
+    matched = [
+        int(np.bincount(truth[found == i]).argmax())
+        for i in range(len(clusters["values"]))
+        if (truth[found == i] == truth[found == i][0]).all()
+    ]
+    pure = [
+        i
+        for i in range(len(clusters["values"]))
+        if (truth[found == i] == truth[found == i][0]).all()
+    ]
     assert pure
     assert [clusters["colours"][i] for i in pure] == [label["colours"][i] for i in matched]
 
@@ -126,7 +160,10 @@ def test_the_options_of_the_config_are_arguments():
     options = json.loads(SCHEMA.read_text())["properties"]["explorer"]["properties"]
     assert set(options) <= set(signature(explore).parameters)
     for name in ("n_genes", "max_megabytes"):
-        assert f"default {signature(explore).parameters[name].default:g}" in options[name]["description"]
+        assert (
+            f"default {signature(explore).parameters[name].default:g}"
+            in options[name]["description"]
+        )
 
 
 def test_more_than_255_values_take_two_bytes():

@@ -4,14 +4,32 @@ import gzip
 import numpy as np
 import pytest
 
-from latentbench.reporting.explorer_file import STEPS, Explored, packed, quantise, read_explored, restore, thin, write_explored
+from latentbench.reporting.explorer_file import (
+    STEPS,
+    Explored,
+    packed,
+    quantise,
+    read_explored,
+    restore,
+    thin,
+    write_explored,
+)
 
 
 @pytest.fixture
 def explored():
     random = np.random.default_rng(0)
-    arrays = {"pca/vae/0": random.integers(0, 65535, (2, 200)).astype(np.uint16), "obs/label": random.integers(0, 3, 200).astype(np.uint16)}
-    about = {"dataset": "blobs", "n_obs": 500, "cells": [f"cell{i}" for i in range(200)], "views": [{"model": "vae", "seed": 0}], "note": "é"}
+    arrays = {
+        "pca/vae/0": random.integers(0, 65535, (2, 200)).astype(np.uint16),
+        "obs/label": random.integers(0, 3, 200).astype(np.uint16),
+    }
+    about = {
+        "dataset": "blobs",
+        "n_obs": 500,
+        "cells": [f"cell{i}" for i in range(200)],
+        "views": [{"model": "vae", "seed": 0}],
+        "note": "é",
+    }
     return Explored(arrays, about)
 
 
@@ -37,7 +55,9 @@ def test_a_file_gives_back_what_was_written_and_twice_the_same_bytes(explored, t
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     found = read_explored(tmp_path / "a")
     assert found.about == explored.about
-    assert {name: array.tolist() for name, array in found.arrays.items()} == {name: array.tolist() for name, array in explored.arrays.items()}
+    assert {name: array.tolist() for name, array in found.arrays.items()} == {
+        name: array.tolist() for name, array in explored.arrays.items()
+    }
 
 
 def test_what_is_packed_unpacks_and_carries_no_date():
@@ -56,7 +76,10 @@ def test_a_small_budget_keeps_the_same_cells_in_every_array(explored):
     kept = [int(cell.removeprefix("cell")) for cell in thinned.about["cells"]]
     for name, array in explored.arrays.items():
         assert thinned.arrays[name].tolist() == array[..., kept].tolist()
-    assert sum(array.nbytes for array in thinned.arrays.values()) + len(str(thinned.about)) < 1.1 * 1500
+    assert (
+        sum(array.nbytes for array in thinned.arrays.values()) + len(str(thinned.about))
+        < 1.1 * 1500
+    )
 
 
 def test_a_budget_without_room_for_ten_cells_is_refused(explored):

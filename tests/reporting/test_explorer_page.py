@@ -24,7 +24,9 @@ from latentbench.reporting.page_explorer import explorer_view  # noqa: E402
 
 HOSTILE = "<script>alert(1)</script>"
 
-pytestmark = pytest.mark.skipif(find_browser() is None, reason="no chromium, chromium-browser or google-chrome is installed")
+pytestmark = pytest.mark.skipif(
+    find_browser() is None, reason="no chromium, chromium-browser or google-chrome is installed"
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +52,35 @@ def opened(explored, tmp_path_factory):
         browser.look(1280, 1000)
         browser.open(page)
         browser.evaluate("document.getElementById('explorer-open').click()")
-        browser.until("document.getElementById('explorer-status').textContent.includes('coloured by')")
-        browser.evaluate("document.getElementById('explorer-plot').scrollIntoView({behavior: 'instant', block: 'center'})")
+        browser.until(
+            "document.getElementById('explorer-status').textContent.includes('coloured by')"
+        )
+        browser.evaluate(
+            "document.getElementById('explorer-plot').scrollIntoView({behavior: 'instant', block:"
+            " 'center'})"
+        )
         yield browser
 
 
 def choose(browser, **choices):
     for name, value in choices.items():
-        browser.evaluate(f"(() => {{ const c = part_('{name}'); c.value = {json.dumps(value)}; c.dispatchEvent(new Event('change')); }})()")
+        browser.evaluate(
+            f"(() => {{ const c = part_('{name}'); c.value = {json.dumps(value)};"
+            " c.dispatchEvent(new Event('change')); })()"
+        )
 
 
 @pytest.fixture
 def browser(opened):
-    """The browser with everything shown, nothing selected, the first seed of vae coloured by truth."""
+    """The browser with everything shown, nothing selected, the first seed of vae coloured by
+    truth.
+    """
     opened.evaluate("window.part_ = (name) => document.getElementById(`explorer-${name}`)")
     choose(opened, model="vae", seed="0", layout="tsne", colour="label")
-    opened.evaluate("part_('clear').click(); part_('all').click(); document.querySelector('[name=explorer-drag][value=pan]').click()")
+    opened.evaluate(
+        "part_('clear').click(); part_('all').click();"
+        " document.querySelector('[name=explorer-drag][value=pan]').click()"
+    )
     return opened
 
 
@@ -80,7 +95,9 @@ def plot_box(browser):
 
 def places(browser, explored, model="vae", seed=0, layout="tsne"):
     """Where each cell should be in the window, computed here from the file."""
-    view = next(view for view in explored.about["views"] if (view["model"], view["seed"]) == (model, seed))
+    view = next(
+        view for view in explored.about["views"] if (view["model"], view["seed"]) == (model, seed)
+    )
     name = next(each["points"] for each in view["layouts"] if each["name"] == layout)
     left, top, width, height = plot_box(browser)
     across, up = (explored.arrays[name] / 65535 + 0.05) / 1.1
@@ -95,7 +112,9 @@ def drawn(browser):
 
 
 def listed(browser):
-    return browser.evaluate("[...part_('cells').tBodies[0].rows].map((row) => row.cells[0].textContent)")
+    return browser.evaluate(
+        "[...part_('cells').tBodies[0].rows].map((row) => row.cells[0].textContent)"
+    )
 
 
 def test_the_page_opens_without_a_complaint_and_asks_for_nothing_but_itself(browser):
@@ -116,13 +135,24 @@ def test_every_cell_is_drawn_where_the_file_says_in_the_colour_of_its_label(brow
     points = places(browser, explored)
     hits = 0
     for (x, y), code in zip(points, explored.arrays[label["cells"]], strict=True):
-        near = pixels[round(y - top) - 1 : round(y - top) + 2, round(x - left) - 1 : round(x - left) + 2].reshape(-1, 3)
+        near = pixels[
+            round(y - top) - 1 : round(y - top) + 2, round(x - left) - 1 : round(x - left) + 2
+        ].reshape(-1, 3)
         wanted = np.array([int(colours[code][i : i + 2], 16) for i in (1, 3, 5)]) / 255
         hits += bool((np.abs(near - (0.85 * wanted + 0.15)) < 0.12).all(axis=1).any())
     assert hits > 0.85 * len(points)  # the others lie under a cell of another label
 
 
-@pytest.mark.parametrize("choice", [{"model": "ae"}, {"seed": "2"}, {"layout": "pca"}, {"colour": "clusters"}, {"colour": "variable-0"}])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"model": "ae"},
+        {"seed": "2"},
+        {"layout": "pca"},
+        {"colour": "clusters"},
+        {"colour": "variable-0"},
+    ],
+)
 def test_every_choice_changes_what_is_drawn_and_what_is_said(choice, browser):
     pixels, said = drawn(browser), text_of(browser, "status")
     choose(browser, **choice)
@@ -162,10 +192,23 @@ def test_a_finger_taps_on_a_cell_to_see_what_it_is(browser, explored):
 @pytest.mark.parametrize("how", ["box", "lasso"])
 def test_a_selection_lists_the_cells_inside_and_no_other(how, browser, explored):
     left, top, width, height = plot_box(browser)
-    low, high = np.array([left + 0.2 * width, top + 0.3 * height]), np.array([left + 0.7 * width, top + 0.8 * height])
+    low, high = (
+        np.array([left + 0.2 * width, top + 0.3 * height]),
+        np.array([left + 0.7 * width, top + 0.8 * height]),
+    )
     browser.evaluate(f"document.querySelector('[name=explorer-drag][value={how}]').click()")
-    corners = [(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1]), (low[0], low[1])]
-    browser.drag(corners if how == "lasso" else [corners[0], ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2), corners[2]])
+    corners = [
+        (low[0], low[1]),
+        (high[0], low[1]),
+        (high[0], high[1]),
+        (low[0], high[1]),
+        (low[0], low[1]),
+    ]
+    browser.drag(
+        corners
+        if how == "lasso"
+        else [corners[0], ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2), corners[2]]
+    )
     browser.until("part_('selected').hidden === false")
     points, cells = places(browser, explored), np.array(explored.about["cells"])
     surely = cells[((points > low + 4) & (points < high - 4)).all(axis=1)]
@@ -176,21 +219,41 @@ def test_a_selection_lists_the_cells_inside_and_no_other(how, browser, explored)
     assert text_of(browser, "count") == f"{len(found)} cells selected"
 
 
-def test_a_group_is_selected_from_the_key_by_keyboard_and_its_composition_is_itself(browser, explored):
-    browser.evaluate("[...part_('key').querySelectorAll('button')].find((each) => each.innerText.startsWith('<script>')).focus()")
-    browser.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r")
-    browser.call("Input.dispatchKeyEvent", type="keyUp", key="Enter", code="Enter", windowsVirtualKeyCode=13)
+def test_a_group_is_selected_from_the_key_by_keyboard_and_its_composition_is_itself(
+    browser, explored
+):
+    browser.evaluate(
+        "[...part_('key').querySelectorAll('button')].find((each) =>"
+        " each.innerText.startsWith('<script>')).focus()"
+    )
+    browser.call(
+        "Input.dispatchKeyEvent",
+        type="keyDown",
+        key="Enter",
+        code="Enter",
+        windowsVirtualKeyCode=13,
+        text="\r",
+    )
+    browser.call(
+        "Input.dispatchKeyEvent", type="keyUp", key="Enter", code="Enter", windowsVirtualKeyCode=13
+    )
     browser.until("part_('selected').hidden === false")
     label = explored.about["columns"]["label"]
     inside = explored.arrays[label["cells"]] == label["values"].index(HOSTILE)
     assert sorted(listed(browser)) == sorted(np.array(explored.about["cells"])[inside])
-    row = browser.evaluate("[...part_('composition').tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.innerText))")
+    row = browser.evaluate(
+        "[...part_('composition').tBodies[0].rows].map((row) => [...row.cells].map((cell) =>"
+        " cell.innerText))"
+    )
     assert row == [[HOSTILE, str(inside.sum()), "100.0 %", "100.0 %"]]
 
 
 def test_the_tsv_holds_every_selected_cell_and_what_it_is_coloured_by(browser, explored):
     choose(browser, colour="variable-1")
-    browser.evaluate("const make_ = URL.createObjectURL; URL.createObjectURL = (blob) => { window.blob_ = blob; return make_.call(URL, blob); }")
+    browser.evaluate(
+        "const make_ = URL.createObjectURL; URL.createObjectURL = (blob) => { window.blob_ = blob;"
+        " return make_.call(URL, blob); }"
+    )
     choose(browser, colour="label")
     browser.evaluate("part_('key').querySelector('button').click()")
     choose(browser, colour="variable-1")
@@ -202,14 +265,20 @@ def test_the_tsv_holds_every_selected_cell_and_what_it_is_coloured_by(browser, e
     assert len(lines) - 1 == (explored.arrays[label["cells"]] == 0).sum()
     place = explored.about["cells"].index(lines[1][0])
     variable, step = explored.about["variables"][1], explored.arrays["variables"][1][place]
-    assert float(lines[1][-1]) == pytest.approx(variable["low"] + step / 255 * (variable["high"] - variable["low"]), rel=0.01, abs=0.01)
+    assert float(lines[1][-1]) == pytest.approx(
+        variable["low"] + step / 255 * (variable["high"] - variable["low"]), rel=0.01, abs=0.01
+    )
 
 
 def test_keys_move_and_zoom_the_plot(browser):
     whole = drawn(browser)
-    browser.evaluate("part_('plot').dispatchEvent(new KeyboardEvent('keydown', { key: '+', bubbles: true }))")
+    browser.evaluate(
+        "part_('plot').dispatchEvent(new KeyboardEvent('keydown', { key: '+', bubbles: true }))"
+    )
     assert np.abs(drawn(browser) - whole).max() > 0.3
-    browser.evaluate("part_('plot').dispatchEvent(new KeyboardEvent('keydown', { key: '0', bubbles: true }))")
+    browser.evaluate(
+        "part_('plot').dispatchEvent(new KeyboardEvent('keydown', { key: '0', bubbles: true }))"
+    )
     assert np.abs(drawn(browser) - whole).max() < 0.05
 
 
@@ -218,7 +287,9 @@ def test_labels_are_text_wherever_they_are_shown(browser):
     browser.evaluate("[...part_('key').querySelectorAll('button')].forEach((each) => each.click())")
     assert HOSTILE in text_of(browser, "key")
     assert browser.evaluate("document.scripts.length") == before
-    assert [event for event in browser.events if event.get("method") == "Page.javascriptDialogOpening"] == []
+    assert [
+        event for event in browser.events if event.get("method") == "Page.javascriptDialogOpening"
+    ] == []
     assert browser.problems() == []
 
 
@@ -229,7 +300,10 @@ def test_a_phone_does_not_scroll_sideways(browser):
 
 
 def test_every_control_has_a_name(browser):
-    nameless = "[...document.querySelectorAll('select, input')].filter((each) => each.labels.length === 0).length"
+    nameless = (
+        "[...document.querySelectorAll('select, input')].filter((each) => each.labels.length ==="
+        " 0).length"
+    )
     assert browser.evaluate(nameless) == 0
 
 
@@ -238,5 +312,8 @@ def test_a_data_set_without_an_embedding_is_left_out(explored, tmp_path):
     empty = read_explored(tmp_path / "a.safetensors")
     empty.about["views"].clear()
     write_explored(empty, tmp_path / "b.safetensors")
-    assert len(explorer_view([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])["explored"]) == 1
+    assert (
+        len(explorer_view([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])["explored"])
+        == 1
+    )
     assert explorer_view([tmp_path / "b.safetensors"])["library"] == ""

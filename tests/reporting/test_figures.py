@@ -27,14 +27,26 @@ def test_models_that_saw_labels_are_marked(tables):
 
 
 def test_a_model_that_does_not_apply_has_no_row(tables):
-    names = [label.get_text() for label in scores_figure(tables, ["digits"]).axes[0].get_yticklabels()]
+    names = [
+        label.get_text() for label in scores_figure(tables, ["digits"]).axes[0].get_yticklabels()
+    ]
     assert "vae_nb" not in names
 
 
 def test_axes_carry_name_and_unit(tables):
-    assert [ax.get_xlabel() for ax in cost_figure(tables, ["blobs"]).axes] == ["training time of a replica (s)", "peak memory (MB)"]
-    assert [ax.get_xlabel() for ax in scores_figure(tables, ["blobs"]).axes] == ["ARI, test cells", "NMI, test cells", "ACC, test cells"]
+    assert [ax.get_xlabel() for ax in cost_figure(tables, ["blobs"]).axes] == [
+        "training time of a replica (s)",
+        "peak memory (MB)",
+    ]
+    assert [ax.get_xlabel() for ax in scores_figure(tables, ["blobs"]).axes] == [
+        "ARI, test cells",
+        "NMI, test cells",
+        "ACC, test cells",
+    ]
 
 
 def test_colours_are_the_same_on_every_data_set(tables):
-    assert model_colours(tables.kinds).items() >= model_colours(tables.of_dataset("blobs").kinds).items()
+    assert (
+        model_colours(tables.kinds).items()
+        >= model_colours(tables.of_dataset("blobs").kinds).items()
+    )

@@ -1,4 +1,6 @@
-"""Reliability and latent dimensions: what is drawn is what the tables say, and nothing to draw is said."""
+"""Reliability and latent dimensions: what is drawn is what the tables say, and nothing to draw is
+said.
+"""
 
 from dataclasses import replace
 
@@ -7,7 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.reporting.health_figures import calibration_figure, latents_figure, plot_latents, plot_reliability
+from latentbench.reporting.health_figures import (
+    calibration_figure,
+    latents_figure,
+    plot_latents,
+    plot_reliability,
+)
 
 
 @pytest.fixture
@@ -17,7 +24,10 @@ def ax():
 
 
 def test_a_dot_is_the_mean_over_the_cells_of_all_seeds(ax):
-    rows = pd.DataFrame([(0, 9, 30, 0.95, 0.9), (1, 9, 10, 0.97, 0.5), (0, 3, 0, np.nan, np.nan)], columns=["seed", "bin", "n_obs", "confidence", "accuracy"])
+    rows = pd.DataFrame(
+        [(0, 9, 30, 0.95, 0.9), (1, 9, 10, 0.97, 0.5), (0, 3, 0, np.nan, np.nan)],
+        columns=["seed", "bin", "n_obs", "confidence", "accuracy"],
+    )
     drawn = plot_reliability(ax, rows, "#009e73").collections[0].get_offsets()
     assert drawn.tolist()[0] == pytest.approx([0.955, 0.8])
 
@@ -37,7 +47,11 @@ def test_a_panel_for_every_model_that_has_rows(tables):
 
 
 def test_nothing_to_draw_is_a_sentence(tables):
-    nothing = replace(tables.of_dataset("digits"), reliability=tables.reliability.iloc[:0], quality=tables.quality.iloc[:0])
+    nothing = replace(
+        tables.of_dataset("digits"),
+        reliability=tables.reliability.iloc[:0],
+        quality=tables.quality.iloc[:0],
+    )
     for figure in (calibration_figure(nothing), latents_figure(nothing)):
         assert "no model of this study" in figure.axes[0].texts[0].get_text()
     plt.close("all")

@@ -4,7 +4,13 @@ import pandas as pd
 import pytest
 
 from latentbench.artefacts import write_arrays
-from latentbench.reporting.image_figures import IMAGE_FIGURES, Decoded, plot_images, posteriors_figure, read_decoded
+from latentbench.reporting.image_figures import (
+    IMAGE_FIGURES,
+    Decoded,
+    plot_images,
+    posteriors_figure,
+    read_decoded,
+)
 from latentbench.reporting.style import save
 
 SHAPE = (4, 3)
@@ -17,14 +23,31 @@ def decoded() -> Decoded:
     n_vars = SHAPE[0] * SHAPE[1]
 
     def network(**arrays):
-        return {"shape": np.array(SHAPE), "images": random.random((6, n_vars)), "reconstructions": random.random((6, n_vars)), **arrays}
+        return {
+            "shape": np.array(SHAPE),
+            "images": random.random((6, n_vars)),
+            "reconstructions": random.random((6, n_vars)),
+            **arrays,
+        }
 
     def prior(columns):
-        codes = {"cells": np.arange(30), "code_means": random.normal(size=(30, 4)), "code_samples": random.normal(size=(30, 4))}
-        walks = {"dimensions": np.array([3, 0]), "kl": np.array([2.0, 0.5]), "traversals": random.random((2, 5, n_vars))}
+        codes = {
+            "cells": np.arange(30),
+            "code_means": random.normal(size=(30, 4)),
+            "code_samples": random.normal(size=(30, 4)),
+        }
+        walks = {
+            "dimensions": np.array([3, 0]),
+            "kl": np.array([2.0, 0.5]),
+            "traversals": random.random((2, 5, n_vars)),
+        }
         return {"samples": random.random((6, columns, n_vars)), **codes, **walks}
 
-    arrays = {"ae": network(), "vae": network(**prior(6)), "gmvae": network(**prior(5), heads=random.random((5, n_vars)))}
+    arrays = {
+        "ae": network(),
+        "vae": network(**prior(6)),
+        "gmvae": network(**prior(5), heads=random.random((5, n_vars))),
+    }
     return Decoded(arrays, pd.DataFrame({"label": [str(i % 3) for i in range(40)]}))
 
 
@@ -48,8 +71,13 @@ def test_every_image_of_a_sheet_stands_where_its_row_and_column_say(decoded):
 def test_reconstructions_stand_below_the_images_in_the_order_of_the_models(decoded):
     (ax,) = IMAGE_FIGURES["reconstructions"](decoded).axes
     assert row_names(ax) == ["test images", "ae", "vae", "gmvae"]
-    np.testing.assert_array_equal(ax.images[0].get_array()[:4, :3], decoded.arrays["ae"]["images"][0].reshape(SHAPE))
-    np.testing.assert_array_equal(ax.images[0].get_array()[-4:, -3:], decoded.arrays["gmvae"]["reconstructions"][-1].reshape(SHAPE))
+    np.testing.assert_array_equal(
+        ax.images[0].get_array()[:4, :3], decoded.arrays["ae"]["images"][0].reshape(SHAPE)
+    )
+    np.testing.assert_array_equal(
+        ax.images[0].get_array()[-4:, -3:],
+        decoded.arrays["gmvae"]["reconstructions"][-1].reshape(SHAPE),
+    )
 
 
 def test_only_networks_with_a_prior_are_drawn_from_and_only_mixtures_have_heads(decoded):
@@ -73,8 +101,13 @@ def test_what_no_network_has_is_said_in_a_sentence(decoded):
     alone = Decoded({"ae": decoded.arrays["ae"]}, decoded.obs)
     assert "no network" in IMAGE_FIGURES["samples"](alone).axes[0].texts[0].get_text()
     assert "several components" in IMAGE_FIGURES["heads"](alone).axes[0].texts[0].get_text()
-    assert "no network" in posteriors_figure(alone, layout="pca", seed=0).axes[0].texts[0].get_text()
-    assert "no network" in IMAGE_FIGURES["reconstructions"](Decoded({}, decoded.obs)).axes[0].texts[0].get_text()
+    assert (
+        "no network" in posteriors_figure(alone, layout="pca", seed=0).axes[0].texts[0].get_text()
+    )
+    assert (
+        "no network"
+        in IMAGE_FIGURES["reconstructions"](Decoded({}, decoded.obs)).axes[0].texts[0].get_text()
+    )
 
 
 def test_a_network_without_a_replica_that_ended_ok_is_left_out(decoded, tmp_path):

@@ -19,7 +19,9 @@ from latentbench.reporting.map_figures import (
 def test_the_matching_covers_as_many_cells_as_the_best_of_all_permutations():
     table = np.random.default_rng(0).integers(30, size=(5, 5))
     matched = match_clusters(table)
-    assert sum(table[i, j] for i, j in matched.items()) == max(sum(table[i, j] for i, j in enumerate(order)) for order in permutations(range(5)))
+    assert sum(table[i, j] for i, j in matched.items()) == max(
+        sum(table[i, j] for i, j in enumerate(order)) for order in permutations(range(5))
+    )
 
 
 def test_a_cluster_takes_the_colour_of_its_label_and_an_unmatched_one_a_paler_shade():
@@ -62,7 +64,9 @@ def test_unlabelled_cells_are_drawn_first_in_grey():
 
 
 def test_bars_of_one_replica_add_up_to_all_cells(study_folder):
-    found = pd.DataFrame({"model": "pca", "seed": [0] * 6 + [1] * 6, "cluster": list("000112") + list("000000")})
+    found = pd.DataFrame(
+        {"model": "pca", "seed": [0] * 6 + [1] * 6, "cluster": list("000112") + list("000000")}
+    )
     ax = usage_figure(found, {"pca": "#0072b2"}).axes[0]
     widths = [patch.get_width() for patch in ax.patches]
     np.testing.assert_allclose(sorted(widths), [1 / 6, 2 / 6, 3 / 6, 1])

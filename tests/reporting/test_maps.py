@@ -21,7 +21,13 @@ def paths_of(study_folder, made_up, dataset):
 
 def test_every_model_but_those_made_of_labels_gets_a_map(study_folder, made_up):
     models, embeddings, clusters = paths_of(study_folder, made_up, "digits")
-    maps = draw_maps(study_folder / "data/digits/prepared.h5ad", embeddings, clusters, layout="pca", max_points=50)
+    maps = draw_maps(
+        study_folder / "data/digits/prepared.h5ad",
+        embeddings,
+        clusters,
+        layout="pca",
+        max_points=50,
+    )
     assert list(maps.columns) == list(COLUMNS["maps"])
     assert set(maps["model"]) == set(models) - {"true_labels", "shuffled_labels"}
     assert (maps.groupby("model")["cell"].nunique() == 50).all()
@@ -30,7 +36,9 @@ def test_every_model_but_those_made_of_labels_gets_a_map(study_folder, made_up):
 
 def test_clusters_belong_to_their_own_cells(study_folder, made_up):
     _, embeddings, clusters = paths_of(study_folder, made_up, "digits")
-    maps = draw_maps(study_folder / "data/digits/prepared.h5ad", embeddings[:1], clusters[:1], layout="pca")
+    maps = draw_maps(
+        study_folder / "data/digits/prepared.h5ad", embeddings[:1], clusters[:1], layout="pca"
+    )
     table = pd.read_parquet(clusters[0])
     expected = table.set_index("cell")["kmeans_seed0"].astype(str)
     assert (maps.set_index("cell")["cluster"] == expected).all()
@@ -38,7 +46,11 @@ def test_clusters_belong_to_their_own_cells(study_folder, made_up):
 
 def test_gathered_clusters_leave_out_the_replica_that_diverged(study_folder, made_up):
     dataset, model, seed = made_up.diverged
-    found = gather_clusters(study_folder / f"data/{dataset}/prepared.h5ad", {model: study_folder / f"clusters/{dataset}/{model}.parquet"}, {model: "own"})
+    found = gather_clusters(
+        study_folder / f"data/{dataset}/prepared.h5ad",
+        {model: study_folder / f"clusters/{dataset}/{model}.parquet"},
+        {model: "own"},
+    )
     assert set(found.loc[found["model"] == model, "seed"]) == {0, 1, 2, 3, 4} - {seed}
     truth = found[found["model"] == "label"]
     assert (truth["cluster"] == truth["label"]).all()
@@ -64,9 +76,15 @@ def test_a_layout_is_the_same_every_time_and_keeps_groups_apart(layout):
 def test_two_dimensions_are_shown_as_they_are_and_one_against_zero():
     embedding = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
     np.testing.assert_array_equal(lay_out(embedding, layout="tsne", seed=0), embedding)
-    np.testing.assert_array_equal(lay_out(embedding[:, :1], layout="tsne", seed=0), np.c_[embedding[:, 0], np.zeros(10)])
+    np.testing.assert_array_equal(
+        lay_out(embedding[:, :1], layout="tsne", seed=0), np.c_[embedding[:, 0], np.zeros(10)]
+    )
 
 
 def test_the_schema_has_the_keys_of_the_signature():
-    options = {name for name, parameter in signature(draw_maps).parameters.items() if parameter.kind == parameter.KEYWORD_ONLY}
+    options = {
+        name
+        for name, parameter in signature(draw_maps).parameters.items()
+        if parameter.kind == parameter.KEYWORD_ONLY
+    }
     assert set(json.loads(SCHEMA.read_text())["properties"]["maps"]["properties"]) == options

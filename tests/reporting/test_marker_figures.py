@@ -14,7 +14,23 @@ def markers():
         for g, group in enumerate(groups):
             for j, gene in enumerate(genes):
                 rank = (j - g) % len(genes) + 1
-                rows.append(("made_up", "gmvae", grouping, group, 20, gene, rank, 9.0 - rank, 6.0 - rank, 1.0, 0.25 if j else 1.0, "ok", ""))
+                rows.append(
+                    (
+                        "made_up",
+                        "gmvae",
+                        grouping,
+                        group,
+                        20,
+                        gene,
+                        rank,
+                        9.0 - rank,
+                        6.0 - rank,
+                        1.0,
+                        0.25 if j else 1.0,
+                        "ok",
+                        "",
+                    )
+                )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -33,15 +49,25 @@ def test_area_is_the_share_and_colour_the_mean_of_its_own_group_and_gene(markers
     assert [text.get_text() for text in labels.get_yticklabels()] == ["B cell", "NK"]
     genes = [text.get_text() for text in labels.get_xticklabels()]
     dots = clusters.collections[0]
-    for (x, y), size, mean in zip(dots.get_offsets(), dots.get_sizes(), dots.get_array(), strict=True):
+    for (x, y), size, mean in zip(
+        dots.get_offsets(), dots.get_sizes(), dots.get_array(), strict=True
+    ):
         group, gene = ["0", "1", "2", "10"][int(y)], genes[int(x)]
-        row = markers[(markers["grouping"] == "cluster") & (markers["group"] == group) & (markers["gene"] == gene)].iloc[0]
+        row = markers[
+            (markers["grouping"] == "cluster")
+            & (markers["group"] == group)
+            & (markers["gene"] == gene)
+        ].iloc[0]
         assert size == pytest.approx(LARGEST * row["share"])
         assert mean == row["mean"]
 
 
 def test_without_clusters_the_figure_says_why(markers):
-    gap = markers.iloc[:1].assign(status="not_applicable", reason="no variant has a value of silhouette, by which one is picked", gene=None)
+    gap = markers.iloc[:1].assign(
+        status="not_applicable",
+        reason="no variant has a value of silhouette, by which one is picked",
+        gene=None,
+    )
     figure = markers_figure(pd.concat([gap, markers[markers["grouping"] == "label"]]))
     assert "no variant has a value of silhouette" in figure.axes[0].texts[0].get_text()
 

@@ -20,7 +20,11 @@ def means():
         for hidden in ("cell_type", "nothing") if cell_type != "all cells" else ("nothing",):
             for model, seeds in (("scgen", (4, 9)), ("no_prediction", (pd.NA,))):
                 for seed in seeds:
-                    predicted = control if model == "no_prediction" else stimulated + 0.01 * int(seed) * random.standard_normal(12)
+                    predicted = (
+                        control
+                        if model == "no_prediction"
+                        else stimulated + 0.01 * int(seed) * random.standard_normal(12)
+                    )
                     frames.append(
                         pd.DataFrame(
                             {
@@ -41,23 +45,42 @@ def means():
 
 
 def test_every_gene_is_a_dot_at_its_two_means_and_the_most_changed_are_named(means):
-    rows = means[(means["model"] == "scgen") & (means["seed"] == 4) & (means["cell_type"] == "b") & (means["hidden"] == "nothing")]
+    rows = means[
+        (means["model"] == "scgen")
+        & (means["seed"] == 4)
+        & (means["cell_type"] == "b")
+        & (means["hidden"] == "nothing")
+    ]
     ax = plot_means(plt.figure().subplots(), rows, "#0072b2")
-    np.testing.assert_allclose(ax.collections[0].get_offsets(), rows[["stimulated", "predicted"]].to_numpy())
+    np.testing.assert_allclose(
+        ax.collections[0].get_offsets(), rows[["stimulated", "predicted"]].to_numpy()
+    )
     named = {text.get_text() for text in ax.texts}
     assert {"g3", "g7"} <= named
     said = next(text for text in named if text.startswith("r²"))
     expected = np.corrcoef(rows["predicted"], rows["stimulated"])[0, 1] ** 2
-    change = np.corrcoef(rows["predicted"] - rows["control"], rows["stimulated"] - rows["control"])[0, 1] ** 2
+    change = (
+        np.corrcoef(rows["predicted"] - rows["control"], rows["stimulated"] - rows["control"])[0, 1]
+        ** 2
+    )
     assert said == f"r² {expected:.3f}\nr² change {change:.3f}"
 
 
 def test_a_change_that_is_nothing_has_a_dash(means):
-    rows = means[(means["model"] == "no_prediction") & (means["cell_type"] == "a") & (means["hidden"] == "nothing")]
-    assert any("r² change –" in text.get_text() for text in plot_means(plt.figure().subplots(), rows, "#0072b2").texts)
+    rows = means[
+        (means["model"] == "no_prediction")
+        & (means["cell_type"] == "a")
+        & (means["hidden"] == "nothing")
+    ]
+    assert any(
+        "r² change –" in text.get_text()
+        for text in plot_means(plt.figure().subplots(), rows, "#0072b2").texts
+    )
 
 
-def test_the_type_of_most_cells_is_shown_where_cells_were_hidden_and_all_cells_where_none_were(means):
+def test_the_type_of_most_cells_is_shown_where_cells_were_hidden_and_all_cells_where_none_were(
+    means,
+):
     assert shown_type(means[means["hidden"] == "cell_type"]) == "b"
     assert shown_type(means[means["hidden"] == "nothing"]) == "all cells"
     texts = [text.get_text() for ax in means_figure(means).axes for text in ax.texts]

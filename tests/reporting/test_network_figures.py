@@ -4,20 +4,46 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Circle, Polygon
 
 from latentbench.reporting import network_figures
-from latentbench.reporting.network_figures import MARKED, SKIP, autoencoder_figure, columns_of, layered_figure, layers_figure, neuron_figure
+from latentbench.reporting.network_figures import (
+    MARKED,
+    SKIP,
+    autoencoder_figure,
+    columns_of,
+    layered_figure,
+    layers_figure,
+    neuron_figure,
+)
 from latentbench.reporting.plate_layout import RADIUS
 from latentbench.reporting.style import MUTED
-from latentbench.theory.networks import MARKED_WITHIN_LAYERS, STRICTLY_LAYERED, WITH_SKIPS, LayeredGraph
+from latentbench.theory.networks import (
+    MARKED_WITHIN_LAYERS,
+    STRICTLY_LAYERED,
+    WITH_SKIPS,
+    LayeredGraph,
+)
 
-FIGURES = {"neuron": neuron_figure, "layered": layered_figure, "layers": layers_figure, "autoencoder": autoencoder_figure}
+FIGURES = {
+    "neuron": neuron_figure,
+    "layered": layered_figure,
+    "layers": layers_figure,
+    "autoencoder": autoencoder_figure,
+}
 
 
 def arrows(figure, colour):
-    return [patch for patch in figure.axes[0].patches if isinstance(patch, Polygon) and to_hex(patch.get_facecolor()) == colour]
+    return [
+        patch
+        for patch in figure.axes[0].patches
+        if isinstance(patch, Polygon) and to_hex(patch.get_facecolor()) == colour
+    ]
 
 
 def units(figure):
-    return [patch for patch in figure.axes[0].patches if isinstance(patch, Circle) and patch.radius == RADIUS]
+    return [
+        patch
+        for patch in figure.axes[0].patches
+        if isinstance(patch, Circle) and patch.radius == RADIUS
+    ]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -44,16 +70,24 @@ def test_figure_2_2_draws_every_edge_of_the_graphs_that_the_theory_checks():
 
 
 def test_another_graph_gives_another_figure(monkeypatch):
-    monkeypatch.setattr(network_figures, "WITH_SKIPS", LayeredGraph((3, 3, 3, 3), frozenset({("x1", "w1")})))
+    monkeypatch.setattr(
+        network_figures, "WITH_SKIPS", LayeredGraph((3, 3, 3, 3), frozenset({("x1", "w1")}))
+    )
     assert len(arrows(layered_figure(), SKIP)) == 1
 
 
 def test_an_edge_that_skips_touches_no_unit_but_its_own(monkeypatch):
     drawn = []
-    monkeypatch.setattr(network_figures, "draw_arrow", lambda ax, curve, **style: drawn.append((style["colour"], curve)))
+    monkeypatch.setattr(
+        network_figures,
+        "draw_arrow",
+        lambda ax, curve, **style: drawn.append((style["colour"], curve)),
+    )
     layered_figure()
     places = columns_of(WITH_SKIPS.layers, at=(2.9, 0.0))
-    for edge, curve in zip(sorted(WITH_SKIPS.added), [curve for colour, curve in drawn if colour == SKIP], strict=True):
+    for edge, curve in zip(
+        sorted(WITH_SKIPS.added), [curve for colour, curve in drawn if colour == SKIP], strict=True
+    ):
         for unit, place in places.items():
             clear = np.hypot(*(curve - np.array(place)).T).min()
             assert clear > RADIUS + (0.02 if unit in edge else 0.1), f"{edge} touches {unit}"

@@ -14,11 +14,24 @@ TEMPLATE = Path(__file__).parents[2] / "workflow_scripts" / "notebooks" / "datas
 def run(study_folder, made_up):
     dataset, before = "digits", os.getcwd()
     tables = {name: f"results/tables/{name}.parquet" for name in STUDY_TABLES}
-    clusters = {model: f"results/clusters/{dataset}/{model}.parquet" for name, model in made_up.pairs if name == dataset}
-    paths = {"maps": f"results/maps/{dataset}.parquet", "prepared": f"results/data/{dataset}/prepared.h5ad"}
+    clusters = {
+        model: f"results/clusters/{dataset}/{model}.parquet"
+        for name, model in made_up.pairs
+        if name == dataset
+    }
+    paths = {
+        "maps": f"results/maps/{dataset}.parquet",
+        "prepared": f"results/data/{dataset}/prepared.h5ad",
+    }
     os.chdir(study_folder.parent)
     try:
-        run_notebook(TEMPLATE, "n.ipynb", "n.html", {"dataset": dataset, "clusters": clusters, "tables": tables, **paths}, title=dataset)
+        run_notebook(
+            TEMPLATE,
+            "n.ipynb",
+            "n.html",
+            {"dataset": dataset, "clusters": clusters, "tables": tables, **paths},
+            title=dataset,
+        )
     finally:
         os.chdir(before)
     return study_folder.parent
@@ -26,10 +39,18 @@ def run(study_folder, made_up):
 
 def test_the_notebook_runs_on_another_data_set_and_every_cell_shows_something(run):
     notebook = nbformat.read(run / "n.ipynb", as_version=4)
-    shown = [cell for cell in notebook.cells if cell.cell_type == "code" and not set(cell.metadata.get("tags", [])) & {"parameters", "injected-parameters"}]
+    shown = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and not set(cell.metadata.get("tags", [])) & {"parameters", "injected-parameters"}
+    ]
     assert len(shown) >= 7
     assert all(cell.outputs for cell in shown)
-    assert {output.output_type for cell in shown for output in cell.outputs} <= {"display_data", "execute_result"}
+    assert {output.output_type for cell in shown for output in cell.outputs} <= {
+        "display_data",
+        "execute_result",
+    }
 
 
 def test_the_rendered_page_hides_the_code_and_asks_nothing_of_the_network(run):
@@ -55,7 +76,9 @@ def test_the_committed_notebook_has_no_outputs_and_tagged_parameters():
 
 
 def test_times_are_dropped():
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")], metadata={"papermill": {"start_time": "now"}})
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("1")], metadata={"papermill": {"start_time": "now"}}
+    )
     notebook.cells[0].metadata["papermill"] = {"duration": 1.0}
     assert "papermill" not in str(without_times(notebook))
     assert "<html" in rendered(notebook, title="t")

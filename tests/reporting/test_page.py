@@ -24,7 +24,17 @@ from latentbench.theory.checks import as_table, equal, unequal
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 SCHEMA = Path(__file__).parents[2] / "config" / "schemas" / "report.schema.json"
 
-THEORY = as_table([("bounds", [equal("(3.4)", "the bound & the divergence", 1.0, 1.0), unequal("(3.4), as drafted", "another sign", 1.0, -2.5)])])
+THEORY = as_table(
+    [
+        (
+            "bounds",
+            [
+                equal("(3.4)", "the bound & the divergence", 1.0, 1.0),
+                unequal("(3.4), as drafted", "another sign", 1.0, -2.5),
+            ],
+        )
+    ]
+)
 
 EVIDENCE = pd.DataFrame(
     [
@@ -32,9 +42,25 @@ EVIDENCE = pd.DataFrame(
         ("model", "silhouette_of_clusters", 3, 3, 0.5, 0.6, 0.7, -0.1, -0.2, 0.05, -50.0, False),
         ("model", "agreement_of_models", 3, 3, 0.71, 0.62, 0.74, 0.09, 0.0, 0.2, 75.0, True),
     ],
-    columns=["level", "criterion", "n_datasets", "n_choices", "ari", "mean_ari", "best_ari", "gain", "low", "high", "share", "in_force"],
+    columns=[
+        "level",
+        "criterion",
+        "n_datasets",
+        "n_choices",
+        "ari",
+        "mean_ari",
+        "best_ari",
+        "gain",
+        "low",
+        "high",
+        "share",
+        "in_force",
+    ],
 )
-CORRELATIONS = pd.DataFrame([("all", "silhouette_of_clusters", 0.4, 0.1, 0.7)], columns=["scope", "criterion", "rho", "low", "high"])
+CORRELATIONS = pd.DataFrame(
+    [("all", "silhouette_of_clusters", 0.4, 0.1, 0.7)],
+    columns=["scope", "criterion", "rho", "low", "high"],
+)
 LOGS = {("digits", "gmvae"): "12:00:01 INFO epoch 11\n12:00:02 WARNING <kl_z> is not finite"}
 
 
@@ -66,17 +92,29 @@ class Structure(HTMLParser):
 
 @pytest.fixture(scope="module")
 def make_page(study_folder, svg, ranks, tests_of_ranks):
-    def make(tables: StudyTables, answer: pd.DataFrame, predictions=None, tests=tests_of_ranks, published=None, chapters=(), **about) -> str:
+    def make(
+        tables: StudyTables,
+        answer: pd.DataFrame,
+        predictions=None,
+        tests=tests_of_ranks,
+        published=None,
+        chapters=(),
+        **about,
+    ) -> str:
         datasets = []
         for dataset in tables.datasets:
             prepared = read_prepared(study_folder / f"data/{dataset}/prepared.h5ad")
             prepared["about"] |= about
             maps = pd.read_parquet(study_folder / f"maps/{dataset}.parquet")
-            datasets.append(read_dataset(dataset, prepared, dict.fromkeys(names_of("dataset"), svg), maps))
+            datasets.append(
+                read_dataset(dataset, prepared, dict.fromkeys(names_of("dataset"), svg), maps)
+            )
         config = {"datasets": tables.datasets, "preprocessing": {"split": {"test_fraction": 0.2}}}
         given = {
             "cost": cost_table(tables.status),
-            "study_figures": dict.fromkeys(["scores", "ranks", "cost", *(["predictions"] if predictions else [])], svg),
+            "study_figures": dict.fromkeys(
+                ["scores", "ranks", "cost", *(["predictions"] if predictions else [])], svg
+            ),
             "plates": {"vae": svg},
             "thesis_figures": {"figure_3_1_vae": svg},
             "theory": THEORY,
@@ -84,7 +122,13 @@ def make_page(study_folder, svg, ranks, tests_of_ranks):
             "correlations": CORRELATIONS,
             "logs": LOGS,
             "versions": {"torch": "2.13.0"},
-            "references": references_of(tables.kinds.values(), [data["row"] for data in datasets], methods_text(config, tables), {"torch": "2.13.0"}, config),
+            "references": references_of(
+                tables.kinds.values(),
+                [data["row"] for data in datasets],
+                methods_text(config, tables),
+                {"torch": "2.13.0"},
+                config,
+            ),
             "config": config,
         }
         certainty = read_certainty(ranks, tests, tables.kinds)
@@ -115,7 +159,12 @@ def page(make_page, tables, answer):
 
 
 def test_the_page_asks_nothing_of_the_network(page):
-    addresses = [value for _, attrs in Structure(page).attributes for key, value in attrs.items() if key in ("src", "href", "xlink:href")]
+    addresses = [
+        value
+        for _, attrs in Structure(page).attributes
+        for key, value in attrs.items()
+        if key in ("src", "href", "xlink:href")
+    ]
     assert addresses
     assert [address for address in addresses if re.match(r"(https?:)?//", address)] == []
     assert "@import" not in page
@@ -129,14 +178,30 @@ def test_tags_are_balanced_and_ids_unique(page):
 
 def test_every_section_of_the_navigation_is_there(page):
     structure = Structure(page)
-    targets = [attrs["href"][1:] for tag, attrs in structure.attributes if tag == "a" and attrs["href"].startswith("#")]
+    targets = [
+        attrs["href"][1:]
+        for tag, attrs in structure.attributes
+        if tag == "a" and attrs["href"].startswith("#")
+    ]
     assert len(targets) > 8
     assert set(targets) <= set(structure.ids)
 
 
 def test_the_answer_comes_before_everything_else(page):
     places = [
-        page.index(f'id="{section}"') for section in ("answer", "certainty", "scores", "maps", "training", "failures", "cost", "data", "methods", "files")
+        page.index(f'id="{section}"')
+        for section in (
+            "answer",
+            "certainty",
+            "scores",
+            "maps",
+            "training",
+            "failures",
+            "cost",
+            "data",
+            "methods",
+            "files",
+        )
     ]
     assert places == sorted(places)
 
@@ -150,15 +215,25 @@ def test_every_figure_has_a_text_alternative_and_every_column_a_scope(page):
 def test_how_sure_the_order_is_has_the_ranks_the_test_and_the_diagram(page, ranks):
     section = page[page.index('id="certainty"') : page.index('id="scores"')]
     over_all = ranks[ranks["scope"] == "all"]
-    assert all(f"{row.mean_rank:.2f}" in section and row.model in section for row in over_all.itertuples())
+    assert all(
+        f"{row.mean_rank:.2f}" in section and row.model in section for row in over_all.itertuples()
+    )
     assert "over 3 data sets and 6 models" in section
     assert "random permutations" in section
     assert "3 data sets: too few to speak of others" in section
     assert section.count("<svg") == 1
 
 
-def test_without_a_test_the_page_says_why_and_shows_no_diagram(make_page, tables, answer, tests_of_ranks):
-    page = make_page(tables, answer, tests=tests_of_ranks.assign(status="not_applicable", reason="it takes at least 2 data sets"))
+def test_without_a_test_the_page_says_why_and_shows_no_diagram(
+    make_page, tables, answer, tests_of_ranks
+):
+    page = make_page(
+        tables,
+        answer,
+        tests=tests_of_ranks.assign(
+            status="not_applicable", reason="it takes at least 2 data sets"
+        ),
+    )
     section = page[page.index('id="certainty"') : page.index('id="scores"')]
     assert "There is no test over data sets: it takes at least 2 data sets." in section
     assert "<svg" not in section
@@ -182,7 +257,12 @@ def test_the_methods_name_the_seeds_of_the_study(page):
 
 
 def test_no_failure_is_said_plainly(make_page, tables, answer):
-    ok = StudyTables(**{name: frame[frame["status"] == "ok"] if "status" in frame else frame for name, frame in vars(tables).items()})
+    ok = StudyTables(
+        **{
+            name: frame[frame["status"] == "ok"] if "status" in frame else frame
+            for name, frame in vars(tables).items()
+        }
+    )
     assert "None: every replica of every variant ended well" in make_page(ok, answer)
 
 
@@ -199,17 +279,42 @@ def test_the_same_study_gives_the_same_page(make_page, tables, answer, page):
 
 
 def test_sorting_values_are_numbers_or_empty(page):
-    values = [attrs["data-value"] for tag, attrs in Structure(page).attributes if tag == "td" and "number" in attrs.get("class", "") and "data-value" in attrs]
+    values = [
+        attrs["data-value"]
+        for tag, attrs in Structure(page).attributes
+        if tag == "td" and "number" in attrs.get("class", "") and "data-value" in attrs
+    ]
     assert values
     assert all(value == "" or isfinite(float(value)) for value in values)
 
 
-def test_published_results_and_chapters_have_a_section_only_where_the_study_has_them(make_page, page, tables, answer):
+def test_published_results_and_chapters_have_a_section_only_where_the_study_has_them(
+    make_page, page, tables, answer
+):
     assert 'id="published"' not in page
-    row = dict.fromkeys(SHEET_COLUMNS, "") | {"experiment": "<digits>", "dataset": "digits", "model": "gmvae", "table": "scores", "clustering": "own"}
-    sheet = pd.DataFrame([row | {"split": "test", "metric": "ari", "value": 0.2, "value_high": float("nan"), "bar": 0.1}])
+    row = dict.fromkeys(SHEET_COLUMNS, "") | {
+        "experiment": "<digits>",
+        "dataset": "digits",
+        "model": "gmvae",
+        "table": "scores",
+        "clustering": "own",
+    }
+    sheet = pd.DataFrame(
+        [
+            row
+            | {
+                "split": "test",
+                "metric": "ari",
+                "value": 0.2,
+                "value_high": float("nan"),
+                "bar": 0.1,
+            }
+        ]
+    )
     published = compare_with_published(sheet, tables.scores, None, n_bootstrap=200)
-    shown = make_page(tables, answer, published=published, chapters=[{"name": "mnist", "title": "M & N"}])
+    shown = make_page(
+        tables, answer, published=published, chapters=[{"name": "mnist", "title": "M & N"}]
+    )
 
     assert '<a href="../chapters/mnist.html">M &amp; N</a>' in shown
     assert "&lt;digits&gt;" in shown
@@ -217,11 +322,35 @@ def test_published_results_and_chapters_have_a_section_only_where_the_study_has_
     assert "0.1: reached" in shown
 
 
-def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted(make_page, page, tables, answer, svg):
+def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted(
+    make_page, page, tables, answer, svg
+):
     assert 'id="predictions"' not in page
-    rows = [("kang", "scgen", "cell_type", 0, "<rare>", metric, 0.5, "ok", "", True) for metric in METRICS[1:]]
-    rows.append(("kang", "scgen", "cell_type", 0, "<rare>", METRICS[0], None, "diverged", "non-finite", True))
-    with_predictions = make_page(tables, answer, predictions=read_predicted(prediction_table(rows), summarise_predictions(prediction_table(rows))))
+    rows = [
+        ("kang", "scgen", "cell_type", 0, "<rare>", metric, 0.5, "ok", "", True)
+        for metric in METRICS[1:]
+    ]
+    rows.append(
+        (
+            "kang",
+            "scgen",
+            "cell_type",
+            0,
+            "<rare>",
+            METRICS[0],
+            None,
+            "diverged",
+            "non-finite",
+            True,
+        )
+    )
+    with_predictions = make_page(
+        tables,
+        answer,
+        predictions=read_predicted(
+            prediction_table(rows), summarise_predictions(prediction_table(rows))
+        ),
+    )
     assert {"predictions", "failures"} <= set(Structure(with_predictions).ids)
     assert "&lt;rare&gt;" in with_predictions
 
@@ -233,7 +362,9 @@ def test_versions_that_differ_between_jobs_are_all_named(tmp_path):
 
 
 def test_figures_are_found_by_name():
-    assert figures_by_name(["results/figures/a.b/scores.svg"]) == {"scores": Path("results/figures/a.b/scores.svg")}
+    assert figures_by_name(["results/figures/a.b/scores.svg"]) == {
+        "scores": Path("results/figures/a.b/scores.svg")
+    }
 
 
 def test_the_schema_asks_for_a_title_and_options_of_maps():
@@ -241,7 +372,9 @@ def test_the_schema_asks_for_a_title_and_options_of_maps():
 
 
 def test_the_first_line_is_what_was_chosen_without_labels_and_what_that_was_worth(page, tables):
-    made = tables.choices[tables.choices["in_force"].astype(bool) & (tables.choices["level"] == "model")]
+    made = tables.choices[
+        tables.choices["in_force"].astype(bool) & (tables.choices["level"] == "model")
+    ]
     first = page[page.index('id="answer-title"') :]
     first = first[first.index("<p>") : first.index("</p>")]
     assert "by the best agreement with the other models" in first

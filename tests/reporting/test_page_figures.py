@@ -5,9 +5,17 @@ from latentbench.reporting.page_figures import figure_groups, figures_of, plate_
 
 
 def test_figures_come_in_the_order_of_their_records_whatever_the_order_of_their_files(svg):
-    figures = figures_of("dataset", dict.fromkeys(reversed(names_of("dataset")), svg), folder="blobs/", dataset="blobs", shown="all cells")
+    figures = figures_of(
+        "dataset",
+        dict.fromkeys(reversed(names_of("dataset")), svg),
+        folder="blobs/",
+        dataset="blobs",
+        shown="all cells",
+    )
     assert [figure["name"] for figure in figures] == names_of("dataset")
-    assert {figure["stem"] for figure in figures} == {f"blobs/{name}" for name in names_of("dataset")}
+    assert {figure["stem"] for figure in figures} == {
+        f"blobs/{name}" for name in names_of("dataset")
+    }
 
 
 def test_the_alternative_text_of_a_figure_is_its_title(svg):
@@ -28,10 +36,14 @@ def test_a_figure_without_a_record_is_refused(svg):
 
 def test_groups_hold_every_figure_once(svg):
     study, plates = figures_of("study", {"ranks": svg}), plate_figures({"vae": svg})
-    of_blobs = figures_of("dataset", {"maps": svg}, folder="blobs/", dataset="blobs", shown="all cells")
+    of_blobs = figures_of(
+        "dataset", {"maps": svg}, folder="blobs/", dataset="blobs", shown="all cells"
+    )
     thesis = figures_of("thesis", {"figure_3_1_vae": svg}, folder="thesis/")
     groups = figure_groups(study, {"blobs": of_blobs, "empty": []}, plates, thesis)
-    assert [(group["name"], [figure["stem"] for figure in group["figures"]]) for group in groups] == [
+    assert [
+        (group["name"], [figure["stem"] for figure in group["figures"]]) for group in groups
+    ] == [
         ("The whole study", ["ranks"]),
         ("blobs", ["blobs/maps"]),
         ("Models", ["plates/vae"]),

@@ -43,16 +43,27 @@ def test_the_copy_has_fewer_bytes_and_looks_the_same(tmp_path):
     random = np.random.default_rng(0)
     figure = Figure(figsize=(3, 3))
     ax = figure.subplots()
-    ax.scatter(*random.normal(size=(2, 400)), c=random.choice(["#0072b2", "#e69f00"], 400), rasterized=True)
+    ax.scatter(
+        *random.normal(size=(2, 400)), c=random.choice(["#0072b2", "#e69f00"], 400), rasterized=True
+    )
     ax.plot([0, 1 / 3], [0, 1 / 7])
     save(figure, [tmp_path / "points.svg"])
     markup = inline_svg(tmp_path / "points.svg", prefix="p", title="points")
     assert len(markup) < 0.6 * len((tmp_path / "points.svg").read_text())
-    images = [re.search(r"base64,([^\"]+)", text)[1] for text in ((tmp_path / "points.svg").read_text(), markup)]
-    before, after = (np.asarray(Image.open(BytesIO(base64.b64decode(each))).convert("RGBA"), dtype=float) for each in images)
+    images = [
+        re.search(r"base64,([^\"]+)", text)[1]
+        for text in ((tmp_path / "points.svg").read_text(), markup)
+    ]
+    before, after = (
+        np.asarray(Image.open(BytesIO(base64.b64decode(each))).convert("RGBA"), dtype=float)
+        for each in images
+    )
     assert np.abs(before - after)[..., 3].mean() < 2
     assert np.abs((before - after) * (before[..., 3:] > 250)).mean() < 2
-    numbers = [re.findall(r"[\d.]+", " ".join(re.findall(r'<path d="([^"]*)"', text))) for text in ((tmp_path / "points.svg").read_text(), markup)]
+    numbers = [
+        re.findall(r"[\d.]+", " ".join(re.findall(r'<path d="([^"]*)"', text)))
+        for text in ((tmp_path / "points.svg").read_text(), markup)
+    ]
     assert len(numbers[0]) == len(numbers[1]) > 4
     assert np.abs(np.array(numbers[0], float) - np.array(numbers[1], float)).max() <= 0.05 + 1e-9
 

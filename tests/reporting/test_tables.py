@@ -3,7 +3,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from latentbench.reporting.tables import best_model, failures, headline, headline_clusterings, read_table
+from latentbench.reporting.tables import (
+    best_model,
+    failures,
+    headline,
+    headline_clusterings,
+    read_table,
+)
 
 
 def test_a_table_without_a_column_is_refused_by_name(tmp_path):
@@ -35,15 +41,40 @@ def test_every_failure_is_told_once_with_its_reason(tables, made_up):
     found = failures(tables)
     dataset, model, seed = made_up.diverged
     assert found.to_dict("records") == [
-        {"dataset": "blobs", "model": "vae_nb", "what": "training", "status": "not_applicable", "reason": made_up.not_counts, "seeds": "all"},
-        {"dataset": dataset, "model": model, "what": "training", "status": "diverged", "reason": made_up.reason, "seeds": str(seed)},
-        {"dataset": "digits", "model": "vae_nb", "what": "training", "status": "not_applicable", "reason": made_up.not_counts, "seeds": "all"},
+        {
+            "dataset": "blobs",
+            "model": "vae_nb",
+            "what": "training",
+            "status": "not_applicable",
+            "reason": made_up.not_counts,
+            "seeds": "all",
+        },
+        {
+            "dataset": dataset,
+            "model": model,
+            "what": "training",
+            "status": "diverged",
+            "reason": made_up.reason,
+            "seeds": str(seed),
+        },
+        {
+            "dataset": "digits",
+            "model": "vae_nb",
+            "what": "training",
+            "status": "not_applicable",
+            "reason": made_up.not_counts,
+            "seeds": "all",
+        },
     ]
 
 
 def test_a_score_that_could_not_be_had_of_a_good_replica_is_a_failure_of_its_clustering(tables):
     scores = tables.scores.copy()
-    lost = (scores["dataset"] == "blobs") & (scores["model"] == "ae") & (scores["clustering"] == "kmeans")
+    lost = (
+        (scores["dataset"] == "blobs")
+        & (scores["model"] == "ae")
+        & (scores["clustering"] == "kmeans")
+    )
     scores.loc[lost, ["value", "status", "reason"]] = [float("nan"), "degenerate", "one cluster"]
     found = failures(replace(tables, scores=scores))
     row = found[found["model"] == "ae"].iloc[0]

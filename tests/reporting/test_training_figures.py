@@ -6,7 +6,11 @@ from latentbench.reporting.training_figures import losses_figure, plot_term
 
 
 def test_every_seed_is_a_line_on_train_and_on_test_cells(tables):
-    history = tables.history[(tables.history["dataset"] == "blobs") & (tables.history["model"] == "vae") & (tables.history["term"] == "kl_z")]
+    history = tables.history[
+        (tables.history["dataset"] == "blobs")
+        & (tables.history["model"] == "vae")
+        & (tables.history["term"] == "kl_z")
+    ]
     assert len(plot_term(plt.figure().subplots(), history, "#e69f00").lines) == 10
 
 

@@ -17,7 +17,10 @@ from latentbench.training.tasks import observed_classes
 
 SEEDS = (0, 1)
 PLAN = Plan(
-    [Phase("first", epochs=3, batch_size=16, learning_rate_schedule="cosine"), Phase("second", epochs=4, batch_size=16, kl_warmup=1.0, trains=("decoder",))],
+    [
+        Phase("first", epochs=3, batch_size=16, learning_rate_schedule="cosine"),
+        Phase("second", epochs=4, batch_size=16, kl_warmup=1.0, trains=("decoder",)),
+    ],
     EarlyStopping(patience=3, validation_fraction=0.2),
     "auto",
     log_every=2,
@@ -45,21 +48,36 @@ class Loop(TrainingLoop):
 def make_loop(training_data, folder=None, kind="gmvae_dirichlet", every_seconds=0.0):
     data = training_data()
     options = {"n_clusters": 3} if kind != "vae" else {}
-    model = build_replicas(kind, data.n_vars, likelihood="gaussian", seeds=SEEDS, n_latent=2, n_hidden=8, dropout=0.2, **options)
+    model = build_replicas(
+        kind,
+        data.n_vars,
+        likelihood="gaussian",
+        seeds=SEEDS,
+        n_latent=2,
+        n_hidden=8,
+        dropout=0.2,
+        **options,
+    )
     observed = observed_classes(data, seeds=SEEDS, n_clusters=3, mode="guided", guided_fraction=0.5)
     checkpoints = CheckpointFolder(folder, "this", every_seconds).of(SEEDS) if folder else None
     return Loop(model, data, SEEDS, observed, PLAN, checkpoints=checkpoints)
 
 
 def assert_same(one, other):
-    for (name, a), b in zip(one.model.state_dict().items(), other.model.state_dict().values(), strict=True):
+    for (name, a), b in zip(
+        one.model.state_dict().items(), other.model.state_dict().values(), strict=True
+    ):
         assert torch.equal(a, b), name
     assert one.history.equals(other.history)
-    assert [(r.seed, r.status, r.reason, r.epochs) for r in one.reports] == [(r.seed, r.status, r.reason, r.epochs) for r in other.reports]
+    assert [(r.seed, r.status, r.reason, r.epochs) for r in one.reports] == [
+        (r.seed, r.status, r.reason, r.epochs) for r in other.reports
+    ]
 
 
 @pytest.mark.parametrize("kind", ["vae", "gmvae_dirichlet"])
-def test_a_training_that_breaks_off_after_any_step_goes_on_with_the_same_bytes(kind, training_data, tmp_path):
+def test_a_training_that_breaks_off_after_any_step_goes_on_with_the_same_bytes(
+    kind, training_data, tmp_path
+):
     whole = make_loop(training_data, kind=kind).run()
     broken_at = 0
     for steps in (1, 2, 3, 4, 5, 4):
@@ -138,10 +156,22 @@ def test_a_short_training_writes_none(training_data, tmp_path):
 
 def slow_fit(training_data, folder, *, n_workers=2, seeds=(0, 1)):
     data = training_data(n_obs=200)
-    model = build_replicas("vae", data.n_vars, likelihood="gaussian", seeds=seeds, n_latent=2, n_hidden=32)
+    model = build_replicas(
+        "vae", data.n_vars, likelihood="gaussian", seeds=seeds, n_latent=2, n_hidden=32
+    )
     observed = observed_classes(data, seeds=seeds, n_clusters=None)
     checkpoints = CheckpointFolder(folder, "this", 0.1) if folder else None
-    return fit(model, data, seeds=seeds, observed=observed, n_workers=n_workers, checkpoints=checkpoints, epochs=60, batch_size=16, log_every=20)
+    return fit(
+        model,
+        data,
+        seeds=seeds,
+        observed=observed,
+        n_workers=n_workers,
+        checkpoints=checkpoints,
+        epochs=60,
+        batch_size=16,
+        log_every=20,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +182,12 @@ def undisturbed(training_data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment_seed", range(3))
-def test_killed_at_random_moments_and_started_again_it_gives_the_same_bytes(moment_seed, undisturbed, training_data, tmp_path):
-    """SIGKILL to the process of the job: its workers end by themselves, and the next run goes on from what they saved."""
+def test_killed_at_random_moments_and_started_again_it_gives_the_same_bytes(
+    moment_seed, undisturbed, training_data, tmp_path
+):
+    """SIGKILL to the process of the job: its workers end by themselves, and the next run goes on
+    from what they saved.
+    """
     rng = np.random.default_rng(moment_seed)
     for moment in rng.uniform(0.2, 1.5, 3):
         pid = os.fork()
@@ -202,7 +236,12 @@ def test_a_worker_does_not_outlive_its_job(training_data, tmp_path):
 
 def test_nothing_of_a_checkpoint_is_lost(tmp_path):
     checkpoints = CheckpointFolder(tmp_path, "this").of((3,))
-    tensors = {"a": torch.randn(2, 3), "b": torch.tensor([1.5]).bfloat16(), "c": torch.zeros(0), "d": torch.arange(5, dtype=torch.uint8)}
+    tensors = {
+        "a": torch.randn(2, 3),
+        "b": torch.tensor([1.5]).bfloat16(),
+        "c": torch.zeros(0),
+        "d": torch.arange(5, dtype=torch.uint8),
+    }
     state = {"float": 0.1 + 0.2, "nested": [1, [None, "x"]], "small": 5e-324}
     checkpoints.save(tensors, state)
     loaded, numbers = checkpoints.load()

@@ -24,7 +24,16 @@ def test_peak_memory_never_falls():
 
 @pytest.mark.parametrize(
     ("gpu", "gres", "cards"),
-    [(0, "", 0), (2, "", 2), (0, "gpu", 1), (0, "gpu:1", 1), (0, "gpu:a100:2", 2), (0, "gpu:a100", 1), (0, "shard:4", 0), (1, "gpu:1", 1)],
+    [
+        (0, "", 0),
+        (2, "", 2),
+        (0, "gpu", 1),
+        (0, "gpu:1", 1),
+        (0, "gpu:a100:2", 2),
+        (0, "gpu:a100", 1),
+        (0, "shard:4", 0),
+        (1, "gpu:1", 1),
+    ],
 )
 def test_cards_are_counted_in_either_of_the_clusters_styles(gpu, gres, cards):
     assert cards_given(gpu, gres) == cards

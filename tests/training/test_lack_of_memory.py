@@ -1,4 +1,6 @@
-"""What ``fit`` does when memory runs out: fewer at a time, then alone, then a typed end; each step in the log."""
+"""What ``fit`` does when memory runs out: fewer at a time, then alone, then a typed end; each step
+in the log.
+"""
 
 import os
 import signal
@@ -22,7 +24,9 @@ def run(training_data, monkeypatch):
 
     def run(train_stack, *, stacked_below=0, **options):
         data = training_data()
-        model = build_replicas("vae", data.n_vars, likelihood="gaussian", seeds=SEEDS, n_latent=2, n_hidden=8)
+        model = build_replicas(
+            "vae", data.n_vars, likelihood="gaussian", seeds=SEEDS, n_latent=2, n_hidden=8
+        )
         observed = observed_classes(data, seeds=SEEDS, n_clusters=None)
         monkeypatch.setattr(fit_module, "STACKED_BELOW", stacked_below)
         monkeypatch.setattr(fit_module, "_train", train_stack)
@@ -32,7 +36,12 @@ def run(training_data, monkeypatch):
 
 
 def same(one, other) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one.model.state_dict().values(), other.model.state_dict().values(), strict=True))
+    return all(
+        torch.equal(a, b)
+        for a, b in zip(
+            one.model.state_dict().values(), other.model.state_dict().values(), strict=True
+        )
+    )
 
 
 def test_a_replica_that_dies_beside_others_is_trained_again_with_fewer(run, tmp_path, caplog):
@@ -58,12 +67,16 @@ def test_what_dies_alone_too_ends_as_oom_and_the_others_stand(stacked_below, dea
 
     fitted = run(die, n_workers=1, stacked_below=stacked_below)
     assert [report.seed for report in fitted.reports] == list(SEEDS)
-    assert [report.status is Outcome.OOM for report in fitted.reports] == [seed in dead for seed in SEEDS]
+    assert [report.status is Outcome.OOM for report in fitted.reports] == [
+        seed in dead for seed in SEEDS
+    ]
     assert "no more" in fitted.reports[1].reason
     assert set(fitted.history.replica) == set(SEEDS) - set(dead)
 
 
-def test_a_stack_that_does_not_fit_on_a_device_is_halved_and_at_last_leaves_it(run, monkeypatch, caplog):
+def test_a_stack_that_does_not_fit_on_a_device_is_halved_and_at_last_leaves_it(
+    run, monkeypatch, caplog
+):
     """The ladder of a GPU, on the CPU."""
     tried = []
 
@@ -76,7 +89,9 @@ def test_a_stack_that_does_not_fit_on_a_device_is_halved_and_at_last_leaves_it(r
     fit_stacked, left = fit_module._fit_stacked, []
 
     def leave(stack, n_workers, on_progress):
-        """Stand for the way of a CPU: at first taken to be the device, then what a replica is left to."""
+        """Stand for the way of a CPU: at first taken to be the device, then what a replica is left
+        to.
+        """
         if len(stack.seeds) == len(SEEDS):
             return fit_stacked(stack, torch.device("cpu"), on_progress)
         left.append(stack.seeds)

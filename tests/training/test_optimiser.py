@@ -31,8 +31,14 @@ def test_gradients_are_clipped_replica_by_replica(built):
     model, _, _, _ = built("ae", "gaussian")
     optimiser = FlatAdam(model, learning_rate=0.01)
     for parameter in model.parameters():
-        parameter.grad = torch.ones_like(parameter) * torch.tensor([1e-6, 10.0]).view(-1, *[1] * (parameter.ndim - 1))
+        parameter.grad = torch.ones_like(parameter) * torch.tensor([1e-6, 10.0]).view(
+            -1, *[1] * (parameter.ndim - 1)
+        )
     optimiser.clip(1.0)
-    norms = torch.stack([parameter.grad.flatten(1).square().sum(1) for parameter in model.parameters()]).sum(0).sqrt()
+    norms = (
+        torch.stack([parameter.grad.flatten(1).square().sum(1) for parameter in model.parameters()])
+        .sum(0)
+        .sqrt()
+    )
     assert norms[0] < 1e-3
     assert norms[1] == pytest.approx(1.0)

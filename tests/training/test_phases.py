@@ -5,13 +5,19 @@ from latentbench.training.phases import Phase, phases_of
 
 def test_the_kl_weight_rises_linearly_and_beta_scales_it():
     phase = Phase(kl_warmup=0.5, term_weights={"kl_z": 4.0})
-    weights = [phase.term_weights_at(epoch, 10, ("reconstruction", "kl_z", "kl_mine")) for epoch in (1, 3, 5, 10)]
+    weights = [
+        phase.term_weights_at(epoch, 10, ("reconstruction", "kl_z", "kl_mine"))
+        for epoch in (1, 3, 5, 10)
+    ]
     assert [weight["kl_z"] for weight in weights] == pytest.approx([0.8, 2.4, 4.0, 4.0])
     assert [weight["kl_mine"] for weight in weights] == pytest.approx([0.2, 0.6, 1.0, 1.0])
     assert {weight["reconstruction"] for weight in weights} == {1.0}
 
 
-@pytest.mark.parametrize(("shape", "rates"), [("constant", [1, 1, 1]), ("linear", [1, 0.5, 0.25]), ("cosine", [1, 0.5, 0.1464466])])
+@pytest.mark.parametrize(
+    ("shape", "rates"),
+    [("constant", [1, 1, 1]), ("linear", [1, 0.5, 0.25]), ("cosine", [1, 0.5, 0.1464466])],
+)
 def test_the_learning_rate_follows_its_schedule(shape, rates):
     phase = Phase(learning_rate=1.0, learning_rate_schedule=shape)
     assert [phase.learning_rate_at(step, 8) for step in (0, 4, 6)] == pytest.approx(rates)
@@ -19,18 +25,25 @@ def test_the_learning_rate_follows_its_schedule(shape, rates):
 
 def test_the_learning_rate_rises_over_its_warmup():
     phase = Phase(learning_rate=1.0, learning_rate_warmup=4)
-    assert [phase.learning_rate_at(step, 100) for step in range(6)] == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
+    assert [phase.learning_rate_at(step, 100) for step in range(6)] == pytest.approx(
+        [0.25, 0.5, 0.75, 1, 1, 1]
+    )
 
 
 def test_phases_take_over_what_they_do_not_give_themselves():
-    first, second = phases_of({"epochs": 7, "learning_rate": 0.1}, [{"name": "a", "epochs": 2}, {"name": "b", "learning_rate": 0.2}])
+    first, second = phases_of(
+        {"epochs": 7, "learning_rate": 0.1},
+        [{"name": "a", "epochs": 2}, {"name": "b", "learning_rate": 0.2}],
+    )
     assert (first.epochs, first.learning_rate) == (2, 0.1)
     assert (second.epochs, second.learning_rate) == (7, 0.2)
     assert [phase.name for phase in phases_of({"epochs": 7}, [])] == ["train"]
 
 
 def test_an_unknown_key_or_a_missing_name_is_refused():
-    with pytest.raises(ValueError, match=r"phases\[0\]: unknown key epoch; a phase takes batch_size"):
+    with pytest.raises(
+        ValueError, match=r"phases\[0\]: unknown key epoch; a phase takes batch_size"
+    ):
         phases_of({}, [{"name": "a", "epoch": 2}])
     with pytest.raises(ValueError, match=r"phases\[1\] has no name"):
         phases_of({}, [{"name": "a"}, {"epochs": 2}])

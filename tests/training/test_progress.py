@@ -11,8 +11,13 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(("stream", "asked", "shown"), [(Terminal, True, True), (Terminal, False, False), (io.StringIO, True, False)])
-def test_a_bar_of_all_replicas_on_a_terminal_and_nothing_elsewhere(stream, asked, shown, monkeypatch):
+@pytest.mark.parametrize(
+    ("stream", "asked", "shown"),
+    [(Terminal, True, True), (Terminal, False, False), (io.StringIO, True, False)],
+)
+def test_a_bar_of_all_replicas_on_a_terminal_and_nothing_elsewhere(
+    stream, asked, shown, monkeypatch
+):
     monkeypatch.setattr(sys, "stderr", stream())
     with progress_bar(2, description="VAE", shown=asked) as show:
         show(0, 1.0)

@@ -17,7 +17,15 @@ def looped(data, seeds, phase, **watch):
             watch.get("seen", []).append(minibatch.probs_at_refresh)
             return super().loss_terms(minibatch)
 
-    model = build_replicas("gmvae", data.n_vars, likelihood="gaussian", seeds=seeds, n_clusters=3, n_latent=2, n_hidden=8)
+    model = build_replicas(
+        "gmvae",
+        data.n_vars,
+        likelihood="gaussian",
+        seeds=seeds,
+        n_clusters=3,
+        n_latent=2,
+        n_hidden=8,
+    )
     model.__class__ = Watched
     observed = observed_classes(data, seeds=seeds, n_clusters=3)
     return TrainingLoop(model, data, seeds, observed, Plan([phase], None, "auto", 1, None))
@@ -57,6 +65,8 @@ def test_a_replica_settles_when_few_cells_move_and_keeps_the_weights_of_that_epo
 
 
 def test_a_settled_replica_is_over_and_its_history_ends_there(training_data):
-    fitted = looped(training_data(), (0, 1), Phase(epochs=50, batch_size=24, refresh_every=1, settled_below=1.0)).run()
+    fitted = looped(
+        training_data(), (0, 1), Phase(epochs=50, batch_size=24, refresh_every=1, settled_below=1.0)
+    ).run()
     assert [report.epochs for report in fitted.reports] == [1, 1]
     assert fitted.history.epoch.max() == 1

@@ -35,18 +35,39 @@ def prepared(tmp_path):
 def results_of(prepared, folder, *, guide=None, **variant):
     paths = {
         name: folder / file
-        for name, file in {"weights": "w.safetensors", "history": "h.parquet", "embedding": "e.h5ad", "status": "s.json", "quality": "q.tsv"}.items()
+        for name, file in {
+            "weights": "w.safetensors",
+            "history": "h.parquet",
+            "embedding": "e.h5ad",
+            "status": "s.json",
+            "quality": "q.tsv",
+        }.items()
     }
     folder.mkdir(exist_ok=True)
     log = folder / "train.log"
     log.write_text("".join(f"line {i}\n" for i in range(30)))
     trained, data = train_variant(prepared, Variant(**{**SHORT, **variant}), **OPTIONS, guide=guide)
-    write_results(trained, data, dataset="mine", model="variant", kind=variant["kind"], device="cpu", **paths, log=log)
+    write_results(
+        trained,
+        data,
+        dataset="mine",
+        model="variant",
+        kind=variant["kind"],
+        device="cpu",
+        **paths,
+        log=log,
+    )
     return paths
 
 
 def test_a_network_writes_the_five_files_of_the_contract(prepared, tmp_path):
-    paths = results_of(prepared, tmp_path, kind="gmvae", likelihood="nb", hyperparameters={"n_clusters": 2, "n_latent": 3, "n_hidden": 8})
+    paths = results_of(
+        prepared,
+        tmp_path,
+        kind="gmvae",
+        likelihood="nb",
+        hyperparameters={"n_clusters": 2, "n_latent": 3, "n_hidden": 8},
+    )
     embedding = ad.read_h5ad(paths["embedding"])
     assert embedding.obsm["X_seed3"].shape == (60, 3)
     assert embedding.obsm["cluster_probs_seed7"].shape == (60, 2)
@@ -70,13 +91,25 @@ def test_a_reference_writes_the_same_five_files(prepared, tmp_path):
     paths = results_of(prepared, tmp_path, kind="true_labels", likelihood=None, hyperparameters={})
     assert json.loads(paths["status"].read_text())["saw_labels"]
     assert pd.read_parquet(paths["history"]).empty
-    assert set(pd.read_csv(paths["quality"], sep="\t").query("measure == 'elbo'").status) == {"not_applicable"}
-    assert set(ad.read_h5ad(paths["embedding"]).obsm) == {"X_seed3", "X_seed7", "cluster_probs_seed3", "cluster_probs_seed7"}
+    assert set(pd.read_csv(paths["quality"], sep="\t").query("measure == 'elbo'").status) == {
+        "not_applicable"
+    }
+    assert set(ad.read_h5ad(paths["embedding"]).obsm) == {
+        "X_seed3",
+        "X_seed7",
+        "cluster_probs_seed3",
+        "cluster_probs_seed7",
+    }
 
 
 def test_a_supervised_variant_says_that_it_saw_labels(prepared, tmp_path):
     paths = results_of(
-        prepared, tmp_path, kind="gmvae", likelihood="gaussian", hyperparameters={"n_clusters": 2}, task={"mode": "semi_supervised", "label_fraction": 0.5}
+        prepared,
+        tmp_path,
+        kind="gmvae",
+        likelihood="gaussian",
+        hyperparameters={"n_clusters": 2},
+        task={"mode": "semi_supervised", "label_fraction": 0.5},
     )
     assert json.loads(paths["status"].read_text())["saw_labels"]
 
@@ -87,15 +120,25 @@ def test_the_same_training_gives_the_same_weights_history_and_codes(prepared, tm
     assert first["quality"].read_bytes() == second["quality"].read_bytes()
     assert first["weights"].read_bytes() == second["weights"].read_bytes()
     assert first["history"].read_bytes() == second["history"].read_bytes()
-    np.testing.assert_array_equal(ad.read_h5ad(first["embedding"]).obsm["X_seed3"], ad.read_h5ad(second["embedding"]).obsm["X_seed3"])
+    np.testing.assert_array_equal(
+        ad.read_h5ad(first["embedding"]).obsm["X_seed3"],
+        ad.read_h5ad(second["embedding"]).obsm["X_seed3"],
+    )
 
 
 def statuses(paths):
-    return [(replica["status"], replica["reason"]) for replica in json.loads(paths["status"].read_text())["replicas"]]
+    return [
+        (replica["status"], replica["reason"])
+        for replica in json.loads(paths["status"].read_text())["replicas"]
+    ]
 
 
-def test_more_clusters_than_training_cells_does_not_apply_and_says_so_in_every_file(prepared, tmp_path):
-    paths = results_of(prepared, tmp_path, kind="gmvae", likelihood="nb", hyperparameters={"n_clusters": 500})
+def test_more_clusters_than_training_cells_does_not_apply_and_says_so_in_every_file(
+    prepared, tmp_path
+):
+    paths = results_of(
+        prepared, tmp_path, kind="gmvae", likelihood="nb", hyperparameters={"n_clusters": 500}
+    )
     assert statuses(paths) == [("not_applicable", "500 clusters for 48 training cells")] * 2
     assert not ad.read_h5ad(paths["embedding"]).obsm
     assert ad.read_h5ad(paths["embedding"]).uns["latentbench"]["clusters"]
@@ -104,12 +147,20 @@ def test_more_clusters_than_training_cells_does_not_apply_and_says_so_in_every_f
     assert load_file(paths["weights"]) == {}
 
 
-def test_an_error_of_ours_fails_the_variant_with_its_reason_and_the_last_lines_of_the_log(prepared, tmp_path, monkeypatch):
+def test_an_error_of_ours_fails_the_variant_with_its_reason_and_the_last_lines_of_the_log(
+    prepared, tmp_path, monkeypatch
+):
     def broken(*_, **__):
         raise ZeroDivisionError("the sum of nothing")
 
     monkeypatch.setattr(variant_module, "fit", broken)
-    paths = results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2, "n_hidden": 8})
+    paths = results_of(
+        prepared,
+        tmp_path,
+        kind="ae",
+        likelihood="gaussian",
+        hyperparameters={"n_latent": 2, "n_hidden": 8},
+    )
     assert statuses(paths) == [("failed", "ZeroDivisionError: the sum of nothing")] * 2
     assert json.loads(paths["status"].read_text())["log"] == [f"line {i}" for i in range(10, 30)]
 
@@ -126,15 +177,26 @@ def broken_for(seeds, error, reference):
 
 
 def test_a_seed_of_a_reference_that_fails_fails_alone(prepared, tmp_path, monkeypatch):
-    kmeans = {"kind": "kmeans_pca", "likelihood": None, "hyperparameters": {"n_clusters": 2, "n_latent": 4}}
+    kmeans = {
+        "kind": "kmeans_pca",
+        "likelihood": None,
+        "hyperparameters": {"n_clusters": 2, "n_latent": 4},
+    }
     both = results_of(prepared, tmp_path / "both", **kmeans)
-    monkeypatch.setattr(kmeans_module, "kmeans_pca", broken_for([3], np.linalg.LinAlgError("SVD did not converge"), kmeans_module.kmeans_pca))
+    monkeypatch.setattr(
+        kmeans_module,
+        "kmeans_pca",
+        broken_for([3], np.linalg.LinAlgError("SVD did not converge"), kmeans_module.kmeans_pca),
+    )
     paths = results_of(prepared, tmp_path / "one", **kmeans)
     assert statuses(paths) == [("failed", "LinAlgError: SVD did not converge"), ("ok", "")]
     embedding = ad.read_h5ad(paths["embedding"])
     assert set(embedding.obsm) == {"X_seed7", "cluster_probs_seed7"}
     assert embedding.uns["latentbench"]["clusters"]
-    np.testing.assert_array_equal(embedding.obsm["cluster_probs_seed7"], ad.read_h5ad(both["embedding"]).obsm["cluster_probs_seed7"])
+    np.testing.assert_array_equal(
+        embedding.obsm["cluster_probs_seed7"],
+        ad.read_h5ad(both["embedding"]).obsm["cluster_probs_seed7"],
+    )
     centres, of_both = (load_file(each["weights"])["centres"] for each in (paths, both))
     assert np.isnan(centres[0]).all()
     np.testing.assert_array_equal(centres[1], of_both[1])
@@ -143,20 +205,34 @@ def test_a_seed_of_a_reference_that_fails_fails_alone(prepared, tmp_path, monkey
 
 
 def test_a_reference_all_of_whose_seeds_fail_has_a_reason_for_each(prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(kmeans_module, "kmeans_pca", broken_for([3, 7], MemoryError("no room"), kmeans_module.kmeans_pca))
-    paths = results_of(prepared, tmp_path, kind="kmeans_pca", likelihood=None, hyperparameters={"n_clusters": 2})
+    monkeypatch.setattr(
+        kmeans_module,
+        "kmeans_pca",
+        broken_for([3, 7], MemoryError("no room"), kmeans_module.kmeans_pca),
+    )
+    paths = results_of(
+        prepared, tmp_path, kind="kmeans_pca", likelihood=None, hyperparameters={"n_clusters": 2}
+    )
     assert statuses(paths) == [("failed", "MemoryError: no room")] * 2
     assert load_file(paths["weights"]) == {}
 
 
-def test_a_seed_whose_codes_cannot_be_clustered_fails_alone_and_keeps_its_weights(prepared, tmp_path, monkeypatch):
+def test_a_seed_whose_codes_cannot_be_clustered_fails_alone_and_keeps_its_weights(
+    prepared, tmp_path, monkeypatch
+):
     def cluster_codes(self, codes, *, train, seed):
         if seed == 3:
             raise np.linalg.LinAlgError("singular")
         return codes, np.full((len(codes), 2), 0.5, np.float32)
 
     monkeypatch.setattr(NotTooDeepClustering, "cluster_codes", cluster_codes)
-    paths = results_of(prepared, tmp_path, kind="n2d", likelihood="gaussian", hyperparameters={"n_clusters": 2, "n_latent": 3, "n_hidden": [8]})
+    paths = results_of(
+        prepared,
+        tmp_path,
+        kind="n2d",
+        likelihood="gaussian",
+        hyperparameters={"n_clusters": 2, "n_latent": 3, "n_hidden": [8]},
+    )
     assert statuses(paths) == [("failed", "LinAlgError: singular"), ("ok", "")]
     assert set(ad.read_h5ad(paths["embedding"]).obsm) == {"X_seed7", "cluster_probs_seed7"}
     assert {len(weights) for weights in load_file(paths["weights"]).values()} == {2}
@@ -166,22 +242,41 @@ def test_a_seed_whose_codes_cannot_be_clustered_fails_alone_and_keeps_its_weight
 
 def test_a_mistake_in_a_reference_stops_the_job_with_its_sentence(prepared, tmp_path):
     with pytest.raises(ValueError, match="no obsm 'X_mine' in the prepared data"):
-        results_of(prepared, tmp_path, kind="embedding", likelihood=None, hyperparameters={"obsm": "X_mine"})
+        results_of(
+            prepared,
+            tmp_path,
+            kind="embedding",
+            likelihood=None,
+            hyperparameters={"obsm": "X_mine"},
+        )
 
 
 def test_a_mistake_of_the_users_stops_the_job_with_its_sentence(prepared, tmp_path):
     training = {"epochs": 1, "early_stopping": {"validation_fraction": 0.99}}
     with pytest.raises(ValueError, match="leaves fewer than 2 to train on"):
-        results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2}, training=training)
+        results_of(
+            prepared,
+            tmp_path,
+            kind="ae",
+            likelihood="gaussian",
+            hyperparameters={"n_latent": 2},
+            training=training,
+        )
 
 
-def test_an_embedding_with_a_missing_value_is_a_failed_replica_with_the_cell_named(prepared, tmp_path):
+def test_an_embedding_with_a_missing_value_is_a_failed_replica_with_the_cell_named(
+    prepared, tmp_path
+):
     adata = ad.read_h5ad(prepared)
     adata.obsm["X_mine"] = np.where(np.arange(120).reshape(60, 2) == 7, np.nan, 1.0)
     adata.write_h5ad(prepared)
-    paths = results_of(prepared, tmp_path, kind="embedding", likelihood=None, hyperparameters={"obsm": "X_mine"})
+    paths = results_of(
+        prepared, tmp_path, kind="embedding", likelihood=None, hyperparameters={"obsm": "X_mine"}
+    )
     replicas = json.loads(paths["status"].read_text())["replicas"]
-    assert [(replica["status"], replica["reason"]) for replica in replicas] == [("failed", "the embedding holds a non-finite value (first: cell cell3)")] * 2
+    assert [(replica["status"], replica["reason"]) for replica in replicas] == [
+        ("failed", "the embedding holds a non-finite value (first: cell cell3)")
+    ] * 2
     assert not ad.read_h5ad(paths["embedding"]).obsm
     quality = pd.read_csv(paths["quality"], sep="\t")
     assert set(quality.status) == {"failed"}
@@ -189,19 +284,44 @@ def test_an_embedding_with_a_missing_value_is_a_failed_replica_with_the_cell_nam
 
 
 def test_a_guided_variant_looks_at_the_codes_of_the_same_seed(prepared, tmp_path):
-    codes = results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2, "n_hidden": 8})["embedding"]
+    codes = results_of(
+        prepared,
+        tmp_path,
+        kind="ae",
+        likelihood="gaussian",
+        hyperparameters={"n_latent": 2, "n_hidden": 8},
+    )["embedding"]
     given = read_codes(codes, [7, 3])
     np.testing.assert_array_equal(given[7], ad.read_h5ad(codes).obsm["X_seed7"])
-    guided = {"kind": "gmvae", "likelihood": "nb", "hyperparameters": {"n_clusters": 2, "n_latent": 3, "n_hidden": 8}, "task": {"mode": "guided"}}
-    by_codes, by_pca = (train_variant(prepared, Variant(**{**SHORT, **guided}), **OPTIONS, guide=guide)[0] for guide in (codes, None))
+    guided = {
+        "kind": "gmvae",
+        "likelihood": "nb",
+        "hyperparameters": {"n_clusters": 2, "n_latent": 3, "n_hidden": 8},
+        "task": {"mode": "guided"},
+    }
+    by_codes, by_pca = (
+        train_variant(prepared, Variant(**{**SHORT, **guided}), **OPTIONS, guide=guide)[0]
+        for guide in (codes, None)
+    )
     assert not np.array_equal(by_codes.embeddings[0], by_pca.embeddings[0])
     assert not by_codes.saw_labels
 
 
 def test_a_seed_whose_guide_failed_fails_alone(prepared, tmp_path):
-    codes = results_of(prepared, tmp_path, kind="ae", likelihood="gaussian", hyperparameters={"n_latent": 2, "n_hidden": 8})["embedding"]
+    codes = results_of(
+        prepared,
+        tmp_path,
+        kind="ae",
+        likelihood="gaussian",
+        hyperparameters={"n_latent": 2, "n_hidden": 8},
+    )["embedding"]
     file = ad.read_h5ad(codes)
-    guided = {"kind": "gmvae", "likelihood": "nb", "hyperparameters": {"n_clusters": 2, "n_latent": 3, "n_hidden": 8}, "task": {"mode": "guided"}}
+    guided = {
+        "kind": "gmvae",
+        "likelihood": "nb",
+        "hyperparameters": {"n_clusters": 2, "n_latent": 3, "n_hidden": 8},
+        "task": {"mode": "guided"},
+    }
     both = ad.read_h5ad(results_of(prepared, tmp_path, guide=codes, **guided)["embedding"])
     del file.obsm["X_seed3"]
     file.write_h5ad(codes.with_name("guide.h5ad"))

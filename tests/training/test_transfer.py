@@ -25,7 +25,10 @@ def pair(training_data):
     halves = []
     for start in (0, 90):
         cells = slice(start, start + 90)
-        part = {name: getattr(both, name)[cells] for name in ("x", "library_size", "labels", "pca", "obs", "covariates")}
+        part = {
+            name: getattr(both, name)[cells]
+            for name in ("x", "library_size", "labels", "pca", "obs", "covariates")
+        }
         halves.append(replace(both, **part, train=both.train[:72], test=both.test[:18]))
     return halves
 
@@ -36,7 +39,15 @@ def moved(pair):
     source, target = pair
 
     def train(data=target, *, finetune=False, checkpoints=None, options=OPTIONS):
-        model = build_replicas("gmvae", data.n_vars, likelihood="gaussian", seeds=SEEDS, n_clusters=3, n_latent=2, n_hidden=16)
+        model = build_replicas(
+            "gmvae",
+            data.n_vars,
+            likelihood="gaussian",
+            seeds=SEEDS,
+            n_clusters=3,
+            n_latent=2,
+            n_hidden=16,
+        )
         given = {"seeds": SEEDS, "n_clusters": 3, "checkpoints": checkpoints, "options": options}
         return fit_transferred(model, data, source, pretrain_on="other", finetune=finetune, **given)
 
@@ -48,18 +59,40 @@ def weights(fitted) -> list[torch.Tensor]:
 
 
 def accuracy(fitted, data) -> float:
-    """The share of cells in the cluster that has the number of their class: no matching of clusters with classes."""
-    minibatch = data.minibatch(torch.arange(data.n_obs).expand(len(SEEDS), -1), fitted.model.likelihood)
+    """The share of cells in the cluster that has the number of their class: no matching of clusters
+    with classes.
+    """
+    minibatch = data.minibatch(
+        torch.arange(data.n_obs).expand(len(SEEDS), -1), fitted.model.likelihood
+    )
     with torch.no_grad():
-        return float((fitted.model.eval().cluster_probs(minibatch).argmax(-1).numpy() == data.labels).mean())
+        return float(
+            (fitted.model.eval().cluster_probs(minibatch).argmax(-1).numpy() == data.labels).mean()
+        )
 
 
 def test_without_finetuning_it_is_the_supervised_training_on_the_other_data(moved, pair):
     source, target = pair
-    model = build_replicas("gmvae", source.n_vars, likelihood="gaussian", seeds=SEEDS, n_clusters=3, n_latent=2, n_hidden=16)
-    alone = fit(model, source, seeds=SEEDS, observed=observed_classes(source, seeds=SEEDS, n_clusters=3, mode="supervised"), **OPTIONS)
+    model = build_replicas(
+        "gmvae",
+        source.n_vars,
+        likelihood="gaussian",
+        seeds=SEEDS,
+        n_clusters=3,
+        n_latent=2,
+        n_hidden=16,
+    )
+    alone = fit(
+        model,
+        source,
+        seeds=SEEDS,
+        observed=observed_classes(source, seeds=SEEDS, n_clusters=3, mode="supervised"),
+        **OPTIONS,
+    )
     fitted = moved()
-    assert all(torch.equal(one, other) for one, other in zip(weights(fitted), weights(alone), strict=True))
+    assert all(
+        torch.equal(one, other) for one, other in zip(weights(fitted), weights(alone), strict=True)
+    )
     assert accuracy(fitted, target) > 0.95
 
 
@@ -68,7 +101,9 @@ def test_finetuning_goes_on_with_epochs_counted_on_and_keeps_the_classes(moved, 
     assert sorted(fitted.history.epoch.unique()) == [5, 10, 15, 20]
     assert [report.epochs for report in fitted.reports] == [20, 20]
     first = moved()
-    assert not all(torch.equal(one, other) for one, other in zip(weights(fitted), weights(first), strict=True))
+    assert not all(
+        torch.equal(one, other) for one, other in zip(weights(fitted), weights(first), strict=True)
+    )
     assert fitted.history[fitted.history.epoch <= 10].reset_index(drop=True).equals(first.history)
     assert accuracy(fitted, pair[1]) > 0.95
 
@@ -88,7 +123,9 @@ def test_the_checkpoints_of_the_two_trainings_lie_apart_and_both_are_resumed(mov
     newest = max((tmp_path / "finetune").rglob("*.safetensors"))
     newest.unlink()
     again = moved(finetune=True, checkpoints=checkpoints)
-    assert all(torch.equal(one, other) for one, other in zip(weights(first), weights(again), strict=True))
+    assert all(
+        torch.equal(one, other) for one, other in zip(weights(first), weights(again), strict=True)
+    )
     assert first.history.equals(again.history)
 
 
@@ -105,7 +142,10 @@ def test_a_replica_that_broke_on_the_other_data_is_not_trained_on(moved, monkeyp
     monkeypatch.setattr(transfer, "fit", breaking)
     fitted = moved(finetune=True)
     assert trained_on == [(0, 1), [1]]
-    assert [(report.status, report.epochs) for report in fitted.reports] == [(Outcome.DIVERGED, 10), (Outcome.OK, 20)]
+    assert [(report.status, report.epochs) for report in fitted.reports] == [
+        (Outcome.DIVERGED, 10),
+        (Outcome.OK, 20),
+    ]
     assert fitted.history[fitted.history.replica == 0].epoch.max() == 10
     assert fitted.model.n_replicas == 2
 
@@ -119,7 +159,9 @@ def test_phases_are_of_the_first_training_alone(moved):
 def write_prepared(path, genes, *, seed, conditions=("control", "stimulated")):
     rng = np.random.default_rng(seed)
     labels = np.arange(60) % 2
-    means = np.random.default_rng(5).gamma(2, 2, (2, 40))  # by the gene's number, the same in every data set
+    means = np.random.default_rng(5).gamma(
+        2, 2, (2, 40)
+    )  # by the gene's number, the same in every data set
     counts = rng.poisson(means[labels][:, genes]).astype(np.int32)
     adata = ad.AnnData(np.log1p(counts).astype(np.float32), layers={"counts": counts})
     adata.obs_names = [f"cell{i}" for i in range(60)]
@@ -135,15 +177,31 @@ def write_prepared(path, genes, *, seed, conditions=("control", "stimulated")):
 
 @pytest.fixture
 def train(tmp_path):
-    """A factory: train_variant on a target of genes 0 to 29, the first 20 modelled, from a source of given genes."""
+    """A factory: train_variant on a target of genes 0 to 29, the first 20 modelled, from a source
+    of given genes.
+    """
     target = write_prepared(tmp_path / "target.h5ad", np.arange(30), seed=1)
     task = {"mode": "transfer", "pretrain_on": "other", "finetune": False}
-    variant = {"kind": "gmvae", "likelihood": "nb", "hyperparameters": {"n_clusters": 2, "n_latent": 2, "n_hidden": 8}, "task": task}
+    variant = {
+        "kind": "gmvae",
+        "likelihood": "nb",
+        "hyperparameters": {"n_clusters": 2, "n_latent": 2, "n_hidden": 8},
+        "task": task,
+    }
     variant["training"] = {"epochs": 25, "batch_size": 16, "learning_rate": 0.005}
 
     def train(genes, *, conditions=("control", "stimulated"), **options):
-        source = write_prepared(tmp_path / "source.h5ad", np.asarray(genes), seed=2, conditions=conditions)
-        return train_variant(target, Variant(**{**variant, **options}), seeds=[0], n_workers=1, device="cpu", source=source)
+        source = write_prepared(
+            tmp_path / "source.h5ad", np.asarray(genes), seed=2, conditions=conditions
+        )
+        return train_variant(
+            target,
+            Variant(**{**variant, **options}),
+            seeds=[0],
+            n_workers=1,
+            device="cpu",
+            source=source,
+        )
 
     return train
 
@@ -156,12 +214,23 @@ def test_genes_are_found_by_name_wherever_they_stand(train):
 
 
 def test_missing_genes_are_counted(train):
-    with pytest.raises(ValueError, match=r"source.h5ad: 5 of the 20 modelled genes are not in it \(first: gene0, gene1, gene2\)"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"source.h5ad: 5 of the 20 modelled genes are not in it \(first: gene0, gene1, gene2\)"
+        ),
+    ):
         train(np.arange(5, 40))
 
 
 def test_covariates_need_the_same_levels_on_both_sides(train):
     options = {"kind": "gmvae_conditional", "covariates": ["condition"]}
     assert train(np.arange(40), **options)[0].saw_labels
-    with pytest.raises(ValueError, match=r"levels condition=ctrl, condition=stim, and condition=control, condition=stimulated in .*target.h5ad"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"levels condition=ctrl, condition=stim, and condition=control, condition=stimulated in"
+            r" .*target.h5ad"
+        ),
+    ):
         train(np.arange(40), conditions=("ctrl", "stim"), **options)

@@ -17,9 +17,12 @@ def power(base, exponent, on_progress):
 @pytest.mark.parametrize("n_workers", [1, 3])
 def test_results_come_in_the_order_of_the_calls(n_workers):
     seen = []
-    assert side_by_side(power, [(2, n) for n in range(7)], n_workers=n_workers, on_progress=lambda index, done: seen.append((index, done))) == [
-        2**n for n in range(7)
-    ]
+    assert side_by_side(
+        power,
+        [(2, n) for n in range(7)],
+        n_workers=n_workers,
+        on_progress=lambda index, done: seen.append((index, done)),
+    ) == [2**n for n in range(7)]
     assert sorted(seen) == [(index, 0.5) for index in range(7)]
 
 

@@ -11,7 +11,16 @@ from latentbench.determinism import not_the_same
 from latentbench.manifest import check, read_manifest
 
 ROOT = Path(__file__).parents[2]
-WORKFLOW = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "report", "requirements.lock")
+WORKFLOW = (
+    "Snakefile",
+    "rules",
+    "workflow_scripts",
+    "config",
+    "envs",
+    "profiles",
+    "report",
+    "requirements.lock",
+)
 TINY = """
 datasets: [blobs]
 models: [pca, shuffled_labels, true_labels]
@@ -28,7 +37,9 @@ evaluation:
   statistics: {n_bootstrap: 200}
   selection: {seed: agreement_of_models, model: agreement_of_models}
 allow_failures: false
-predictions: [{dataset: blobs, models: [quick_cvae], control: control, stimulated: treated, hidden: [cell_type, nothing], min_cells: 50}]
+predictions:
+  - {dataset: blobs, models: [quick_cvae], control: control, stimulated: treated,
+     hidden: [cell_type, nothing], min_cells: 50}
 report:
   title: a tiny study
   maps: {layout: pca}
@@ -38,9 +49,60 @@ TINY_PUBLISHED = [
         *["experiment", "chapter", "dataset", "model", "table", "clustering", "split", "metric"],
         *["cell_type", "hidden", "source", "value", "value_high", "protocol", "bar", "remark"],
     ],
-    ["blobs", "toy", "blobs", "quick_gmvae", "scores", "own", "test", "ari", "", "", "Someone 2020", "0.2", "", "one run", "0.1", ""],
-    ["predicted", "toy", "blobs", "mean_shift", "predictions", "", "", "r2_mean", "", "cell_type", "Someone 2020", "0.5", "", "one run", "", ""],
-    ["elsewhere", "toy", "digits", "pca", "scores", "own", "test", "ari", "", "", "Someone 2020", "0.5", "", "one run", "0.9", ""],
+    [
+        "blobs",
+        "toy",
+        "blobs",
+        "quick_gmvae",
+        "scores",
+        "own",
+        "test",
+        "ari",
+        "",
+        "",
+        "Someone 2020",
+        "0.2",
+        "",
+        "one run",
+        "0.1",
+        "",
+    ],
+    [
+        "predicted",
+        "toy",
+        "blobs",
+        "mean_shift",
+        "predictions",
+        "",
+        "",
+        "r2_mean",
+        "",
+        "cell_type",
+        "Someone 2020",
+        "0.5",
+        "",
+        "one run",
+        "",
+        "",
+    ],
+    [
+        "elsewhere",
+        "toy",
+        "digits",
+        "pca",
+        "scores",
+        "own",
+        "test",
+        "ari",
+        "",
+        "",
+        "Someone 2020",
+        "0.5",
+        "",
+        "one run",
+        "0.9",
+        "",
+    ],
 ]
 TINY_MODELS = """
 pca: {kind: pca}
@@ -48,7 +110,11 @@ shuffled_labels: {kind: shuffled_labels}
 true_labels: {kind: true_labels}
 quick_vae: {kind: vae, likelihood: gaussian, training: {epochs: 2}}
 quick_cvae: {kind: cvae, likelihood: gaussian, covariates: [condition], training: {epochs: 2}}
-quick_gmvae: {kind: gmvae, likelihood: gaussian, task: {mode: guided, guided_fraction: 0.5}, training: {epochs: 4, learning_rate: 0.003}}
+quick_gmvae:
+  kind: gmvae
+  likelihood: gaussian
+  task: {mode: guided, guided_fraction: 0.5}
+  training: {epochs: 4, learning_rate: 0.003}
 """
 
 
@@ -61,14 +127,37 @@ class Workspace:
 
     def command(self, *arguments: str, cores: int = 2) -> list[str]:
         """Return the words of a Snakemake run on the tiny study."""
-        fixed = ["-s", self.workflow / "Snakefile", "--directory", self.folder, "--cores", cores, "--workflow-profile", self.workflow / "profiles/default"]
+        fixed = [
+            "-s",
+            self.workflow / "Snakefile",
+            "--directory",
+            self.folder,
+            "--cores",
+            cores,
+            "--workflow-profile",
+            self.workflow / "profiles/default",
+        ]
         # The config file comes last: its option takes every word that follows.
-        command = [sys.executable, "-m", "snakemake", *arguments, *fixed, "--configfile", self.folder / "tiny.yaml"]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            *arguments,
+            *fixed,
+            "--configfile",
+            self.folder / "tiny.yaml",
+        ]
         return [str(word) for word in command]
 
     def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
         """Run Snakemake on the tiny study."""
-        return subprocess.run(self.command(*arguments, cores=cores), capture_output=True, text=True, timeout=600, check=False)
+        return subprocess.run(
+            self.command(*arguments, cores=cores),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
 
     def jobs(self, *arguments: str) -> set[str]:
         """Return the message of every job of a dry run."""
@@ -89,7 +178,9 @@ def make_workspace(folder: Path) -> Workspace:
             shutil.copy2(source, workflow / name)
     (working / "tiny.yaml").write_text(TINY)
     (working / "tiny_models.yaml").write_text(TINY_MODELS)
-    (working / "tiny_published.tsv").write_text("".join("\t".join(row) + "\n" for row in TINY_PUBLISHED))
+    (working / "tiny_published.tsv").write_text(
+        "".join("\t".join(row) + "\n" for row in TINY_PUBLISHED)
+    )
     return Workspace(workflow, working)
 
 
@@ -113,7 +204,9 @@ def finished(tmp_path_factory):
     return workspace
 
 
-def run_of_default_study(folder: Path, *arguments: str, cores: int = 1, profile: Path = ROOT / "profiles/default") -> list[str]:
+def run_of_default_study(
+    folder: Path, *arguments: str, cores: int = 1, profile: Path = ROOT / "profiles/default"
+) -> list[str]:
     """The words of a Snakemake run of the default study as it stands, in a folder of its own."""
     fixed = ["-s", ROOT / "Snakefile", "--directory", folder, "--workflow-profile", profile]
     fixed += ["--cores", cores] if profile.name == "default" else []
@@ -129,7 +222,9 @@ def _run_of_default_study():
 def default_study(tmp_path_factory):
     """A folder in which the default study has run to its end, undisturbed."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    run = subprocess.run(run_of_default_study(folder, cores=2), capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        run_of_default_study(folder, cores=2), capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stderr
     return folder
 
@@ -139,7 +234,9 @@ def jobs_in(folder: Path, script: str = "") -> dict[int, int]:
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            is_job = (path / "cwd").readlink() == folder and re.search(rb"\.snakemake/scripts/.*" + script.encode(), (path / "cmdline").read_bytes())
+            is_job = (path / "cwd").readlink() == folder and re.search(
+                rb"\.snakemake/scripts/.*" + script.encode(), (path / "cmdline").read_bytes()
+            )
             parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
@@ -155,10 +252,14 @@ def _jobs_in():
 
 @pytest.fixture(scope="session")
 def assert_same():
-    """A check: two folders of one study hold the same bytes, and what the manifest of the second says."""
+    """A check: two folders of one study hold the same bytes, and what the manifest of the second
+    says.
+    """
 
     def check_both(undisturbed: Path, other: Path) -> None:
-        manifests = [read_manifest(folder / "results/manifest.tsv") for folder in (undisturbed, other)]
+        manifests = [
+            read_manifest(folder / "results/manifest.tsv") for folder in (undisturbed, other)
+        ]
         assert not_the_same(*manifests) == []
         assert list(check(other / "results", manifests[1])) == []
 
@@ -167,7 +268,11 @@ def assert_same():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Workers of pytest-xdist share nothing: the study that these tests have in common is run by one of them. First, so that pytest-xdist reads the mark."""
+    """Workers of pytest-xdist share nothing: the study that these tests have in common is run by
+    one of them. First, so that pytest-xdist reads the mark.
+    """
     for item in items:
-        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("xdist_group"):
+        if Path(__file__).parent in item.path.parents and not item.get_closest_marker(
+            "xdist_group"
+        ):
             item.add_marker(pytest.mark.xdist_group("workflow"))

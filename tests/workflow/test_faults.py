@@ -1,4 +1,6 @@
-"""What may go wrong around a study: clocks, a second Snakemake in its folder, files that are no data. Each ends with a sentence and a way on."""
+"""What may go wrong around a study: clocks, a second Snakemake in its folder, files that are no
+data. Each ends with a sentence and a way on.
+"""
 
 import os
 import signal
@@ -11,7 +13,9 @@ import yaml
 RAW = "results/data/blobs/raw.h5ad"
 
 
-def test_a_file_from_the_future_is_named_as_a_matter_of_clocks_and_touching_it_is_the_way_on(fresh_workspace):
+def test_a_file_from_the_future_is_named_as_a_matter_of_clocks_and_touching_it_is_the_way_on(
+    fresh_workspace,
+):
     ahead = fresh_workspace.workflow / "workflow_scripts/latentbench/data/simulation.py"
     os.utime(ahead, (time.time() + 86400,) * 2)
     run = fresh_workspace.snakemake(RAW)
@@ -25,9 +29,16 @@ def test_a_file_from_the_future_is_named_as_a_matter_of_clocks_and_touching_it_i
     assert run.returncode == 0, run.stderr
 
 
-def test_a_second_snakemake_in_the_folder_stops_before_it_does_anything_and_says_why(fresh_workspace):
+def test_a_second_snakemake_in_the_folder_stops_before_it_does_anything_and_says_why(
+    fresh_workspace,
+):
     folder = fresh_workspace.folder
-    with subprocess.Popen(fresh_workspace.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as first:
+    with subprocess.Popen(
+        fresh_workspace.command(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as first:
         while not list((folder / ".snakemake/locks").glob("*")):
             assert first.poll() is None
             time.sleep(0.1)
@@ -52,14 +63,30 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize(("name", "content", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_a_file_that_is_no_data_stops_with_a_sentence_and_leaves_no_prepared_file(name, content, message, fresh_workspace):
+def test_a_file_that_is_no_data_stops_with_a_sentence_and_leaves_no_prepared_file(
+    name, content, message, fresh_workspace
+):
     folder = fresh_workspace.folder
     (folder / name).write_bytes(content)
     header = (fresh_workspace.workflow / "config/datasets.tsv").read_text().splitlines()[0]
-    row = {"dataset": "mine", "modality": "counts", "sources": name, "preset": "counts_raw", "orientation": "cells_by_genes"}
-    (folder / "mine.tsv").write_text(header + "\n" + "\t".join(row.get(column, "") for column in header.split("\t")) + "\n")
+    row = {
+        "dataset": "mine",
+        "modality": "counts",
+        "sources": name,
+        "preset": "counts_raw",
+        "orientation": "cells_by_genes",
+    }
+    (folder / "mine.tsv").write_text(
+        header + "\n" + "\t".join(row.get(column, "") for column in header.split("\t")) + "\n"
+    )
     config = yaml.safe_load((folder / "tiny.yaml").read_text())
-    config |= {"datasets": ["mine"], "models": ["pca"], "experiments": [], "chapters": [], "predictions": []}
+    config |= {
+        "datasets": ["mine"],
+        "models": ["pca"],
+        "experiments": [],
+        "chapters": [],
+        "predictions": [],
+    }
     config["sheets"] |= {"datasets": "mine.tsv"}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
     run = fresh_workspace.snakemake("results/data/mine/prepared.h5ad")

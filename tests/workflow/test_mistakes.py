@@ -11,7 +11,11 @@ import pytest
         ("tiny.yaml", ("seeds:", "seed:"), "unknown key 'seed'; did you mean 'seeds'?"),
         ("tiny.yaml", ("[blobs]", "[blob]"), "'blob' is not in"),
         ("tiny_models.yaml", ("kind: vae", "kind: vaee"), "quick_vae: kind: 'vaee' is not one of"),
-        ("tiny_models.yaml", ("epochs: 2", "epoch: 2"), "quick_vae: training: unknown key 'epoch'; did you mean 'epochs'?"),
+        (
+            "tiny_models.yaml",
+            ("epochs: 2", "epoch: 2"),
+            "quick_vae: training: unknown key 'epoch'; did you mean 'epochs'?",
+        ),
     ],
 )
 def test_a_typo_is_refused_by_name_before_anything_runs(file, edit, message, fresh_workspace):
@@ -28,10 +32,25 @@ def test_bad_counts_stop_their_data_set_with_a_sentence_and_leave_no_file(fresh_
     folder = fresh_workspace.folder
     (folder / "counts.csv").write_text("cell,gene1,gene2\na,1,2\nb,3.5,0\nc,1,1\n")
     header = (fresh_workspace.workflow / "config/datasets.tsv").read_text().splitlines()[0]
-    row = {"dataset": "mine", "modality": "counts", "sources": "counts.csv", "preset": "counts_raw", "orientation": "cells_by_genes"}
-    (folder / "mine.tsv").write_text(header + "\n" + "\t".join(row.get(column, "") for column in header.split("\t")) + "\n")
-    text = (folder / "tiny.yaml").read_text().replace("[blobs]", "[mine]").replace("config/datasets.tsv", "mine.tsv")
-    (folder / "tiny.yaml").write_text(re.sub("predictions: .*", "predictions: []", text))  # there are no blobs in this sheet
+    row = {
+        "dataset": "mine",
+        "modality": "counts",
+        "sources": "counts.csv",
+        "preset": "counts_raw",
+        "orientation": "cells_by_genes",
+    }
+    (folder / "mine.tsv").write_text(
+        header + "\n" + "\t".join(row.get(column, "") for column in header.split("\t")) + "\n"
+    )
+    text = (
+        (folder / "tiny.yaml")
+        .read_text()
+        .replace("[blobs]", "[mine]")
+        .replace("config/datasets.tsv", "mine.tsv")
+    )
+    (folder / "tiny.yaml").write_text(
+        re.sub("predictions: .*", "predictions: []", text)
+    )  # there are no blobs in this sheet
     run = fresh_workspace.snakemake("results/data/mine/prepared.h5ad")
     assert run.returncode != 0
     assert "3.5" in run.stderr
@@ -50,5 +69,10 @@ def test_validation_says_a_line_a_check_and_trains_nothing(fresh_workspace):
     lines = run.stdout.splitlines()
     assert lines[0] == "ok    config: 1 data sets, 5 models, 2 seeds: 5 jobs of training"
     assert "ok    data blobs: 3500 x 16 real from simulate:blobs" in lines
-    assert {line[6:].split(":")[0] for line in lines[2:-1]} == {"environment", "disk", "device", "SLURM"}
+    assert {line[6:].split(":")[0] for line in lines[2:-1]} == {
+        "environment",
+        "disk",
+        "device",
+        "SLURM",
+    }
     assert not (fresh_workspace.folder / "results/data").exists()

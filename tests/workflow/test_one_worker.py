@@ -1,4 +1,6 @@
-"""Tests that share a study, or the machine's one SLURM, run in one worker: pytest-xdist may lose the mark of a group and say nothing."""
+"""Tests that share a study, or the machine's one SLURM, run in one worker: pytest-xdist may lose
+the mark of a group and say nothing.
+"""
 
 import os
 

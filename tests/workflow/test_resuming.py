@@ -1,4 +1,6 @@
-"""A job of training or predicting that is killed inside a study goes on when the same command is given again, and leaves the same bytes."""
+"""A job of training or predicting that is killed inside a study goes on when the same command is
+given again, and leaves the same bytes.
+"""
 
 import os
 import signal
@@ -17,20 +19,31 @@ models: [pca, shuffled_labels, true_labels, long_vae]
 seeds: [0, 1]
 sheets: {datasets: config/datasets.tsv, models: tiny_models.yaml}
 checkpoints: {every_seconds: 0.05}
-predictions: [{dataset: blobs, models: [long_cvae], control: control, stimulated: treated, min_cells: 50}]
+predictions:
+  - {dataset: blobs, models: [long_cvae], control: control, stimulated: treated, min_cells: 50}
 """
 MODELS = """
 pca: {kind: pca}
 shuffled_labels: {kind: shuffled_labels}
 true_labels: {kind: true_labels}
-long_vae: {kind: vae, likelihood: gaussian, training: {epochs: 2, min_steps: 2500, learning_rate: 0.001, kl_warmup: 0.5, clip_gradient: 10}}
-long_cvae: {kind: cvae, likelihood: gaussian, covariates: [condition], training: {epochs: 2, min_steps: 400}}
+long_vae:
+  kind: vae
+  likelihood: gaussian
+  training:
+    {epochs: 2, min_steps: 2500, learning_rate: 0.001, kl_warmup: 0.5, clip_gradient: 10}
+long_cvae:
+  kind: cvae
+  likelihood: gaussian
+  covariates: [condition]
+  training: {epochs: 2, min_steps: 400}
 """
 
 
 @dataclass(frozen=True)
 class Job:
-    """A rule, what to ask for to have its job run, where its checkpoints and its log lie, and what it and the jobs after it leave behind."""
+    """A rule, what to ask for to have its job run, where its checkpoints and its log lie, and what
+    it and the jobs after it leave behind.
+    """
 
     rule: str
     target: str
@@ -56,10 +69,16 @@ PREDICT = Job(
     "results/predictions/models/blobs/long_cvae.tsv",
     "results/checkpoints/predictions/blobs/long_cvae",
     "results/logs/predict/blobs/long_cvae.log",
-    ("results/predictions/models/blobs/long_cvae.tsv", "results/predictions/means/blobs/models/long_cvae.parquet"),
+    (
+        "results/predictions/models/blobs/long_cvae.tsv",
+        "results/predictions/means/blobs/models/long_cvae.parquet",
+    ),
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds the job's process in /proc")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds the job's process in /proc"),
+]
 
 
 def prepare(workspace):
@@ -86,7 +105,9 @@ def contents(workspace, job: Job) -> list[bytes]:
 
 
 def process_of(job: Job, folder: Path) -> int | None:
-    """Return the process of the job under ``folder``: the one whose parent is not one of its processes itself."""
+    """Return the process of the job under ``folder``: the one whose parent is not one of its
+    processes itself.
+    """
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -94,14 +115,25 @@ def process_of(job: Job, folder: Path) -> int | None:
             parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             continue
-        if cwd == folder and f".{job.rule}.py".encode() in words and b"bash" not in words.split(b"\0")[0]:
+        if (
+            cwd == folder
+            and f".{job.rule}.py".encode() in words
+            and b"bash" not in words.split(b"\0")[0]
+        ):
             found[int(path.name)] = parent
     return next((pid for pid, parent in found.items() if parent not in found), None)
 
 
-def disturb(workspace, job: Job, by: signal.Signals, *arguments: str) -> subprocess.CompletedProcess:
+def disturb(
+    workspace, job: Job, by: signal.Signals, *arguments: str
+) -> subprocess.CompletedProcess:
     """Run the study and send the job a signal as soon as it has saved something."""
-    with subprocess.Popen(workspace.command(job.target, *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as study:
+    with subprocess.Popen(
+        workspace.command(job.target, *arguments),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as study:
         while not list((workspace.folder / job.checkpoints).rglob("*.safetensors")):
             assert study.poll() is None, study.stderr.read()
             time.sleep(0.05)
@@ -122,7 +154,9 @@ def test_a_killed_job_goes_on_and_leaves_the_same_bytes(job, undisturbed, fresh_
     assert not (workspace.folder / job.checkpoints).exists()
 
 
-def test_asked_to_stop_it_saves_and_a_retry_of_the_same_run_goes_on(job, undisturbed, fresh_workspace):
+def test_asked_to_stop_it_saves_and_a_retry_of_the_same_run_goes_on(
+    job, undisturbed, fresh_workspace
+):
     workspace = prepare(fresh_workspace)
     run = disturb(workspace, job, signal.SIGTERM, "--retries", "1")
     assert run.returncode == 0, run.stderr

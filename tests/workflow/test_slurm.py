@@ -1,4 +1,6 @@
-"""The SLURM profile on a real SLURM of one node, which the tests start: jobs are submitted, stopped, killed and resumed as on a cluster."""
+"""The SLURM profile on a real SLURM of one node, which the tests start: jobs are submitted,
+stopped, killed and resumed as on a cluster.
+"""
 
 import os
 import re
@@ -27,7 +29,11 @@ LONG = "results/models/blobs/long_vae/status.json"
 
 
 def missing() -> str:
-    absent = [name for name in ("slurmctld", "slurmd", "munged") if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+    absent = [
+        name
+        for name in ("slurmctld", "slurmd", "munged")
+        if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None
+    ]
     if absent:
         return f"no {', '.join(absent)}: install SLURM and munge"
     if os.geteuid() != 0:
@@ -48,19 +54,35 @@ pytestmark = [
 def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slurm")
     path = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
-    started = subprocess.run([STARTER, "start", folder], capture_output=True, text=True, env=os.environ | path, timeout=60, check=False)
+    started = subprocess.run(
+        [STARTER, "start", folder],
+        capture_output=True,
+        text=True,
+        env=os.environ | path,
+        timeout=60,
+        check=False,
+    )
     yield started
     subprocess.run([STARTER, "stop", folder], env=os.environ | path, check=False)
 
 
 def fitted(source: Path, folder: Path, *, runtime: str = "30", **resources) -> Path:
-    """Write a profile with the sizes of a laptop and ``resources`` of a training (None: without it)."""
+    """Write a profile with the sizes of a laptop and ``resources`` of a training (None: without
+    it).
+    """
     profile = yaml.safe_load((source / "config.yaml").read_text())
     train = profile["set-resources"]["train"] | {"mem_mb": 1500, "runtime": runtime} | resources
-    profile["set-resources"]["train"] = {name: value for name, value in train.items() if value is not None}
+    profile["set-resources"]["train"] = {
+        name: value for name, value in train.items() if value is not None
+    }
     profile["set-threads"]["train"] = 1
     profile["group-components"] = {"small": os.cpu_count()}
-    profile |= {"slurm-status-command": "squeue", "latency-wait": 5, "slurm-init-seconds-before-status-checks": 2, "seconds-between-status-checks": 2}
+    profile |= {
+        "slurm-status-command": "squeue",
+        "latency-wait": 5,
+        "slurm-init-seconds-before-status-checks": 2,
+        "seconds-between-status-checks": 2,
+    }
     (folder / source.name).mkdir()
     (folder / source.name / "config.yaml").write_text(yaml.safe_dump(profile))
     return folder / source.name
@@ -72,7 +94,9 @@ def study(cluster, fresh_workspace, tmp_path):
     assert cluster.returncode == 0, cluster.stderr
     (fresh_workspace.folder / "tiny_models.yaml").write_text(MODELS)
     config = fresh_workspace.folder / "tiny.yaml"
-    text = re.sub("predictions: .*", "predictions: []", config.read_text()).replace("quick_gmvae]", "quick_gmvae, long_vae]")
+    text = re.sub("predictions: .*", "predictions: []", config.read_text()).replace(
+        "quick_gmvae]", "quick_gmvae, long_vae]"
+    )
     config.write_text(text + "checkpoints: {every_seconds: 1}\n")
 
     def command(*arguments: str, profile: Path) -> list[str]:
@@ -81,7 +105,11 @@ def study(cluster, fresh_workspace, tmp_path):
         del words[words.index("--cores") : words.index("--cores") + 2]
         return words
 
-    command.folder, command.profiles, command.tmp = fresh_workspace.folder, fresh_workspace.workflow / "profiles", tmp_path
+    command.folder, command.profiles, command.tmp = (
+        fresh_workspace.folder,
+        fresh_workspace.workflow / "profiles",
+        tmp_path,
+    )
     return command
 
 
@@ -97,7 +125,9 @@ def run(words: list[str], seconds: float = 900) -> subprocess.CompletedProcess:
 
 
 def queue() -> list[str]:
-    return subprocess.run(["squeue", "--noheader", "--format=%i %T"], capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
+    return subprocess.run(
+        ["squeue", "--noheader", "--format=%i %T"], capture_output=True, text=True, check=True
+    ).stdout.split("\n")[:-1]
 
 
 def wait_until(condition, seconds: float = 180) -> None:
@@ -112,7 +142,9 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 class Watch(threading.Thread):
-    """Looks five times a second for the trainings that run in a folder; ``most`` is how many it has seen at once."""
+    """Looks five times a second for the trainings that run in a folder; ``most`` is how many it has
+    seen at once.
+    """
 
     def __init__(self, count) -> None:
         super().__init__(daemon=True)
@@ -133,14 +165,23 @@ def test_jobs_are_submitted_and_their_scores_come_back(study, on_cpus):
 
 @pytest.mark.full
 def test_a_job_that_runs_out_of_time_is_submitted_again_and_goes_on_where_it_was(study):
-    done = run(study(LONG, "--retries", "9", profile=fitted(study.profiles / "slurm", study.tmp, runtime="1")))
+    done = run(
+        study(
+            LONG, "--retries", "9", profile=fitted(study.profiles / "slurm", study.tmp, runtime="1")
+        )
+    )
     assert done.returncode == 0, done.stderr
     assert "Trying to restart job" in done.stderr
-    assert "resuming from checkpoint" in (study.folder / "results/logs/train/blobs/long_vae.log").read_text()
+    assert (
+        "resuming from checkpoint"
+        in (study.folder / "results/logs/train/blobs/long_vae.log").read_text()
+    )
 
 
 def test_an_interruption_leaves_nothing_in_the_queue_and_no_process(study, on_cpus, jobs_in):
-    with subprocess.Popen(on_cpus(LONG), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as main:
+    with subprocess.Popen(
+        on_cpus(LONG), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as main:
         wait_until(lambda: checkpoints(study.folder))
         main.send_signal(signal.SIGINT)
         main.wait(timeout=120)
@@ -148,15 +189,21 @@ def test_an_interruption_leaves_nothing_in_the_queue_and_no_process(study, on_cp
     wait_until(lambda: not jobs_in(study.folder))
 
 
-def test_after_a_killed_main_process_the_documented_commands_go_on_from_the_checkpoint_with_one_writer(study, on_cpus, jobs_in):
+def test_after_a_killed_main_process_the_documented_commands_go_on_from_the_checkpoint(
+    study, on_cpus, jobs_in
+):
     def trainings() -> int:
-        """How many trainings there are; the processes of a training's replicas are children of it."""
+        """How many trainings there are; the processes of a training's replicas are children of
+        it.
+        """
         found = jobs_in(study.folder, "train")
         return sum(parent not in found for parent in found.values())
 
     watch = Watch(trainings)
     watch.start()
-    with subprocess.Popen(on_cpus(LONG), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as main:
+    with subprocess.Popen(
+        on_cpus(LONG), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as main:
         wait_until(lambda: checkpoints(study.folder))
         main.kill()
     assert queue(), "its jobs run on"
@@ -168,15 +215,30 @@ def test_after_a_killed_main_process_the_documented_commands_go_on_from_the_chec
     done = run(on_cpus(LONG))
     watch.ended.set()
     assert done.returncode == 0, done.stderr
-    assert "resuming from checkpoint" in (study.folder / "results/logs/train/blobs/long_vae.log").read_text()
+    assert (
+        "resuming from checkpoint"
+        in (study.folder / "results/logs/train/blobs/long_vae.log").read_text()
+    )
     assert watch.most == 1
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("resources", "asked"), [({}, "--gpus=1"), ({"gpu": None, "gres": "gpu:1"}, "--gres=gpu:1")], ids=["gpus", "gres"])
+@pytest.mark.parametrize(
+    ("resources", "asked"),
+    [({}, "--gpus=1"), ({"gpu": None, "gres": "gpu:1"}, "--gres=gpu:1")],
+    ids=["gpus", "gres"],
+)
 def test_a_training_asks_for_its_card_in_either_style(study, resources, asked):
     profile = fitted(study.profiles / "slurm_gpu", study.tmp, **resources)
-    done = run(study("results/models/blobs/quick_vae/status.json", "--retries", "0", "--verbose", profile=profile))
+    done = run(
+        study(
+            "results/models/blobs/quick_vae/status.json",
+            "--retries",
+            "0",
+            "--verbose",
+            profile=profile,
+        )
+    )
     assert asked in done.stderr
     assert re.search(r"-p '?gpu'?", done.stderr)
     # The card is a pretended one: the training must say so and not run on the CPU in silence.
@@ -185,11 +247,16 @@ def test_a_training_asks_for_its_card_in_either_style(study, resources, asked):
 
 
 @pytest.mark.full
-def test_the_default_study_comes_out_the_same_as_on_one_machine(cluster, default_study, run_of_default_study, assert_same, tmp_path):
+def test_the_default_study_comes_out_the_same_as_on_one_machine(
+    cluster, default_study, run_of_default_study, assert_same, tmp_path
+):
     assert cluster.returncode == 0, cluster.stderr
     folder = tmp_path / "default study"
     folder.mkdir()
-    done = run(run_of_default_study(folder, profile=fitted(ROOT / "profiles/slurm", tmp_path)), seconds=3600)
+    done = run(
+        run_of_default_study(folder, profile=fitted(ROOT / "profiles/slurm", tmp_path)),
+        seconds=3600,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("SLURM jobid") > 50
     assert_same(default_study, folder)

@@ -1,4 +1,6 @@
-"""A variant that is trained on another data set first: that one is prepared for it, and nothing else is made of it."""
+"""A variant that is trained on another data set first: that one is prepared for it, and nothing
+else is made of it.
+"""
 
 import json
 import re
@@ -20,12 +22,21 @@ STATUS = "results/models/blobs/moved/status.json"
 
 @pytest.fixture
 def workspace(fresh_workspace):
-    """The tiny study on the blobs, with one variant that was trained on a second sample of the kind before."""
+    """The tiny study on the blobs, with one variant that was trained on a second sample of the kind
+    before.
+    """
     folder = fresh_workspace.folder
     header, *rows = (fresh_workspace.workflow / "config/datasets.tsv").read_text().splitlines()
     blobs = next(row for row in rows if row.startswith("blobs\t"))
-    (folder / "two.tsv").write_text("\n".join([header, blobs, blobs.replace("blobs\t", "others\t", 1)]) + "\n")
-    text = (folder / "tiny.yaml").read_text().replace("quick_vae, quick_gmvae", "moved").replace("config/datasets.tsv", "two.tsv")
+    (folder / "two.tsv").write_text(
+        "\n".join([header, blobs, blobs.replace("blobs\t", "others\t", 1)]) + "\n"
+    )
+    text = (
+        (folder / "tiny.yaml")
+        .read_text()
+        .replace("quick_vae, quick_gmvae", "moved")
+        .replace("config/datasets.tsv", "two.tsv")
+    )
     (folder / "tiny.yaml").write_text(re.sub("predictions: .*", "predictions: []", text))
     (folder / "tiny_models.yaml").write_text(MODELS)
     return fresh_workspace
@@ -44,5 +55,11 @@ def test_it_is_trained_on_both_and_says_that_it_saw_labels(workspace):
     assert run.returncode == 0, run.stderr
     status = json.loads((workspace.folder / STATUS).read_text())
     assert status["saw_labels"]
-    assert [(replica["status"], replica["epochs"]) for replica in status["replicas"]] == [("ok", 2), ("ok", 2)]
-    assert "transfer: first on 2400 cells of others with their labels" in (workspace.folder / "results/logs/train/blobs/moved.log").read_text()
+    assert [(replica["status"], replica["epochs"]) for replica in status["replicas"]] == [
+        ("ok", 2),
+        ("ok", 2),
+    ]
+    assert (
+        "transfer: first on 2400 cells of others with their labels"
+        in (workspace.folder / "results/logs/train/blobs/moved.log").read_text()
+    )

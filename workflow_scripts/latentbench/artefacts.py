@@ -1,4 +1,6 @@
-"""Writing artefacts: to a temporary name in the same folder, flushed, then renamed, so that a file under its final name is whole."""
+"""Writing artefacts: to a temporary name in the same folder, flushed, then renamed, so that a file
+under its final name is whole.
+"""
 
 import errno
 import hashlib
@@ -17,7 +19,10 @@ import pandas as pd
 REMEDIES = {
     errno.ENOSPC: "free some space on this disk and run the same command again",
     errno.EDQUOT: "the quota is used up: free some space and run the same command again",
-    errno.EFBIG: "a limit on the size of files is reached: raise it (ulimit -f) and run the same command again",
+    errno.EFBIG: (
+        "a limit on the size of files is reached: raise it (ulimit -f) and run the same command"
+        " again"
+    ),
     errno.EROFS: "the folder cannot be written to: run the study elsewhere (--directory)",
     errno.EACCES: "you may not write here: run the study elsewhere (--directory)",
 }
@@ -25,10 +30,11 @@ REMEDIES = {
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` (same suffixes); on success flush it to disk and rename it to ``path``, on error delete it.
+    """Yield a temporary path beside ``path`` (same suffixes); on success flush it to disk and
+    rename it to ``path``, on error delete it.
 
-    What a process of this machine that was killed left of the same file is deleted. Raises ``OSError`` that names ``path`` where it cannot be written.
-    """
+    What a process of this machine that was killed left of the same file is deleted. Raises
+    ``OSError`` that names ``path`` where it cannot be written."""
     path = Path(path)
     temporary = path.with_name(f".{platform.node()}.{os.getpid()}.{path.name}")
     try:
@@ -40,7 +46,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as fault:
         if fault.errno in REMEDIES:
-            raise OSError(fault.errno, f"{os.strerror(fault.errno)}: {REMEDIES[fault.errno]}; nothing is left under this name", str(path)) from fault
+            raise OSError(
+                fault.errno,
+                f"{os.strerror(fault.errno)}: {REMEDIES[fault.errno]}; nothing is left under this"
+                " name",
+                str(path),
+            ) from fault
         raise
     finally:
         # On a disk that cannot be written to there is nothing to delete either.
@@ -66,13 +77,17 @@ def _is_alive(process: int) -> bool:
 
 
 def write_h5ad(adata, path: str | Path) -> None:
-    """Write an AnnData as gzip-compressed h5ad (compression is also what makes silent corruption detectable)."""
+    """Write an AnnData as gzip-compressed h5ad (compression is also what makes silent corruption
+    detectable).
+    """
     with atomic_path(path) as temporary:
         adata.write_h5ad(temporary, compression="gzip", compression_opts=1)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a tidy frame as ``.tsv`` or ``.parquet``, by the suffix of ``path``; missing values are empty in tsv."""
+    """Write a tidy frame as ``.tsv`` or ``.parquet``, by the suffix of ``path``; missing values are
+    empty in tsv.
+    """
     with atomic_path(path) as temporary:
         if temporary.suffix == ".parquet":
             frame.to_parquet(temporary, index=False)

@@ -1,4 +1,6 @@
-"""Which library files a script runs, read from its imports: named as inputs by a workflow, so that an edit reruns what it touches and nothing else."""
+"""Which library files a script runs, read from its imports: named as inputs by a workflow, so that
+an edit reruns what it touches and nothing else.
+"""
 
 import ast
 from functools import cache
@@ -8,12 +10,16 @@ PACKAGE = "latentbench"
 
 
 def library_files(script: Path, *also: str, library: Path) -> list[str]:
-    """Return the sorted paths of the library files that ``script`` imports, directly or through others.
+    """Return the sorted paths of the library files that ``script`` imports, directly or through
+    others.
 
-    ``also`` names further modules (``"models.vae"``) that are imported by name at run time; ``library`` is the folder of the package.
-    """
+    ``also`` names further modules (``"models.vae"``) that are imported by name at run time;
+    ``library`` is the folder of the package."""
     found: set[Path] = set()
-    waiting = [*_imports(script, library), *(_module_file(module.split("."), library) for module in also)]
+    waiting = [
+        *_imports(script, library),
+        *(_module_file(module.split("."), library) for module in also),
+    ]
     while waiting:
         path = waiting.pop()
         if path is not None and path not in found:
@@ -36,7 +42,9 @@ def _imports(path: Path, library: Path) -> list[Path]:
             package, *parts = module.split(".")
             if package == PACKAGE:
                 # Importing a.b.c runs the __init__ of a and of a.b as well.
-                files.extend(_module_file(parts[:depth], library) for depth in range(len(parts) + 1))
+                files.extend(
+                    _module_file(parts[:depth], library) for depth in range(len(parts) + 1)
+                )
     return [file for file in files if file is not None]
 
 

@@ -1,4 +1,6 @@
-"""The reference of every config key, written from the schemas, so that there is one place where a key is described."""
+"""The reference of every config key, written from the schemas, so that there is one place where a
+key is described.
+"""
 
 import json
 import sys
@@ -8,11 +10,14 @@ from typing import Any
 
 HEADER = """# Configuration
 
-A study is three files: **config.yaml** says which data sets and which model variants over which seeds, **datasets.tsv** holds one row a data set,
-**models.yaml** one entry a variant. A second study is a second config.yaml: `snakemake --cores all --configfile my_study.yaml` (mappings are merged
-into the default one, lists replace). Threads, memory, GPUs and executors are not here but in profiles/.
+A study is three files: **config.yaml** says which data sets and which model variants over which
+seeds, **datasets.tsv** holds one row a data set, **models.yaml** one entry a variant. A second
+study is a second config.yaml: `snakemake --cores all --configfile my_study.yaml` (mappings are
+merged into the default one, lists replace). Threads, memory, GPUs and executors are not here but
+in profiles/.
 
-Every key is checked before anything runs: a misspelt one is refused by name, with the nearest valid key. `make validate` does just that.
+Every key is checked before anything runs: a misspelt one is refused by name, with the nearest
+valid key. `make validate` does just that.
 
 Everything below is made from config/schemas/ by `make reference`.
 """
@@ -20,15 +25,32 @@ Everything below is made from config/schemas/ by `make reference`.
 
 def reference(schemas: Path) -> str:
     """Return the Markdown reference of all keys of the schemas in a folder."""
-    loaded = {path.name.removesuffix(".schema.json"): json.loads(path.read_text(encoding="utf-8")) for path in schemas.glob("*.schema.json")}
+    loaded = {
+        path.name.removesuffix(".schema.json"): json.loads(path.read_text(encoding="utf-8"))
+        for path in schemas.glob("*.schema.json")
+    }
     parts = [HEADER, "## config.yaml\n", _table(loaded["config"])]
     for name in ("preprocessing", "evaluation", "report"):
         parts += [f"### {name}\n", _table(loaded[name])]
-    parts += ["## datasets.tsv\n", _table(loaded["datasets"]), "## models.yaml\n", "One entry a variant, by name:\n"]
+    parts += [
+        "## datasets.tsv\n",
+        _table(loaded["datasets"]),
+        "## models.yaml\n",
+        "One entry a variant, by name:\n",
+    ]
     definitions = loaded["models"]["$defs"]
-    parts += [_table(definitions["variant"]), "### training\n", _table(definitions["training"]), "### task\n", _table(definitions["task"])]
+    parts += [
+        _table(definitions["variant"]),
+        "### training\n",
+        _table(definitions["training"]),
+        "### task\n",
+        _table(definitions["task"]),
+    ]
     for kind, schema in _kinds(definitions["variant"]):
-        parts += [f"### hyperparameters of kind `{kind}`\n", _table(schema) if schema["properties"] else "None.\n"]
+        parts += [
+            f"### hyperparameters of kind `{kind}`\n",
+            _table(schema) if schema["properties"] else "None.\n",
+        ]
     return "\n".join(parts)
 
 
@@ -40,7 +62,10 @@ def _kinds(variant: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _table(schema: Mapping[str, Any]) -> str:
-    rows = [f"| `{key}` | {_values(entry)} | {entry.get('description', '')} |" for key, entry in _flat(schema)]
+    rows = [
+        f"| `{key}` | {_values(entry)} | {entry.get('description', '')} |"
+        for key, entry in _flat(schema)
+    ]
     return "\n".join(["| key | values | meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
@@ -63,7 +88,11 @@ def _values(entry: Mapping[str, Any]) -> str:
         return " or ".join(_values(branch) for branch in entry["anyOf"])
     kind = entry.get("type", "any")
     described = " or ".join(kind) if isinstance(kind, list) else kind
-    return f"{described}, default `{json.dumps(entry['default'])}`" if "default" in entry else described
+    return (
+        f"{described}, default `{json.dumps(entry['default'])}`"
+        if "default" in entry
+        else described
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""How far every step gives the same again: declared here, once; tests and docs/architecture.md keep to it.
+"""How far every step gives the same again: declared here, once; tests and docs/architecture.md keep
+to it.
 
-On one machine (the same lock, config, processor) every step gives the same bytes on any number of cores and in any folder, but for what it measures: seconds
-and memory. On another machine sums are rounded otherwise, which a training makes large: its scores then agree within seed noise (``make compare``),
-not in bytes.
-"""
+On one machine (the same lock, config, processor) every step gives the same bytes on any number of
+cores and in any folder, but for what it measures: seconds and memory. On another machine sums are
+rounded otherwise, which a training makes large: its scores then agree within seed noise (``make
+compare``), not in bytes."""
 
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -56,10 +57,20 @@ ON_ANOTHER_MACHINE: dict[str, Determinism] = {
     "write_results": Determinism.STOCHASTIC,
     "draw_thesis_figures": Determinism.BITWISE,
 }
-"""By rule. Close: to 1e-5 of the largest value of a column. Stochastic: within seed noise. A step is no better than what it reads."""
+"""By rule. Close: to 1e-5 of the largest value of a column. Stochastic: within seed noise. A
+step is no better than what it reads."""
 
-MEASURED = ("models/*/status.json", "tables/status.*", "tables/cost.*", "figures/cost.*", "notebooks/*", "chapters/*", "report/index.html")
-"""Files with seconds and memory in them, which no two runs share; paths relative to the results folder."""
+MEASURED = (
+    "models/*/status.json",
+    "tables/status.*",
+    "tables/cost.*",
+    "figures/cost.*",
+    "notebooks/*",
+    "chapters/*",
+    "report/index.html",
+)
+"""Files with seconds and memory in them, which no two runs share; paths relative to the results
+folder."""
 
 
 def is_measured(path: str) -> bool:
@@ -68,7 +79,13 @@ def is_measured(path: str) -> bool:
 
 
 def not_the_same(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
-    """Return the paths that two manifests of one study on one machine should have alike and have not, those that only one of them has among them."""
+    """Return the paths that two manifests of one study on one machine should have alike and have
+    not, those that only one of them has among them.
+    """
     checksums = [manifest.set_index("path")["sha256"] for manifest in (a, b)]
     either = sorted({*checksums[0].index, *checksums[1].index})
-    return [path for path in either if not is_measured(path) and checksums[0].get(path) != checksums[1].get(path)]
+    return [
+        path
+        for path in either
+        if not is_measured(path) and checksums[0].get(path) != checksums[1].get(path)
+    ]

@@ -1,8 +1,9 @@
-"""Distribution objects whose event is the last axis: ``log_prob`` sums over it, every axis before it (replicas first) is kept.
+"""Distribution objects whose event is the last axis: ``log_prob`` sums over it, every axis before
+it (replicas first) is kept.
 
-Work is done in logs throughout. NB and ZINB are parametrised by mean and inverse dispersion (Lopez 2018, doi:10.1038/s41592-018-0229-2, eq. 1-4 of its
-supplement); the mean is ``library_size * softmax(scale_logits)``, kept as logits because gradients and limits are best taken there.
-"""
+Work is done in logs throughout. NB and ZINB are parametrised by mean and inverse dispersion (Lopez
+2018, doi:10.1038/s41592-018-0229-2, eq. 1-4 of its supplement); the mean is ``library_size *
+softmax(scale_logits)``, kept as logits because gradients and limits are best taken there."""
 
 import math
 from dataclasses import dataclass
@@ -29,7 +30,9 @@ class Distribution(Protocol):
         """The expectation of x."""
         ...
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells) -> Float[Tensor, "replicas *#samples obs"]:
+    def log_prob(
+        self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells
+    ) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x | z), summed over vars."""
         ...
 
@@ -42,7 +45,9 @@ class Normal:
     log_variance: Float[Tensor, "*#any #dims"]
 
     def log_prob(self, x: Float[Tensor, "*#any dims"]) -> Float[Tensor, "*#any"]:
-        """Return the log density of ``x``, its constant included: by a kernel where x is data, which nobody asks a gradient of."""
+        """Return the log density of ``x``, its constant included: by a kernel where x is data,
+        which nobody asks a gradient of.
+        """
         if not x.requires_grad and self.mean.ndim >= 3:
             return kernels.gaussian(x, self.mean, self.log_variance)
         squares = (x - self.mean).square() * torch.exp(-self.log_variance)
@@ -50,7 +55,9 @@ class Normal:
 
     def rsample(self) -> Float[Tensor, "*any dims"]:
         """Return one reparameterised sample, its noise drawn from the active random streams."""
-        return latents.reparameterised(self.mean, self.log_variance.expand_as(self.mean), standard_normal_like(self.mean))
+        return latents.reparameterised(
+            self.mean, self.log_variance.expand_as(self.mean), standard_normal_like(self.mean)
+        )
 
     def kl_from_standard(self) -> Float[Tensor, "*any"]:
         """Return KL(self || N(0, I)), summed over the last axis."""
@@ -99,24 +106,34 @@ class Bernoulli:
         """The probability of 1."""
         return torch.sigmoid(self.logits)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
+    def log_prob(
+        self, x: Float[Tensor, "#replicas *#samples obs vars"]
+    ) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x): x a - log(1 + exp a), summed over vars."""
         return kernels.bernoulli(x, self.logits)
 
 
 @dataclass(frozen=True)
 class ContinuousBernoulli:
-    """Independent values in [0, 1]: a Bernoulli form with its normaliser C(l) (Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845, eq. 7)."""
+    """Independent values in [0, 1]: a Bernoulli form with its normaliser C(l) (Loaiza-Ganem and
+    Cunningham 2019, arXiv:1907.06845, eq. 7).
+    """
 
     logits: Float[Tensor, "replicas *samples obs vars"]
 
     @property
     def mean(self) -> Float[Tensor, "replicas *#samples obs vars"]:
-        """E[x] = l / (2 l - 1) + 1 / (2 artanh(1 - 2 l)) = 1 / (1 - exp(-a)) - 1 / a with a = logit(l); 1/2 + a / 12 near a = 0."""
+        """E[x] = l / (2 l - 1) + 1 / (2 artanh(1 - 2 l)) = 1 / (1 - exp(-a)) - 1 / a with a =
+        logit(l); 1/2 + a / 12 near a = 0.
+        """
         return continuous_bernoulli_mean(self.logits)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"]) -> Float[Tensor, "replicas *#samples obs"]:
-        """Return log p(x) = x a + log(a / (exp(a) - 1)), summed over vars: x a - softplus(a) + log C(l) with both logarithms taken together."""
+    def log_prob(
+        self, x: Float[Tensor, "#replicas *#samples obs vars"]
+    ) -> Float[Tensor, "replicas *#samples obs"]:
+        """Return log p(x) = x a + log(a / (exp(a) - 1)), summed over vars: x a - softplus(a) + log
+        C(l) with both logarithms taken together.
+        """
         return kernels.continuous_bernoulli(x, self.logits)
 
 
@@ -137,14 +154,18 @@ class Poisson:
         """mu."""
         return torch.exp(self.log_mean)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells) -> Float[Tensor, "replicas *#samples obs"]:
+    def log_prob(
+        self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells
+    ) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x) = x log mu - mu - lgamma(x + 1), summed over vars."""
         return kernels.poisson(x, self.library_size, self.scale_logits)
 
 
 @dataclass(frozen=True)
 class NegativeBinomial:
-    """NB counts with mean mu = ``library_size * softmax(scale_logits)`` and inverse dispersion theta: variance mu + mu^2 / theta."""
+    """NB counts with mean mu = ``library_size * softmax(scale_logits)`` and inverse dispersion
+    theta: variance mu + mu^2 / theta.
+    """
 
     scale_logits: Float[Tensor, "replicas *samples obs vars"]
     library_size: Float[Tensor, "#replicas *#samples obs 1"]
@@ -160,8 +181,12 @@ class NegativeBinomial:
         """mu."""
         return torch.exp(self.log_mean)
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells) -> Float[Tensor, "replicas *#samples obs"]:
-        """Return log p(x) = lgamma(x+t) - lgamma(t) - lgamma(x+1) + t log(t/(t+m)) + x log(m/(t+m)), summed over vars."""
+    def log_prob(
+        self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells
+    ) -> Float[Tensor, "replicas *#samples obs"]:
+        """Return log p(x) = lgamma(x+t) - lgamma(t) - lgamma(x+1) + t log(t/(t+m)) + x
+        log(m/(t+m)), summed over vars.
+        """
         return kernels.negative_binomial(x, self.library_size, self.scale_logits, self.log_theta)
 
 
@@ -177,7 +202,13 @@ class ZeroInflatedNegativeBinomial:
         """(1 - pi) mu."""
         return torch.sigmoid(-self.zi_logits) * self.counts.mean
 
-    def log_prob(self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells) -> Float[Tensor, "replicas *#samples obs"]:
-        """Return log p(x): log(1 - pi) + NB(x) for x > 0, log(pi + (1 - pi) NB(0)) at 0, summed over vars."""
+    def log_prob(
+        self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells
+    ) -> Float[Tensor, "replicas *#samples obs"]:
+        """Return log p(x): log(1 - pi) + NB(x) for x > 0, log(pi + (1 - pi) NB(0)) at 0, summed
+        over vars.
+        """
         nb = self.counts
-        return kernels.zero_inflated_negative_binomial(x, nb.library_size, nb.scale_logits, nb.log_theta, self.zi_logits)
+        return kernels.zero_inflated_negative_binomial(
+            x, nb.library_size, nb.scale_logits, nb.log_theta, self.zi_logits
+        )

@@ -1,4 +1,6 @@
-"""Whether a study can run here, in seconds and before anything is trained: its data, the environment, the machine. One finding a check."""
+"""Whether a study can run here, in seconds and before anything is trained: its data, the
+environment, the machine. One finding a check.
+"""
 
 import os
 import re
@@ -46,47 +48,94 @@ class Finding:
 
 
 def check_data(row: Mapping[str, Any], *, mirror: str | None, cache: Path) -> Finding:
-    """Read a data set that lies on this machine through the gate of every value; say of another where it will come from."""
+    """Read a data set that lies on this machine through the gate of every value; say of another
+    where it will come from.
+    """
     check = f"data {row['dataset']}"
     try:
         source = candidates(dict(row), mirror)[0]
         if source.startswith(("https://", "package:")):
-            return Finding(check, State.NOTE, f"is fetched, or taken from {cache}, when the study runs: {source}")
+            return Finding(
+                check,
+                State.NOTE,
+                f"is fetched, or taken from {cache}, when the study runs: {source}",
+            )
         size = _gb(Path(source))
         if size > LARGE_GB:
-            return Finding(check, State.NOTE, f"{source} holds {size:.1f} GB; its values are checked when the study runs")
+            return Finding(
+                check,
+                State.NOTE,
+                f"{source} holds {size:.1f} GB; its values are checked when the study runs",
+            )
         raw = fetch(dict(row), mirror=mirror, cache=cache)
         frame = raw.frame if isinstance(raw, StreamedCells) else raw
         warnings = label_warnings(frame.obs, row["dataset"])
     except ValueError as fault:
         return Finding(check, State.FAIL, str(fault))
-    sentence = f"{raw.shape[0]} x {raw.shape[1]} {row['modality']} from {frame.uns['latentbench']['source']}"
+    sentence = (
+        f"{raw.shape[0]} x {raw.shape[1]} {row['modality']} from"
+        f" {frame.uns['latentbench']['source']}"
+    )
     return Finding(check, State.NOTE if warnings else State.OK, "; ".join([sentence, *warnings]))
 
 
 def check_environment(lock: Path) -> Finding:
     """Compare what is installed with the versions of the lock."""
-    pins = {match["name"]: match["version"] for match in map(PIN.match, lock.read_text(encoding="utf-8").splitlines()) if match}
+    pins = {
+        match["name"]: match["version"]
+        for match in map(PIN.match, lock.read_text(encoding="utf-8").splitlines())
+        if match
+    }
     installed = {name: _version(name) for name in pins}
-    other = [f"{name} {found} (locked: {pins[name]})" for name, found in installed.items() if found not in (None, pins[name])]
+    other = [
+        f"{name} {found} (locked: {pins[name]})"
+        for name, found in installed.items()
+        if found not in (None, pins[name])
+    ]
     missing = [name for name, found in installed.items() if found is None]
     if sys.version_info[:2] != (3, 11):
-        return Finding("environment", State.FAIL, f"Python {sys.version.split()[0]}; the lock is of 3.11: make environment PYTHON=python3.11")
+        return Finding(
+            "environment",
+            State.FAIL,
+            f"Python {sys.version.split()[0]}; the lock is of 3.11: make environment"
+            " PYTHON=python3.11",
+        )
     if other or missing:
         listed = [*other, *(f"{name} is not installed" for name in missing)]
         more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-        return Finding("environment", State.FAIL, f"{', '.join(listed[:SHOWN])}{more}; install {lock.name} (make environment)")
-    return Finding("environment", State.OK, f"Python {sys.version.split()[0]} and all {len(pins)} packages of {lock.name}")
+        return Finding(
+            "environment",
+            State.FAIL,
+            f"{', '.join(listed[:SHOWN])}{more}; install {lock.name} (make environment)",
+        )
+    return Finding(
+        "environment",
+        State.OK,
+        f"Python {sys.version.split()[0]} and all {len(pins)} packages of {lock.name}",
+    )
 
 
 def check_disk(folder: Path) -> Finding:
     """Whether ``folder`` can be written to and has room."""
-    place = next(parent for parent in [folder.resolve(), *folder.resolve().parents] if parent.exists())
+    place = next(
+        parent for parent in [folder.resolve(), *folder.resolve().parents] if parent.exists()
+    )
     if not os.access(place, os.W_OK):
-        return Finding("disk", State.FAIL, f"{place} cannot be written to; run the study elsewhere (--directory)")
+        return Finding(
+            "disk",
+            State.FAIL,
+            f"{place} cannot be written to; run the study elsewhere (--directory)",
+        )
     free = shutil.disk_usage(place).free / GB
-    state = State.FAIL if free < LEAST_FREE_GB else State.NOTE if free < COMFORTABLE_GB else State.OK
-    return Finding("disk", state, f"{free:.1f} GB free in {place}" + ("" if state is State.OK else f"; a study wants {COMFORTABLE_GB:g} GB or more"))
+    state = (
+        State.FAIL if free < LEAST_FREE_GB else State.NOTE if free < COMFORTABLE_GB else State.OK
+    )
+    return Finding(
+        "disk",
+        state,
+        f"{free:.1f} GB free in {place}"
+        + ("" if state is State.OK else f"; a study wants {COMFORTABLE_GB:g} GB or more"),
+    )
 
 
 def check_device() -> Finding:
@@ -97,19 +146,37 @@ def check_device() -> Finding:
     torch = metadata.version("torch") if _version("torch") else "not installed"
     here = f"{cores} CPU cores, {', '.join(cards) or 'no GPU'}, torch {torch}"
     if cards and torch.endswith("+cpu"):
-        return Finding("device", State.NOTE, f"{here}: this build cannot use the card; install the CUDA build for it (docs/deployment.md)")
+        return Finding(
+            "device",
+            State.NOTE,
+            f"{here}: this build cannot use the card; install the CUDA build for it"
+            " (docs/deployment.md)",
+        )
     return Finding("device", State.OK, here)
 
 
 def check_scheduler() -> Finding:
     """Whether SLURM answers here, and whether Snakemake can speak to it."""
     if shutil.which("sinfo") is None:
-        return Finding("SLURM", State.NOTE, "not on this machine; profiles/slurm is for a login node of a cluster")
+        return Finding(
+            "SLURM",
+            State.NOTE,
+            "not on this machine; profiles/slurm is for a login node of a cluster",
+        )
     partitions = _output("sinfo", "--noheader", "--format=%R")
     if not partitions:
-        return Finding("SLURM", State.NOTE, "sinfo is here and gets no answer; ask whoever keeps the cluster before using profiles/slurm")
+        return Finding(
+            "SLURM",
+            State.NOTE,
+            "sinfo is here and gets no answer; ask whoever keeps the cluster before using"
+            " profiles/slurm",
+        )
     if _version("snakemake-executor-plugin-slurm") is None:
-        return Finding("SLURM", State.NOTE, "answers, and Snakemake lacks its plugin: pip install snakemake-executor-plugin-slurm")
+        return Finding(
+            "SLURM",
+            State.NOTE,
+            "answers, and Snakemake lacks its plugin: pip install snakemake-executor-plugin-slurm",
+        )
     return Finding("SLURM", State.OK, f"partitions {', '.join(dict.fromkeys(partitions.split()))}")
 
 
@@ -117,7 +184,11 @@ def report(findings: Iterable[Finding]) -> tuple[str, bool]:
     """Return a line a finding, and whether the study can run."""
     found = list(findings)
     failed = sum(finding.state is State.FAIL for finding in found)
-    last = f"{failed} of {len(found)} checks failed." if failed else f"All {len(found)} checks passed; nothing was trained."
+    last = (
+        f"{failed} of {len(found)} checks failed."
+        if failed
+        else f"All {len(found)} checks passed; nothing was trained."
+    )
     return "\n".join([*map(str, found), last]), not failed
 
 
@@ -135,11 +206,15 @@ def _version(name: str) -> str | None:
 
 
 def _output(*command: str) -> str:
-    """Return what a command of the machine prints; nothing where it is not there, fails or hangs."""
+    """Return what a command of the machine prints; nothing where it is not there, fails or
+    hangs.
+    """
     if shutil.which(command[0]) is None:
         return ""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

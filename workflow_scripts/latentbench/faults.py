@@ -7,7 +7,9 @@ from pathlib import Path
 
 @contextmanager
 def reading(path: str | Path) -> Iterator[None]:
-    """Make any error of a file's reader a ``ValueError`` that names the file: what foreign or damaged bytes lead a library to raise is not its to promise."""
+    """Make any error of a file's reader a ``ValueError`` that names the file: what foreign or
+    damaged bytes lead a library to raise is not its to promise.
+    """
     try:
         with naming(str(path)):
             yield
@@ -15,12 +17,17 @@ def reading(path: str | Path) -> Iterator[None]:
         raise
     except Exception as fault:
         said = " ".join(f"{type(fault).__name__}: {fault}".split())
-        raise ValueError(f"{path}: cannot be read ({said}); it is damaged, or not what its suffix says, or not yours to read") from fault
+        raise ValueError(
+            f"{path}: cannot be read ({said}); it is damaged, or not what its suffix says, or not"
+            " yours to read"
+        ) from fault
 
 
 @contextmanager
 def naming(where: str) -> Iterator[None]:
-    """Put ``where`` (a file, a data set) before the message of a ``ValueError`` that does not name it."""
+    """Put ``where`` (a file, a data set) before the message of a ``ValueError`` that does not name
+    it.
+    """
     try:
         yield
     except ValueError as fault:

@@ -1,8 +1,10 @@
-"""Exact nearest neighbours in the Euclidean distance, ties to the lower row: the same on any machine and for any number of threads.
+"""Exact nearest neighbours in the Euclidean distance, ties to the lower row: the same on any
+machine and for any number of threads.
 
-The points are halved at the median of their widest axis until a leaf holds few (Bentley 1975, doi:10.1145/361002.361007). With codes of ten axes a search can
-pass by only a part of the leaves, whatever the index; what is left is to look at a leaf fast (``kernels.compiled_neighbours``), nearest leaves first.
-"""
+The points are halved at the median of their widest axis until a leaf holds few (Bentley 1975,
+doi:10.1145/361002.361007). With codes of ten axes a search can pass by only a part of the leaves,
+whatever the index; what is left is to look at a leaf fast (``kernels.compiled_neighbours``),
+nearest leaves first."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +17,9 @@ LEAF_SIZE = 128
 
 @dataclass(frozen=True)
 class Leaves:
-    """Points in leaves: row r is that of the point ``ids[r]``, leaf l the rows from ``starts[l]`` to ``starts[l + 1]``."""
+    """Points in leaves: row r is that of the point ``ids[r]``, leaf l the rows from ``starts[l]``
+    to ``starts[l + 1]``.
+    """
 
     z: Float[np.ndarray, "obs latent"]
     ids: Int[np.ndarray, " obs"]
@@ -53,14 +57,24 @@ def nearest_others(points: Leaves, n_neighbors: int) -> Int[np.ndarray, "obs nei
     return _nearest(points, points, points.ids, min(n_neighbors, len(points.ids) - 1))
 
 
-def nearest(queries: Float[np.ndarray, "queries latent"], points: Leaves, n_neighbors: int) -> Int[np.ndarray, "queries neighbours"]:
+def nearest(
+    queries: Float[np.ndarray, "queries latent"], points: Leaves, n_neighbors: int
+) -> Int[np.ndarray, "queries neighbours"]:
     """Return every query's nearest points, nearest first; at most all points."""
-    return _nearest(in_leaves(queries), points, np.full(len(queries), -1), min(n_neighbors, len(points.ids)))
+    return _nearest(
+        in_leaves(queries), points, np.full(len(queries), -1), min(n_neighbors, len(points.ids))
+    )
 
 
-def _nearest(queries: Leaves, points: Leaves, left_out: Int[np.ndarray, " queries"], n_neighbors: int) -> Int[np.ndarray, "queries neighbours"]:
-    """Return what the public functions do; ``left_out`` (in the order of the leaves) is the point that a query may not find, -1 for none."""
-    from latentbench.kernels.compiled_neighbours import look_at_leaves  # on first use: importing numba costs more than most of what uses this module
+def _nearest(
+    queries: Leaves, points: Leaves, left_out: Int[np.ndarray, " queries"], n_neighbors: int
+) -> Int[np.ndarray, "queries neighbours"]:
+    """Return what the public functions do; ``left_out`` (in the order of the leaves) is the point
+    that a query may not find, -1 for none.
+    """
+    from latentbench.kernels.compiled_neighbours import (
+        look_at_leaves,
+    )  # on first use: importing numba costs more than most of what uses this module
 
     found = np.full((len(queries.ids), n_neighbors), np.iinfo(np.int64).max)
     if not found.size:
@@ -71,7 +85,18 @@ def _nearest(queries: Leaves, points: Leaves, left_out: Int[np.ndarray, " querie
         rows = slice(queries.starts[leaf], queries.starts[leaf + 1])
         order = ((centres - centre) ** 2).sum(axis=1).argsort(kind="stable")
         worst = np.full(found[rows].shape, np.inf)
-        look_at_leaves(queries.z[rows], left_out[rows], by_axis, points.ids, points.starts, points.low, points.high, order, worst, found[rows])
+        look_at_leaves(
+            queries.z[rows],
+            left_out[rows],
+            by_axis,
+            points.ids,
+            points.starts,
+            points.low,
+            points.high,
+            order,
+            worst,
+            found[rows],
+        )
     in_order = np.empty_like(found)
     in_order[queries.ids] = found
     return in_order

@@ -1,18 +1,20 @@
-"""The neighbour graph of an embedding: shared nearest neighbours among the training cells (Levine et al. 2015, doi:10.1016/j.cell.2015.05.047).
+"""The neighbour graph of an embedding: shared nearest neighbours among the training cells (Levine
+et al. 2015, doi:10.1016/j.cell.2015.05.047).
 
     N(i)   = i and its n_neighbors nearest training cells (Euclidean)                  (1)
     w(i,j) = |N(i) & N(j)| / |N(i) | N(j)|  for j in N(i) or i in N(j), i != j         (2)
 
-The Jaccard weight (2) is PhenoGraph's. It has no bandwidth to choose and is the same for any rescaling of the embedding, so that models whose codes live on
-different scales meet the same graph. A test cell t joins by N(t) = its nearest training cells and votes with the weights (2).
+The Jaccard weight (2) is PhenoGraph's. It has no bandwidth to choose and is the same for any
+rescaling of the embedding, so that models whose codes live on different scales meet the same graph.
+A test cell t joins by N(t) = its nearest training cells and votes with the weights (2).
 
-Its communities are Leiden's (Traag et al. 2019, doi:10.1038/s41598-019-41695-z), by modularity with a resolution (Reichardt and Bornholdt 2006,
-doi:10.1103/PhysRevE.74.016110):
+Its communities are Leiden's (Traag et al. 2019, doi:10.1038/s41598-019-41695-z), by modularity with
+a resolution (Reichardt and Bornholdt 2006, doi:10.1103/PhysRevE.74.016110):
 
     Q = 1/(2m) sum_ij [ w_ij - resolution * d_i d_j / (2m) ] [cluster_i = cluster_j]       (3)
 
-Every resolution starts from the same fine clusters of the seed, and not from single cells: equation (3) comes out the same to the spread over seeds.
-"""
+Every resolution starts from the same fine clusters of the seed, and not from single cells: equation
+(3) comes out the same to the spread over seeds."""
 
 import random
 from functools import cached_property
@@ -32,9 +34,17 @@ _FINE: dict[tuple[int, int], list[int]] = {}
 
 
 class NeighbourGraph:
-    """The graph of one embedding, each part built on first use and kept: all clusterings of equal embeddings share it."""
+    """The graph of one embedding, each part built on first use and kept: all clusterings of equal
+    embeddings share it.
+    """
 
-    def __init__(self, z: Float[np.ndarray, "obs latent"], is_train: Bool[np.ndarray, " obs"], *, n_neighbors: int = 15) -> None:
+    def __init__(
+        self,
+        z: Float[np.ndarray, "obs latent"],
+        is_train: Bool[np.ndarray, " obs"],
+        *,
+        n_neighbors: int = 15,
+    ) -> None:
         self._z_train, self._z_test = z[is_train], z[~is_train]
         self._n_neighbors = min(n_neighbors, len(self._z_train) - 1)
 
@@ -50,33 +60,49 @@ class NeighbourGraph:
 
     @cached_property
     def train(self) -> igraph.Graph:
-        """The undirected graph of the training cells, edge attribute ``weight`` from equation (2)."""
+        """The undirected graph of the training cells, edge attribute ``weight`` from equation
+        (2).
+        """
         edges = _edges(self._neighbourhoods)
         weights = _jaccard(self._neighbourhoods, self._neighbourhoods, edges)
-        return igraph.Graph(n=len(self._z_train), edges=edges, edge_attrs={"weight": weights.tolist()})
+        return igraph.Graph(
+            n=len(self._z_train), edges=edges, edge_attrs={"weight": weights.tolist()}
+        )
 
     @cached_property
     def _votes(self) -> csr_array:
         """Return the weights (2) of every test cell's nearest training cells, (test, train)."""
         hoods = np.sort(nearest(self._z_test, self._leaves, self._n_neighbors), axis=1)
         pairs = np.column_stack([np.repeat(np.arange(len(hoods)), hoods.shape[1]), hoods.ravel()])
-        return csr_array((_jaccard(hoods, self._neighbourhoods, pairs), tuple(pairs.T)), shape=(len(hoods), len(self._z_train)))
+        return csr_array(
+            (_jaccard(hoods, self._neighbourhoods, pairs), tuple(pairs.T)),
+            shape=(len(hoods), len(self._z_train)),
+        )
 
     def vote(self, clusters_train: Int[np.ndarray, " train"]) -> Int[np.ndarray, " test"]:
-        """Return the cluster with the largest summed weight among each test cell's nearest training cells; a tie goes to the lower number."""
+        """Return the cluster with the largest summed weight among each test cell's nearest training
+        cells; a tie goes to the lower number.
+        """
         n_clusters = int(clusters_train.max()) + 1
-        membership = csr_array((np.ones(len(clusters_train)), (np.arange(len(clusters_train)), clusters_train)), shape=(len(clusters_train), n_clusters))
+        membership = csr_array(
+            (np.ones(len(clusters_train)), (np.arange(len(clusters_train)), clusters_train)),
+            shape=(len(clusters_train), n_clusters),
+        )
         return np.asarray((self._votes @ membership).toarray().argmax(axis=1), dtype=np.int64)
 
 
 def leiden_at(graph: igraph.Graph, resolution: float, seed: int) -> Int[np.ndarray, " train"]:
-    """Return Leiden's clusters by equation (3), numbered from 0: two iterations (scanpy's setting) from fine clusters that depend on graph and seed alone."""
+    """Return Leiden's clusters by equation (3), numbered from 0: two iterations (scanpy's setting)
+    from fine clusters that depend on graph and seed alone.
+    """
     found = _leiden(graph, resolution, seed, n_iterations=2, start=_fine_clusters(graph, seed))
     return np.asarray(found, dtype=np.int64)
 
 
 def _fine_clusters(graph: igraph.Graph, seed: int) -> list[int]:
-    """Return many small clusters, kept as long as the graph lives: from single cells to here goes half of Leiden's time, whatever the resolution."""
+    """Return many small clusters, kept as long as the graph lives: from single cells to here goes
+    half of Leiden's time, whatever the resolution.
+    """
     key = id(graph), seed
     if key not in _FINE:
         _FINE[key] = _leiden(graph, FINE_RESOLUTION, seed, n_iterations=1, start=None)
@@ -84,10 +110,17 @@ def _fine_clusters(graph: igraph.Graph, seed: int) -> list[int]:
     return _FINE[key]
 
 
-def _leiden(graph: igraph.Graph, resolution: float, seed: int, *, n_iterations: int, start: list[int] | None) -> list[int]:
+def _leiden(
+    graph: igraph.Graph, resolution: float, seed: int, *, n_iterations: int, start: list[int] | None
+) -> list[int]:
     """Return igraph's membership; its generator is seeded at every call."""
     igraph.set_random_number_generator(random.Random(seed))
-    options = {"objective_function": "modularity", "weights": "weight", "n_iterations": n_iterations, "initial_membership": start}
+    options = {
+        "objective_function": "modularity",
+        "weights": "weight",
+        "n_iterations": n_iterations,
+        "initial_membership": start,
+    }
     return graph.community_leiden(resolution=resolution, **options).membership
 
 
@@ -101,8 +134,12 @@ def _edges(hoods: Neighbourhoods) -> Int[np.ndarray, "edges 2"]:
     return np.column_stack(np.divmod(pairs[once], n_obs))
 
 
-def _jaccard(left: Neighbourhoods, right: Neighbourhoods, pairs: Int[np.ndarray, "pairs 2"]) -> Float[np.ndarray, " pairs"]:
-    """Return the Jaccard index of the sets in row ``pairs[p, 0]`` of ``left`` and row ``pairs[p, 1]`` of ``right``, for every pair p."""
+def _jaccard(
+    left: Neighbourhoods, right: Neighbourhoods, pairs: Int[np.ndarray, "pairs 2"]
+) -> Float[np.ndarray, " pairs"]:
+    """Return the Jaccard index of the sets in row ``pairs[p, 0]`` of ``left`` and row ``pairs[p,
+    1]`` of ``right``, for every pair p.
+    """
     from latentbench.kernels.compiled_neighbours import n_shared  # on first use: it imports numba
 
     shared = n_shared(left, right, pairs)

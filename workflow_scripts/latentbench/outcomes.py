@@ -1,4 +1,6 @@
-"""How a training, a clustering or a score can end: every cell of every table carries one of these."""
+"""How a training, a clustering or a score can end: every cell of every table carries one of
+these.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

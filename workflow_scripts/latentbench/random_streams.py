@@ -1,6 +1,8 @@
-"""The one place where randomness starts: every replica draws from streams of its own, seeded by its seed alone, so its numbers do not depend on its neighbours.
+"""The one place where randomness starts: every replica draws from streams of its own, seeded by its
+seed alone, so its numbers do not depend on its neighbours.
 
-A model asks for noise without naming a generator (``qz.rsample()``, dropout); the training loop says whose streams are drawn from::
+A model asks for noise without naming a generator (``qz.rsample()``, dropout); the training loop
+says whose streams are drawn from::
 
     with drawing_from(streams):
         terms = model.loss_terms(minibatch)
@@ -19,16 +21,25 @@ from torch import Tensor
 
 
 def seed_of(seed: int, purpose: str) -> int:
-    """Return a 63-bit seed for one purpose (``"initialisation"``, ``"order"``, ``"noise"`` ...) of one replica's seed."""
-    return int(np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]).generate_state(1, np.uint64)[0] >> 1)
+    """Return a 63-bit seed for one purpose (``"initialisation"``, ``"order"``, ``"noise"`` ...) of
+    one replica's seed.
+    """
+    return int(
+        np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]).generate_state(1, np.uint64)[0]
+        >> 1
+    )
 
 
 class RandomStreams:
     """One generator a replica. Every drawn tensor has the replicas as its leading axis."""
 
-    def __init__(self, seeds: Sequence[int], purpose: str, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, seeds: Sequence[int], purpose: str, device: torch.device | str = "cpu"
+    ) -> None:
         self.device = torch.device(device)
-        self.generators = [torch.Generator(self.device).manual_seed(seed_of(seed, purpose)) for seed in seeds]
+        self.generators = [
+            torch.Generator(self.device).manual_seed(seed_of(seed, purpose)) for seed in seeds
+        ]
 
     def state(self) -> UInt8[Tensor, "replicas bytes"]:
         """Return where the generators stand."""
@@ -64,7 +75,12 @@ class RandomStreams:
 
     def permutations(self, n: int) -> Int[Tensor, "replicas n"]:
         """Draw one order of ``range(n)`` a replica."""
-        return torch.stack([torch.randperm(n, generator=generator, device=self.device) for generator in self.generators])
+        return torch.stack(
+            [
+                torch.randperm(n, generator=generator, device=self.device)
+                for generator in self.generators
+            ]
+        )
 
 
 _active: ContextVar[RandomStreams] = ContextVar("active random streams")

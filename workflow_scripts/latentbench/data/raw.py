@@ -20,12 +20,15 @@ from latentbench.logs import logger
 CANONICAL_COLUMNS = ("label", "batch", "condition", "donor")
 
 
-def to_raw(found: AnnData, row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]) -> AnnData:
-    """Return ``found`` in the form of raw.h5ad (docs/architecture.md), as a row of the data sheet describes it.
+def to_raw(
+    found: AnnData, row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]
+) -> AnnData:
+    """Return ``found`` in the form of raw.h5ad (docs/architecture.md), as a row of the data sheet
+    describes it.
 
-    The values are ``layers['counts']`` for counts where there is such a layer, otherwise X; the sheet's ``layer`` column names another
-    (``X``, ``raw`` or a layer). Raises ``ValueError`` for a missing column or layer, duplicated names, and values that the modality forbids.
-    """
+    The values are ``layers['counts']`` for counts where there is such a layer, otherwise X; the
+    sheet's ``layer`` column names another (``X``, ``raw`` or a layer). Raises ``ValueError`` for a
+    missing column or layer, duplicated names, and values that the modality forbids."""
     matrix, var = _values_and_variables(found, row, source)
     raw = _raw_frame(found, var, row, source)
     try:
@@ -36,11 +39,17 @@ def to_raw(found: AnnData, row: dict[str, Any], *, source: str, sha256: str, tri
     return raw
 
 
-def to_streamed_raw(found: StreamedCells, row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]) -> StreamedCells:
-    """Return the same of counts that are not in memory; their values are checked as they are read, so a fault is raised when they are written."""
+def to_streamed_raw(
+    found: StreamedCells, row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]
+) -> StreamedCells:
+    """Return the same of counts that are not in memory; their values are checked as they are read,
+    so a fault is raised when they are written.
+    """
     frame = _raw_frame(found.frame, found.frame.var, row, source)
     frame.uns["latentbench"] = provenance(row, source=source, sha256=sha256, tried=tried)
-    return StreamedCells(frame, as_count_blocks(found.values, frame.obs_names, frame.var_names, where=source))
+    return StreamedCells(
+        frame, as_count_blocks(found.values, frame.obs_names, frame.var_names, where=source)
+    )
 
 
 def write_raw(raw: AnnData | StreamedCells, path: str | Path) -> None:
@@ -54,19 +63,30 @@ def write_raw(raw: AnnData | StreamedCells, path: str | Path) -> None:
 
 
 def canonical_obs(obs: pd.DataFrame, row: dict[str, Any], source: str) -> pd.DataFrame:
-    """Return ``obs`` with the columns that the sheet names under their canonical names, as categories of strings.
+    """Return ``obs`` with the columns that the sheet names under their canonical names, as
+    categories of strings.
 
-    A column of the source that has a canonical name without being named in the sheet is kept as ``source_<name>``, so that nothing
-    downstream takes it for what it may not be. Raises ``ValueError`` for a column that is not there.
-    """
-    canonical = {name: _as_category(_column(obs, row[name], name, source)) for name in CANONICAL_COLUMNS if row.get(name)}
-    others = obs.rename(columns={name: f"source_{name}" for name in CANONICAL_COLUMNS if row.get(name) != name})
+    A column of the source that has a canonical name without being named in the sheet is kept as
+    ``source_<name>``, so that nothing downstream takes it for what it may not be. Raises
+    ``ValueError`` for a column that is not there."""
+    canonical = {
+        name: _as_category(_column(obs, row[name], name, source))
+        for name in CANONICAL_COLUMNS
+        if row.get(name)
+    }
+    others = obs.rename(
+        columns={name: f"source_{name}" for name in CANONICAL_COLUMNS if row.get(name) != name}
+    )
     others = others.drop(columns=[name for name in CANONICAL_COLUMNS if row.get(name) == name])
     return others.assign(**canonical)
 
 
-def provenance(row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]) -> dict[str, Any]:
-    """Return what raw.h5ad says about itself in ``uns['latentbench']``; what is not known is an empty string, n_clusters is then absent."""
+def provenance(
+    row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]
+) -> dict[str, Any]:
+    """Return what raw.h5ad says about itself in ``uns['latentbench']``; what is not known is an
+    empty string, n_clusters is then absent.
+    """
     known = {name: row.get(name) or "" for name in ("dataset", "modality", "licence", "citation")}
     if row.get("n_clusters"):
         known["n_clusters"] = int(row["n_clusters"])
@@ -77,12 +97,19 @@ def refuse_duplicates(names: pd.Index, what: str, where: str) -> None:
     """Raise ``ValueError`` naming the first name that occurs twice."""
     if names.has_duplicates:
         repeated = names[names.duplicated()]
-        raise ValueError(f"{where}: {len(repeated)} duplicated {what} (first: {repeated[0]}); make them unique, as anndata's *_names_make_unique does")
+        raise ValueError(
+            f"{where}: {len(repeated)} duplicated {what} (first: {repeated[0]}); make them unique,"
+            " as anndata's *_names_make_unique does"
+        )
 
 
 def layer_of_values(row: dict[str, Any], layers: Iterable[str]) -> str:
-    """Return where a row's values are: ``X``, ``raw`` or a layer; the sheet's choice, or else ``counts`` for counts where there is such a layer."""
-    return row.get("layer") or ("counts" if row["modality"] == "counts" and "counts" in layers else "X")
+    """Return where a row's values are: ``X``, ``raw`` or a layer; the sheet's choice, or else
+    ``counts`` for counts where there is such a layer.
+    """
+    return row.get("layer") or (
+        "counts" if row["modality"] == "counts" and "counts" in layers else "X"
+    )
 
 
 def _raw_frame(found: AnnData, var: pd.DataFrame, row: dict[str, Any], source: str) -> AnnData:
@@ -99,17 +126,24 @@ def _raw_frame(found: AnnData, var: pd.DataFrame, row: dict[str, Any], source: s
 
 
 def _variable_names(var: pd.DataFrame, row: dict[str, Any], source: str) -> pd.Index:
-    """Return the names of the variables: those of the file, or those of the var column that the sheet names, where a name that occurs again gets -1, -2 ..."""
+    """Return the names of the variables: those of the file, or those of the var column that the
+    sheet names, where a name that occurs again gets -1, -2 ...
+    """
     column = row.get("var_names")
     if not column:
         return var.index.astype(str)
     if column not in var:
         there = ", ".join(map(str, var.columns)) or "none"
-        raise ValueError(f"{source}: no var column '{column}' for var_names; the columns are: {there}. Correct the 'var_names' column of the data sheet")
+        raise ValueError(
+            f"{source}: no var column '{column}' for var_names; the columns are: {there}. Correct"
+            " the 'var_names' column of the data sheet"
+        )
     return make_index_unique(pd.Index(var[column].astype(str).tolist()))
 
 
-def _values_and_variables(found: AnnData, row: dict[str, Any], source: str) -> tuple[Any, pd.DataFrame]:
+def _values_and_variables(
+    found: AnnData, row: dict[str, Any], source: str
+) -> tuple[Any, pd.DataFrame]:
     layer = layer_of_values(row, found.layers)
     if layer == "X":
         return found.X, found.var
@@ -117,33 +151,54 @@ def _values_and_variables(found: AnnData, row: dict[str, Any], source: str) -> t
         return found.raw.X, found.raw.var
     if layer not in found.layers:
         present = ["X", *(["raw"] if found.raw is not None else []), *found.layers]
-        raise ValueError(f"{source}: no layer '{layer}'; there is {', '.join(present)}. Correct the 'layer' column of the data sheet")
+        raise ValueError(
+            f"{source}: no layer '{layer}'; there is {', '.join(present)}. Correct the 'layer'"
+            " column of the data sheet"
+        )
     logger.info("%s: values are taken from layer '%s'", source, layer)
     return found.layers[layer], found.var
 
 
 def _counts_elsewhere(found: AnnData, row: dict[str, Any]) -> str:
-    """Return where whole numbers are, if counts are wanted and ``found`` has any: the remedy that most refused files need."""
+    """Return where whole numbers are, if counts are wanted and ``found`` has any: the remedy that
+    most refused files need.
+    """
     if row["modality"] != "counts":
         return ""
     places = {"X": found.X, "raw": found.raw.X if found.raw is not None else None, **found.layers}
     read = layer_of_values(row, found.layers)
-    whole = [name for name, matrix in places.items() if name != read and matrix is not None and _all_whole(matrix)]
-    return f". Whole numbers are in {', '.join(whole)}: name it in the 'layer' column of the data sheet" if whole else ""
+    whole = [
+        name
+        for name, matrix in places.items()
+        if name != read and matrix is not None and _all_whole(matrix)
+    ]
+    return (
+        f". Whole numbers are in {', '.join(whole)}: name it in the 'layer' column of the data"
+        " sheet"
+        if whole
+        else ""
+    )
 
 
 def _all_whole(matrix) -> bool:
     stored = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
-    return stored.dtype.kind in "biuf" and bool((np.isfinite(stored) & (stored >= 0) & (stored == np.rint(stored))).all())
+    return stored.dtype.kind in "biuf" and bool(
+        (np.isfinite(stored) & (stored >= 0) & (stored == np.rint(stored))).all()
+    )
 
 
 def _column(obs: pd.DataFrame, column: str, name: str, source: str) -> pd.Series:
     if column in obs:
         return obs[column]
-    nearest = difflib.get_close_matches(column, [str(known) for known in obs.columns], n=1, cutoff=0.4)
+    nearest = difflib.get_close_matches(
+        column, [str(known) for known in obs.columns], n=1, cutoff=0.4
+    )
     hint = f" (did you mean '{nearest[0]}'?)" if nearest else ""
     there = ", ".join(map(str, obs.columns)) or "none"
-    raise ValueError(f"{source}: no obs column '{column}' for {name}{hint}; the columns are: {there}. Correct the '{name}' column of the data sheet")
+    raise ValueError(
+        f"{source}: no obs column '{column}' for {name}{hint}; the columns are: {there}. Correct"
+        f" the '{name}' column of the data sheet"
+    )
 
 
 def _as_category(values: pd.Series) -> pd.Series:
@@ -153,14 +208,28 @@ def _as_category(values: pd.Series) -> pd.Series:
 
 
 def _storable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns in forms that h5ad can hold: text where a column mixes types, and no name that it reserves."""
-    frame = frame.rename(columns=lambda name: str(name).replace("/", "_") or "unnamed").drop(columns="_index", errors="ignore")
+    """Return the columns in forms that h5ad can hold: text where a column mixes types, and no name
+    that it reserves.
+    """
+    frame = frame.rename(columns=lambda name: str(name).replace("/", "_") or "unnamed").drop(
+        columns="_index", errors="ignore"
+    )
     frame = frame.loc[:, ~frame.columns.duplicated()]
-    return frame.assign(**{name: frame[name].astype(str).astype("category") for name in frame if not _is_storable(frame[name])})
+    return frame.assign(
+        **{
+            name: frame[name].astype(str).astype("category")
+            for name in frame
+            if not _is_storable(frame[name])
+        }
+    )
 
 
 def _is_storable(column: pd.Series) -> bool:
-    """Whether a column, or its categories, are numbers, truth values or text: no dates, lists or mixtures."""
+    """Whether a column, or its categories, are numbers, truth values or text: no dates, lists or
+    mixtures.
+    """
     is_categorical = isinstance(column.dtype, pd.CategoricalDtype)
     values = column.cat.categories if is_categorical else column
-    return pd.api.types.is_numeric_dtype(values) or pd.api.types.infer_dtype(values) in (("string", "empty") if is_categorical else ("string",))
+    return pd.api.types.is_numeric_dtype(values) or pd.api.types.infer_dtype(values) in (
+        ("string", "empty") if is_categorical else ("string",)
+    )

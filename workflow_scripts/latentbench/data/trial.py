@@ -1,8 +1,7 @@
 """A first reading of an HDF5 file in a process of its own.
 
-The HDF5 library may die, or compute without end, over damaged bytes, and nothing in Python can catch that. Here a child reads every byte of a file; how it
-ended is told in a sentence.
-"""
+The HDF5 library may die, or compute without end, over damaged bytes, and nothing in Python can
+catch that. Here a child reads every byte of a file; how it ended is told in a sentence."""
 
 import faulthandler
 import os
@@ -15,12 +14,16 @@ SECONDS_PER_MB = 1.0
 """Of computing, and so whatever else a machine has to do: ten times what unpacking takes."""
 FEWEST_SECONDS = 60
 VALUES_PER_READ = 2**22
-ENDS = {"SIGXCPU": "finds no end in it", **dict.fromkeys(("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"), "dies over it")}
+ENDS = {
+    "SIGXCPU": "finds no end in it",
+    **dict.fromkeys(("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"), "dies over it"),
+}
 """What a signal says of the file. SIGKILL, which a lack of memory may send, says nothing of it."""
 
 
 def refuse_what_kills_its_reader(path: Path) -> None:
-    """Raise ``ValueError`` where the HDF5 library dies or finds no end in ``path``; what it reports is left to who reads the file in earnest.
+    """Raise ``ValueError`` where the HDF5 library dies or finds no end in ``path``; what it reports
+    is left to who reads the file in earnest.
 
     Where the system cannot fork, nothing is tried.
     """
@@ -32,7 +35,9 @@ def refuse_what_kills_its_reader(path: Path) -> None:
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     name = signal.Signals(-ended).name if ended < 0 else ""
     if name in ENDS:
-        raise ValueError(f"{path}: the HDF5 library {ENDS[name]} ({name}): it is damaged; get it again")
+        raise ValueError(
+            f"{path}: the HDF5 library {ENDS[name]} ({name}): it is damaged; get it again"
+        )
 
 
 def read_everything(path: Path) -> None:

@@ -1,15 +1,18 @@
-"""Hierarchical bootstrap of a mean, with its interval and test: data sets are drawn, then seeds within each (Davison and Hinkley 1997, section 3.8).
+"""Hierarchical bootstrap of a mean, with its interval and test: data sets are drawn, then seeds
+within each (Davison and Hinkley 1997, section 3.8).
 
-The percentile interval of few units is too narrow. Its tails are therefore widened as Hesterberg (2015, doi:10.1080/00031305.2015.1089789) proposes,
+The percentile interval of few units is too narrow. Its tails are therefore widened as Hesterberg
+(2015, doi:10.1080/00031305.2015.1089789) proposes,
 
     alpha' / 2 = Phi( -sqrt(n / (n - 1)) t_{1 - alpha/2, n - 1} )                       (1)
 
-and a mean is compared with 0 by Student's t with the bootstrap's standard error, corrected by the same factor,
+and a mean is compared with 0 by Student's t with the bootstrap's standard error, corrected by the
+same factor,
 
     t = mean / ( se_boot sqrt(n / (n - 1)) ),  n - 1 degrees of freedom                 (2)
 
-n counts the units drawn first: data sets, or seeds where there is one data set. With one data set (2) is the paired t-test up to Monte Carlo error.
-"""
+n counts the units drawn first: data sets, or seeds where there is one data set. With one data set
+(2) is the paired t-test up to Monte Carlo error."""
 
 from collections.abc import Sequence
 
@@ -18,7 +21,8 @@ from jaxtyping import Float
 from scipy.special import ndtr, stdtr, stdtrit
 
 RANDOM_STATE = 20_240_229
-"""The bootstrap's one seed: every mean over samples of the same sizes meets the same draws, whatever else is in the table."""
+"""The bootstrap's one seed: every mean over samples of the same sizes meets the same draws,
+whatever else is in the table."""
 
 ALPHA = 0.05
 
@@ -32,7 +36,9 @@ def mean_of_means(groups: Groups) -> float:
 
 
 def resampled_means(groups: Groups, n_bootstrap: int) -> Float[np.ndarray, " resamples"]:
-    """Return ``mean_of_means`` of ``n_bootstrap`` resamples: groups with replacement, then units within each drawn group with replacement."""
+    """Return ``mean_of_means`` of ``n_bootstrap`` resamples: groups with replacement, then units
+    within each drawn group with replacement.
+    """
     sizes = np.array([len(group) for group in groups])
     padded = np.zeros((len(groups), sizes.max()))
     for row, group in zip(padded, groups, strict=True):
@@ -42,11 +48,15 @@ def resampled_means(groups: Groups, n_bootstrap: int) -> Float[np.ndarray, " res
     drawn_sizes = sizes[drawn][:, :, None]
     units = (rng.random((n_bootstrap, len(groups), sizes.max())) * drawn_sizes).astype(np.int64)
     counted = np.arange(sizes.max()) < drawn_sizes
-    return ((padded[drawn[:, :, None], units] * counted).sum(axis=2) / drawn_sizes[:, :, 0]).mean(axis=1)
+    return ((padded[drawn[:, :, None], units] * counted).sum(axis=2) / drawn_sizes[:, :, 0]).mean(
+        axis=1
+    )
 
 
 def interval(groups: Groups, n_bootstrap: int) -> tuple[float, float]:
-    """Return the 95 % interval of ``mean_of_means`` by equation (1); NaN where there is a single unit."""
+    """Return the 95 % interval of ``mean_of_means`` by equation (1); NaN where there is a single
+    unit.
+    """
     n = _n_drawn_first(groups)
     if n < 2:
         return np.nan, np.nan
@@ -61,7 +71,9 @@ def widened_tail(n: int) -> float:
 
 
 def p_value(groups: Groups, n_bootstrap: int) -> float:
-    """Return the two-sided p-value of ``mean_of_means`` = 0 by equation (2), at least 1 / (n_bootstrap + 1); NaN where there is a single unit."""
+    """Return the two-sided p-value of ``mean_of_means`` = 0 by equation (2), at least 1 /
+    (n_bootstrap + 1); NaN where there is a single unit.
+    """
     n = _n_drawn_first(groups)
     if n < 2:
         return np.nan
@@ -73,15 +85,19 @@ def p_value(groups: Groups, n_bootstrap: int) -> float:
     return smallest if error < 1e-12 else max(float(2 * stdtr(n - 1, -abs(mean) / error)), smallest)
 
 
-def holm(p_values: Float[np.ndarray, " tests"], *, n_tests: int | None = None) -> Float[np.ndarray, " tests"]:
+def holm(
+    p_values: Float[np.ndarray, " tests"], *, n_tests: int | None = None
+) -> Float[np.ndarray, " tests"]:
     """Return Holm's (1979) adjusted p-values; NaN (no test) counts as a test and stays NaN.
 
-    ``n_tests``: the size of the family where these tests were picked from a larger one (default: these are all).
-    """
+    ``n_tests``: the size of the family where these tests were picked from a larger one (default:
+    these are all)."""
     n_tests = n_tests or len(p_values)
     order = np.argsort(p_values)  # NaN last
     adjusted = np.empty(len(p_values))
-    adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(n_tests, n_tests - len(p_values), -1))
+    adjusted[order] = np.maximum.accumulate(
+        p_values[order] * np.arange(n_tests, n_tests - len(p_values), -1)
+    )
     return np.minimum(adjusted, 1.0)
 
 

@@ -1,4 +1,6 @@
-"""Who competes for the answer, on each data set and over all of them, decided by rules that were fixed beforehand."""
+"""Who competes for the answer, on each data set and over all of them, decided by rules that were
+fixed beforehand.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +22,8 @@ ByModel = dict[str, dict[str, pd.Series]]
 class Contest:
     """The rows that count, what every model scored, and why some do not compete.
 
-    ``reasons``: (model, scope) -> why not, "" if it does; a scope is a data set or all of them. ``contested``: the data sets where any contestant has a value.
-    """
+    ``reasons``: (model, scope) -> why not, "" if it does; a scope is a data set or all of them.
+    ``contested``: the data sets where any contestant has a value."""
 
     counted: pd.DataFrame
     values: ByModel
@@ -41,28 +43,51 @@ class Contest:
         """Return the values of every model that was planned there, contestant or not."""
         if scope == ALL_DATASETS:
             return self.values
-        return {model: {name: seeds for name, seeds in v.items() if name == scope} for model, v in self.values.items() if (model, scope) in self.reasons}
+        return {
+            model: {name: seeds for name, seeds in v.items() if name == scope}
+            for model, v in self.values.items()
+            if (model, scope) in self.reasons
+        }
 
     def contestants(self, scope: str) -> ByModel:
         """Return the values of those that compete: each has some on every data set of the scope."""
-        return {model: by_dataset for model, by_dataset in self.values_in(scope).items() if self.reasons[model, scope] == "" and by_dataset}
+        return {
+            model: by_dataset
+            for model, by_dataset in self.values_in(scope).items()
+            if self.reasons[model, scope] == "" and by_dataset
+        }
 
 
 def hold_contest(scores: pd.DataFrame, kinds: Mapping[str, str]) -> Contest:
     """Return who competes, by test ARI of the headline clustering.
 
-    In the contest are the models that are no control, saw no label and have a value for at least half of their replicas; over all data sets, those of which
-    that holds on every data set where any contestant has a value. ``kinds`` maps each model to its kind.
-    """
+    In the contest are the models that are no control, saw no label and have a value for at least
+    half of their replicas; over all data sets, those of which that holds on every data set where
+    any contestant has a value. ``kinds`` maps each model to its kind."""
     counted = scores.sort_values("seed", kind="stable")
-    counted = counted[counted["headline"] & (counted["split"] == ANSWER_SPLIT) & (counted["metric"] == ANSWER_METRIC)]
+    counted = counted[
+        counted["headline"]
+        & (counted["split"] == ANSWER_SPLIT)
+        & (counted["metric"] == ANSWER_METRIC)
+    ]
     values, reasons = _values_by_model(counted), _reasons_against(counted, kinds)
-    contested = sorted({dataset for model, by_dataset in values.items() for dataset in by_dataset if reasons[model, dataset] == ""})
-    return Contest(counted, values, reasons | _reasons_overall(values, reasons, contested), contested)
+    contested = sorted(
+        {
+            dataset
+            for model, by_dataset in values.items()
+            for dataset in by_dataset
+            if reasons[model, dataset] == ""
+        }
+    )
+    return Contest(
+        counted, values, reasons | _reasons_overall(values, reasons, contested), contested
+    )
 
 
 def note_on_size(*, n_seeds: int, n_datasets: int | None = None) -> str:
-    """Return what is to be said of a small sample; "" of a large one. ``n_datasets``: None where one data set speaks for itself alone."""
+    """Return what is to be said of a small sample; "" of a large one. ``n_datasets``: None where
+    one data set speaks for itself alone.
+    """
     notes = []
     if n_datasets is not None and n_datasets < FEW_DATASETS:
         notes.append(f"{n_datasets} data set{'s' * (n_datasets != 1)}: too few to speak of others")
@@ -82,7 +107,9 @@ def _values_by_model(counted: pd.DataFrame) -> ByModel:
 
 
 def _reasons_against(counted: pd.DataFrame, kinds: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """Return why a model does not compete on a data set, "" if it does, for every pair in the scores."""
+    """Return why a model does not compete on a data set, "" if it does, for every pair in the
+    scores.
+    """
     reasons = {}
     for (model, dataset), group in counted.groupby(["model", "dataset"], sort=True):
         n_ok = int((group["status"] == Outcome.OK).sum())
@@ -93,20 +120,31 @@ def _reasons_against(counted: pd.DataFrame, kinds: Mapping[str, str]) -> dict[tu
         elif (group["status"] == Outcome.NOT_APPLICABLE).all():
             reason = str(group["reason"].iloc[0])
         elif n_ok * 2 < len(group) or n_ok == 0:
-            reason = f"{n_ok} of {len(group)} replicas have a score: {group.loc[group['status'] != Outcome.OK, 'reason'].iloc[0]}"
+            reason = (
+                f"{n_ok} of {len(group)} replicas have a score:"
+                f" {group.loc[group['status'] != Outcome.OK, 'reason'].iloc[0]}"
+            )
         else:
             reason = ""
         reasons[str(model), str(dataset)] = reason
     return reasons
 
 
-def _reasons_overall(values: ByModel, reasons: Mapping[tuple[str, str], str], contested: list[str]) -> dict[tuple[str, str], str]:
-    """Return the reasons over all data sets: a model competes if it does on each of ``contested``; means over different data sets cannot be compared."""
+def _reasons_overall(
+    values: ByModel, reasons: Mapping[tuple[str, str], str], contested: list[str]
+) -> dict[tuple[str, str], str]:
+    """Return the reasons over all data sets: a model competes if it does on each of ``contested``;
+    means over different data sets cannot be compared.
+    """
     overall = {}
     for model in values:
         asked = contested or [dataset for name, dataset in reasons if name == model]
         against = {dataset: reasons.get((model, dataset), "did not run") for dataset in asked}
         standing = {reason for reason in against.values() if reason in ("control", "saw labels")}
         absent = [dataset for dataset, reason in against.items() if reason]
-        overall[model, ALL_DATASETS] = min(standing) if standing else (f"no score to compare on {', '.join(absent)}" if absent else "")
+        overall[model, ALL_DATASETS] = (
+            min(standing)
+            if standing
+            else (f"no score to compare on {', '.join(absent)}" if absent else "")
+        )
     return overall

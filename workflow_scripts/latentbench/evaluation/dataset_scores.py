@@ -1,4 +1,6 @@
-"""All scores of one data set: of every variant, from the files that it left, and of the consensus of the variants."""
+"""All scores of one data set: of every variant, from the files that it left, and of the consensus
+of the variants.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,11 +30,16 @@ class VariantFiles:
 
 
 def score_dataset(
-    prepared_path: str | Path, variants: Sequence[VariantFiles], consensus: Sequence[tuple[str | Path, str | Path]], *, silhouette_max_obs: int = 10_000
+    prepared_path: str | Path,
+    variants: Sequence[VariantFiles],
+    consensus: Sequence[tuple[str | Path, str | Path]],
+    *,
+    silhouette_max_obs: int = 10_000,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return all scores of the data set, and the reliability of the cluster probabilities.
 
-    ``consensus``: the clusters and criteria of the consensus of the variants; none where there is no consensus.
+    ``consensus``: the clusters and criteria of the consensus of the variants; none where there is
+    no consensus.
 
     Raises:
         ValueError: the cells of the prepared data are not those that were embedded.
@@ -41,11 +48,21 @@ def score_dataset(
     labels, n_clusters = prepared.codes("label"), prepared.n_clusters
     scores, reliabilities = [], []
     for files in variants:
-        trained, clusters = read_trained(files.embedding, files.status), pd.read_parquet(files.clusters)
+        trained, clusters = (
+            read_trained(files.embedding, files.status),
+            pd.read_parquet(files.clusters),
+        )
         prepared.require(trained.cells)
         scores.append(score_clusters(clusters, read_scores(files.criteria), labels))
         history, quality = pd.read_parquet(files.history), read_quality(files.quality)
-        scored, reliability = score_training(trained, history, quality, labels, n_clusters=n_clusters, silhouette_max_obs=silhouette_max_obs)
+        scored, reliability = score_training(
+            trained,
+            history,
+            quality,
+            labels,
+            n_clusters=n_clusters,
+            silhouette_max_obs=silhouette_max_obs,
+        )
         scores.append(scored)
         reliabilities.append(reliability)
     for clusters_path, criteria_path in consensus:
@@ -53,8 +70,16 @@ def score_dataset(
         prepared.require(pd.Index(clusters[CELL]))
         of_members = criteria["metric"] == "agreement_of_models"
         scores += [score_clusters(clusters, criteria[~of_members], labels), criteria[of_members]]
-    scores.append(pd.DataFrame(columns=SCORE_COLUMNS).astype(COLUMN_TYPES))  # a data set on which nothing runs has a table without rows
-    every = pd.concat(scores, ignore_index=True).sort_values(IDENTITY, kind="stable", ignore_index=True)
+    scores.append(
+        pd.DataFrame(columns=SCORE_COLUMNS).astype(COLUMN_TYPES)
+    )  # a data set on which nothing runs has a table without rows
+    every = pd.concat(scores, ignore_index=True).sort_values(
+        IDENTITY, kind="stable", ignore_index=True
+    )
     logger.info("%d of %d scores could be had", int(np.isfinite(every["value"]).sum()), len(every))
     filled = [table for table in reliabilities if len(table)]
-    return every, pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=RELIABILITY_COLUMNS)
+    return every, (
+        pd.concat(filled, ignore_index=True)
+        if filled
+        else pd.DataFrame(columns=RELIABILITY_COLUMNS)
+    )

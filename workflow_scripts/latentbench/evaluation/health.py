@@ -2,12 +2,13 @@
 
     usage entropy         H( mean_x q(y | x) )                                          (1)
     assignment entropy    mean_x H( q(y | x) )                                          (2)
-    mutual information    (1) - (2): what y says of x, in nats, at most log K           (3)   Bridle, Heading and MacKay 1991
+    mutual information    (1) - (2): what y says of x, in nats, at most log K           (3)
+                          Bridle, Heading and MacKay 1991
     components in use     components that are the most probable one of 1 % of the cells or more
     confidence            mean_x max_y q(y | x)
 
-All cells in one component: (1) is 0. Every cell shared evenly by all components: (2) equals (1), and (3) is 0. Both are a mixture that has collapsed.
-"""
+All cells in one component: (1) is 0. Every cell shared evenly by all components: (2) equals (1),
+and (3) is 0. Both are a mixture that has collapsed."""
 
 from collections.abc import Callable
 

@@ -1,12 +1,15 @@
-"""How well an embedding mixes the batches of a data set and keeps its cell types apart, by scib-metrics (Luecken et al. 2022, doi:10.1038/s41592-021-01336-8).
+"""How well an embedding mixes the batches of a data set and keeps its cell types apart, by
+scib-metrics (Luecken et al. 2022, doi:10.1038/s41592-021-01336-8).
 
-Batch mixing, 1 is best: ``ilisi`` (Korsunsky et al. 2019), ``kbet`` by cell type, ``bras`` (Rautenstrauch and Ohler 2025: a silhouette that nested batches do
-not mislead), ``graph_connectivity`` of each cell type, ``pcr_comparison`` (how much less of the variance the batch explains than in the principal components).
-Conservation of biology, 1 is best: ``clisi``, ``isolated_labels``, ``silhouette_label``.
+Batch mixing, 1 is best: ``ilisi`` (Korsunsky et al. 2019), ``kbet`` by cell type, ``bras``
+(Rautenstrauch and Ohler 2025: a silhouette that nested batches do not mislead),
+``graph_connectivity`` of each cell type, ``pcr_comparison`` (how much less of the variance the
+batch explains than in the principal components). Conservation of biology, 1 is best: ``clisi``,
+``isolated_labels``, ``silhouette_label``.
 
-Neighbours are exact. Cells without a label or a batch are left out where one is asked for. What cannot be had is typed; scib-metrics is imported when the
-first value is computed, so that only the rule with its environment needs it.
-"""
+Neighbours are exact. Cells without a label or a batch are left out where one is asked for. What
+cannot be had is typed; scib-metrics is imported when the first value is computed, so that only the
+rule with its environment needs it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,7 +32,9 @@ LEAST_CELLS = 10
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells that a metric is taken on: their codes, principal components, batches and cell types (codes from 0)."""
+    """The cells that a metric is taken on: their codes, principal components, batches and cell
+    types (codes from 0).
+    """
 
     z: Float[np.ndarray, "obs latent"]
     pca: Float[np.ndarray, "obs pcs"]
@@ -42,7 +47,9 @@ class Cells:
         from scib_metrics.nearest_neighbors import NeighborsResults
 
         n_neighbors = min(N_NEIGHBORS, len(self.z))
-        distances, indices = NearestNeighbors(n_neighbors=n_neighbors).fit(self.z).kneighbors(self.z)
+        distances, indices = (
+            NearestNeighbors(n_neighbors=n_neighbors).fit(self.z).kneighbors(self.z)
+        )
         return NeighborsResults(indices=indices, distances=distances)
 
 
@@ -59,20 +66,32 @@ def _scib(name: str, *arguments: str) -> Callable[[Cells], float]:
     def value(cells: Cells) -> float:
         import scib_metrics
 
-        return float(getattr(scib_metrics, name)(*(getattr(cells, argument) for argument in arguments)))
+        return float(
+            getattr(scib_metrics, name)(*(getattr(cells, argument) for argument in arguments))
+        )
 
     return value
 
 
 METRICS: dict[str, Metric] = {
     "ilisi": Metric(_scib("ilisi_knn", "neighbours", "batches"), of_batches=True, of_labels=False),
-    "kbet": Metric(_scib("kbet_per_label", "neighbours", "batches", "labels"), of_batches=True, of_labels=True),
+    "kbet": Metric(
+        _scib("kbet_per_label", "neighbours", "batches", "labels"), of_batches=True, of_labels=True
+    ),
     "bras": Metric(_scib("bras", "z", "labels", "batches"), of_batches=True, of_labels=True),
-    "graph_connectivity": Metric(_scib("graph_connectivity", "neighbours", "labels"), of_batches=False, of_labels=True),
-    "pcr_comparison": Metric(_scib("pcr_comparison", "pca", "z", "batches"), of_batches=True, of_labels=False),
+    "graph_connectivity": Metric(
+        _scib("graph_connectivity", "neighbours", "labels"), of_batches=False, of_labels=True
+    ),
+    "pcr_comparison": Metric(
+        _scib("pcr_comparison", "pca", "z", "batches"), of_batches=True, of_labels=False
+    ),
     "clisi": Metric(_scib("clisi_knn", "neighbours", "labels"), of_batches=False, of_labels=True),
-    "isolated_labels": Metric(_scib("isolated_labels", "z", "labels", "batches"), of_batches=True, of_labels=True),
-    "silhouette_label": Metric(_scib("silhouette_label", "z", "labels"), of_batches=False, of_labels=True),
+    "isolated_labels": Metric(
+        _scib("isolated_labels", "z", "labels", "batches"), of_batches=True, of_labels=True
+    ),
+    "silhouette_label": Metric(
+        _scib("silhouette_label", "z", "labels"), of_batches=False, of_labels=True
+    ),
 }
 
 
@@ -82,27 +101,63 @@ def require_scib_metrics() -> None:
         import scib_metrics  # noqa: F401
     except ImportError as missing:
         raise ValueError(
-            f"config: evaluation: integration: {missing}; run Snakemake with --sdm conda, or install scib-metrics 0.5.10 beside it, or set integration: false"
+            f"config: evaluation: integration: {missing}; run Snakemake with --sdm conda, or"
+            " install scib-metrics 0.5.10 beside it, or set integration: false"
         ) from None
 
 
-def integration_scores(trained: TrainedVariant, prepared: PreparedCells, pca: Float[np.ndarray, "obs pcs"]) -> pd.DataFrame:
-    """Return the tidy scores of every replica on training and on test cells; ``prepared`` and ``pca``: those of the data set, in the embedding's order."""
+def integration_scores(
+    trained: TrainedVariant, prepared: PreparedCells, pca: Float[np.ndarray, "obs pcs"]
+) -> pd.DataFrame:
+    """Return the tidy scores of every replica on training and on test cells; ``prepared`` and
+    ``pca``: those of the data set, in the embedding's order.
+    """
     codes = {name: prepared.codes(name) for name in ("batch", "label")}
-    rows = [row for seed in trained.seeds for split in SPLITS for row in _rows_of(trained, seed, split, codes["batch"], codes["label"], pca)]
-    logger.info("%s, %s: %d integration scores could be had", trained.dataset, trained.model, sum(not isinstance(row.value, Unavailable) for row in rows))
-    return scores_frame(rows, dataset=trained.dataset, model=trained.model, saw_labels=trained.saw_labels, headline=trained.headline(prepared.n_clusters))
+    rows = [
+        row
+        for seed in trained.seeds
+        for split in SPLITS
+        for row in _rows_of(trained, seed, split, codes["batch"], codes["label"], pca)
+    ]
+    logger.info(
+        "%s, %s: %d integration scores could be had",
+        trained.dataset,
+        trained.model,
+        sum(not isinstance(row.value, Unavailable) for row in rows),
+    )
+    return scores_frame(
+        rows,
+        dataset=trained.dataset,
+        model=trained.model,
+        saw_labels=trained.saw_labels,
+        headline=trained.headline(prepared.n_clusters),
+    )
 
 
-def _rows_of(trained: TrainedVariant, seed: int, split: str, batches: np.ndarray, labels: np.ndarray, pca: np.ndarray) -> Iterator[Row]:
+def _rows_of(
+    trained: TrainedVariant,
+    seed: int,
+    split: str,
+    batches: np.ndarray,
+    labels: np.ndarray,
+    pca: np.ndarray,
+) -> Iterator[Row]:
     in_split = trained.is_train if split == "train" else ~trained.is_train
     problem, made = trained.problems[seed], {}
     for name, metric in METRICS.items():
-        kept = in_split & ((batches >= 0) | (not metric.of_batches)) & ((labels >= 0) | (not metric.of_labels))
+        kept = (
+            in_split
+            & ((batches >= 0) | (not metric.of_batches))
+            & ((labels >= 0) | (not metric.of_labels))
+        )
         gap = problem or _problem_with(metric, batches[kept], labels[kept])
         if not gap:
             key = kept.tobytes()
-            made[key] = made[key] if key in made else Cells(trained.codes(seed)[kept], pca[kept], batches[kept], labels[kept])
+            made[key] = (
+                made[key]
+                if key in made
+                else Cells(trained.codes(seed)[kept], pca[kept], batches[kept], labels[kept])
+            )
         yield Row(seed, split, NO_CLUSTERING, name, gap or _typed(metric, made[key]))
 
 
@@ -112,7 +167,9 @@ def _problem_with(metric: Metric, batches: np.ndarray, labels: np.ndarray) -> Un
     if metric.of_labels and len(np.unique(labels)) < 2:
         return Unavailable(Outcome.NOT_APPLICABLE, "fewer than two cell types")
     if len(batches) < LEAST_CELLS:
-        return Unavailable(Outcome.NOT_APPLICABLE, f"{len(batches)} cells: a neighbourhood needs {LEAST_CELLS}")
+        return Unavailable(
+            Outcome.NOT_APPLICABLE, f"{len(batches)} cells: a neighbourhood needs {LEAST_CELLS}"
+        )
     return None
 
 
@@ -122,5 +179,12 @@ def _typed(metric: Metric, cells: Cells) -> float | Unavailable:
         value = metric.value(cells)
     except Exception as error:
         logger.warning("scib-metrics: %s: %s", type(error).__name__, error)
-        return Unavailable(Outcome.FAILED, f"scib-metrics: {type(error).__name__}: {error}".split("\n", maxsplit=1)[0])
-    return value if np.isfinite(value) else Unavailable(Outcome.NOT_APPLICABLE, "scib-metrics: not a finite number")
+        return Unavailable(
+            Outcome.FAILED,
+            f"scib-metrics: {type(error).__name__}: {error}".split("\n", maxsplit=1)[0],
+        )
+    return (
+        value
+        if np.isfinite(value)
+        else Unavailable(Outcome.NOT_APPLICABLE, "scib-metrics: not a finite number")
+    )

@@ -1,9 +1,9 @@
 """The resolution of a Leiden clustering, chosen without a label.
 
-Where the number of clusters is declared, the resolution is bisected until Leiden finds that many. Where none is declared, it is the largest resolution
-whose stability under subsampling is within one standard error of the best: the idea of chooseR (Patterson-Cross et al. 2021, doi:10.1186/s12859-021-03957-4)
-with the one-standard-error rule of Breiman et al. (1984).
-"""
+Where the number of clusters is declared, the resolution is bisected until Leiden finds that many.
+Where none is declared, it is the largest resolution whose stability under subsampling is within one
+standard error of the best: the idea of chooseR (Patterson-Cross et al. 2021,
+doi:10.1186/s12859-021-03957-4) with the one-standard-error rule of Breiman et al. (1984)."""
 
 import igraph
 import numpy as np
@@ -16,13 +16,16 @@ from latentbench.neighbours import leiden_at
 RESOLUTIONS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
 
 
-def leiden_matching(graph: igraph.Graph, n_clusters: int, seed: int, *, max_steps: int = 24) -> Int[np.ndarray, " train"]:
-    """Return the clusters at the first resolution, bisected on a log scale in [1e-3, 1e2], at which Leiden finds ``n_clusters``.
+def leiden_matching(
+    graph: igraph.Graph, n_clusters: int, seed: int, *, max_steps: int = 24
+) -> Int[np.ndarray, " train"]:
+    """Return the clusters at the first resolution, bisected on a log scale in [1e-3, 1e2], at which
+    Leiden finds ``n_clusters``.
 
-    Where no tried resolution does (Leiden can jump over a number, and never finds fewer clusters than the graph has parts), the nearest number wins, the
-    smaller one of two equally near. It is given up where the bracket's ends are a thousandth apart. (Interpolating between the numbers found at the ends takes
-    no fewer steps: they jump.)
-    """
+    Where no tried resolution does (Leiden can jump over a number, and never finds fewer clusters
+    than the graph has parts), the nearest number wins, the smaller one of two equally near. It is
+    given up where the bracket's ends are a thousandth apart. (Interpolating between the numbers
+    found at the ends takes no fewer steps: they jump.)"""
     low, high = 1e-3, 1e2
     best = None
     for _ in range(max_steps):
@@ -30,46 +33,88 @@ def leiden_matching(graph: igraph.Graph, n_clusters: int, seed: int, *, max_step
         clusters = leiden_at(graph, resolution, seed)
         found = int(clusters.max()) + 1
         rank = (abs(found - n_clusters), found)
-        best = min(best, (rank, resolution, clusters), key=lambda tried: tried[0]) if best else (rank, resolution, clusters)
+        best = (
+            min(best, (rank, resolution, clusters), key=lambda tried: tried[0])
+            if best
+            else (rank, resolution, clusters)
+        )
         low, high = (resolution, high) if found < n_clusters else (low, resolution)
         if found == n_clusters or high / low < 1.001:
             break
     (_, found), resolution, clusters = best
-    logger.info("leiden, seed %d: %d clusters at resolution %.4g (%d declared)", seed, found, resolution, n_clusters)
+    logger.info(
+        "leiden, seed %d: %d clusters at resolution %.4g (%d declared)",
+        seed,
+        found,
+        resolution,
+        n_clusters,
+    )
     return clusters
 
 
-def leiden_stable(graph: igraph.Graph, seed: int, *, n_subsamples: int = 5, share: float = 0.8) -> Int[np.ndarray, " train"]:
+def leiden_stable(
+    graph: igraph.Graph, seed: int, *, n_subsamples: int = 5, share: float = 0.8
+) -> Int[np.ndarray, " train"]:
     """Return the clusters at the most stable of ``RESOLUTIONS``.
 
-    The stability of a resolution is the ARI between the clusters of all cells and those of a random ``share`` of them (in the graph they induce), averaged over
-    ``n_subsamples``. Resolutions that give one cluster or only clusters of one cell, which are stable whatever the data, are left out; if none is left, all
-    cells are one cluster.
-    """
+    The stability of a resolution is the ARI between the clusters of all cells and those of a random
+    ``share`` of them (in the graph they induce), averaged over ``n_subsamples``. Resolutions that
+    give one cluster or only clusters of one cell, which are stable whatever the data, are left out;
+    if none is left, all cells are one cluster."""
     rng = np.random.default_rng(seed)
-    subsets = [np.sort(rng.choice(graph.vcount(), size=round(share * graph.vcount()), replace=False)) for _ in range(n_subsamples)]
+    subsets = [
+        np.sort(rng.choice(graph.vcount(), size=round(share * graph.vcount()), replace=False))
+        for _ in range(n_subsamples)
+    ]
     subgraphs = [graph.induced_subgraph(subset.tolist()) for subset in subsets]
     candidates = [(resolution, leiden_at(graph, resolution, seed)) for resolution in RESOLUTIONS]
-    candidates = [(resolution, clusters) for resolution, clusters in candidates if 0 < clusters.max() < graph.vcount() - 1]
+    candidates = [
+        (resolution, clusters)
+        for resolution, clusters in candidates
+        if 0 < clusters.max() < graph.vcount() - 1
+    ]
     if not candidates:
         return np.zeros(graph.vcount(), dtype=np.int64)
-    agreements = np.array([_agreements(clusters, resolution, seed, subsets, subgraphs) for resolution, clusters in candidates])
+    agreements = np.array(
+        [
+            _agreements(clusters, resolution, seed, subsets, subgraphs)
+            for resolution, clusters in candidates
+        ]
+    )
     chosen = _largest_within_one_standard_error(agreements)
     resolution, clusters = candidates[chosen]
-    logger.info("leiden, seed %d: resolution %g, stability %.3f, %d clusters", seed, resolution, agreements[chosen].mean(), clusters.max() + 1)
+    logger.info(
+        "leiden, seed %d: resolution %g, stability %.3f, %d clusters",
+        seed,
+        resolution,
+        agreements[chosen].mean(),
+        clusters.max() + 1,
+    )
     return clusters
 
 
-def _agreements(clusters: np.ndarray, resolution: float, seed: int, subsets: list[np.ndarray], subgraphs: list[igraph.Graph]) -> list[float]:
-    """Return one ARI a subset, between all cells' clusters and the subset's own; 0 where the subset falls into one cluster."""
+def _agreements(
+    clusters: np.ndarray,
+    resolution: float,
+    seed: int,
+    subsets: list[np.ndarray],
+    subgraphs: list[igraph.Graph],
+) -> list[float]:
+    """Return one ARI a subset, between all cells' clusters and the subset's own; 0 where the subset
+    falls into one cluster.
+    """
     return [
-        adjusted_rand_index(contingency_table(clusters[subset], leiden_at(subgraph, resolution, seed)))
+        adjusted_rand_index(
+            contingency_table(clusters[subset], leiden_at(subgraph, resolution, seed))
+        )
         for subset, subgraph in zip(subsets, subgraphs, strict=True)
     ]
 
 
 def _largest_within_one_standard_error(agreements: np.ndarray) -> int:
-    """Return the last row of (candidates, subsamples) whose mean reaches the best mean minus that row's standard error."""
+    """Return the last row of (candidates, subsamples) whose mean reaches the best mean minus that
+    row's standard error.
+    """
     means = agreements.mean(axis=1)
     best = int(means.argmax())
     error = agreements[best].std(ddof=1) / np.sqrt(agreements.shape[1])

@@ -1,4 +1,6 @@
-"""Tidy scores: one row a (data set, model, seed, split, clustering, metric), a value or the typed reason why there is none."""
+"""Tidy scores: one row a (data set, model, seed, split, clustering, metric), a value or the typed
+reason why there is none.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,17 +10,32 @@ import pandas as pd
 
 from latentbench.outcomes import Outcome, Unavailable
 
-SCORE_COLUMNS = ["dataset", "model", "seed", "split", "clustering", "metric", "value", "status", "reason", "saw_labels", "headline"]
+SCORE_COLUMNS = [
+    "dataset",
+    "model",
+    "seed",
+    "split",
+    "clustering",
+    "metric",
+    "value",
+    "status",
+    "reason",
+    "saw_labels",
+    "headline",
+]
 IDENTITY = SCORE_COLUMNS[:6]
 SPLITS = ("train", "test")
 NO_CLUSTERING = "none"
 ORACLE = "leiden_oracle"
-"""The clustering that labels chose from several: never a headline, and marked as having seen them."""
+"""The clustering that labels chose from several: never a headline, and marked as having seen
+them."""
 COLUMN_TYPES = {"seed": "Int64", "value": "float64", "saw_labels": bool, "headline": bool}
 
 
 class Row(NamedTuple):
-    """One score; ``seed`` is None for a clustering of all seeds together, ``clustering`` is ``NO_CLUSTERING`` for what needs none."""
+    """One score; ``seed`` is None for a clustering of all seeds together, ``clustering`` is
+    ``NO_CLUSTERING`` for what needs none.
+    """
 
     seed: int | None
     split: str
@@ -27,11 +44,20 @@ class Row(NamedTuple):
     value: float | Unavailable
 
 
-def scores_frame(rows: Iterable[Row], *, dataset: str, model: str, saw_labels: bool, headline: str) -> pd.DataFrame:
-    """Return the rows of one variant as a frame of ``SCORE_COLUMNS``, in the order of ``IDENTITY``; ``headline`` names its headline clustering."""
+def scores_frame(
+    rows: Iterable[Row], *, dataset: str, model: str, saw_labels: bool, headline: str
+) -> pd.DataFrame:
+    """Return the rows of one variant as a frame of ``SCORE_COLUMNS``, in the order of ``IDENTITY``;
+    ``headline`` names its headline clustering.
+    """
     rows = list(rows)
     gaps = [row.value if isinstance(row.value, Unavailable) else None for row in rows]
-    frame = pd.DataFrame({name: [getattr(row, name) for row in rows] for name in ("seed", "split", "clustering", "metric")})
+    frame = pd.DataFrame(
+        {
+            name: [getattr(row, name) for row in rows]
+            for name in ("seed", "split", "clustering", "metric")
+        }
+    )
     frame = frame.assign(
         value=[np.nan if gap else row.value for row, gap in zip(rows, gaps, strict=True)],
         status=[str(gap.outcome) if gap else str(Outcome.OK) for gap in gaps],
@@ -41,4 +67,8 @@ def scores_frame(rows: Iterable[Row], *, dataset: str, model: str, saw_labels: b
         saw_labels=saw_labels,
         headline=frame["clustering"] == headline,
     )
-    return frame[SCORE_COLUMNS].astype(COLUMN_TYPES).sort_values(IDENTITY, kind="stable", ignore_index=True)
+    return (
+        frame[SCORE_COLUMNS]
+        .astype(COLUMN_TYPES)
+        .sort_values(IDENTITY, kind="stable", ignore_index=True)
+    )

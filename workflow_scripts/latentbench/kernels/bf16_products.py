@@ -1,7 +1,8 @@
-"""Linear layers whose products are taken in bfloat16, on a processor that has them; parameters, statistics and sums stay float32.
+"""Linear layers whose products are taken in bfloat16, on a processor that has them; parameters,
+statistics and sums stay float32.
 
-A product of bf16 numbers is summed in float32, so the error is that of rounding factors and result (2^-9 relative each), fresh in every step.
-"""
+A product of bf16 numbers is summed in float32, so the error is that of rounding factors and result
+(2^-9 relative each), fresh in every step."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,9 @@ _active: ContextVar[bool] = ContextVar("whether products are taken in bfloat16",
 
 @contextmanager
 def products_in_bf16(enabled: bool) -> Iterator[None]:
-    """Take the large products of layers in training mode in bfloat16 inside the block, if enabled."""
+    """Take the large products of layers in training mode in bfloat16 inside the block, if
+    enabled.
+    """
     token = _active.set(enabled)
     try:
         yield
@@ -36,7 +39,9 @@ def uses_bf16(weight: Float[Tensor, "replicas n_in n_out"], *, training: bool) -
 
 @cache
 def has_fast_bf16(device: torch.device) -> bool:
-    """Whether bf16 products pay on a device (emulated ones are slower than float32) and are right there: each within rounding of the float32 product."""
+    """Whether bf16 products pay on a device (emulated ones are slower than float32) and are right
+    there: each within rounding of the float32 product.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
@@ -53,7 +58,9 @@ def bf16_linear(
     weight: Float[Tensor, "replicas n_in n_out"],
     bias: Float[Tensor, "replicas 1 n_out"] | None,
 ) -> BFloat16[Tensor, "replicas rows n_out"]:
-    """Return x W + b in bfloat16. The gradients of weight and bias are float32, that of x has the type of x."""
+    """Return x W + b in bfloat16. The gradients of weight and bias are float32, that of x has the
+    type of x.
+    """
     return _Bf16Linear.apply(x, weight, bias)
 
 

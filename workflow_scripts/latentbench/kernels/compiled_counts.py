@@ -1,17 +1,22 @@
-"""Log-likelihoods of rows of counts, and their gradients for a weight a row, compiled by numba for a CPU. Logits are float32 or bfloat16, sums float32.
+"""Log-likelihoods of rows of counts, and their gradients for a weight a row, compiled by numba for
+a CPU. Logits are float32 or bfloat16, sums float32.
 
 With mu = L softmax(a), r = mu / theta and l = log(1 + r), a negative binomial is
 
-    log p(x) = x (log mu - l) - theta l + R(x, theta) - lgamma(x + 1),   R(x, theta) = sum_{i < x} log(1 + i / theta)    (1)
-    d log p / d log mu = (x - mu) / (1 + r) =: h,   d / d a = h - softmax(a) sum h                                       (2)
-    d log p / d log theta = T(x, theta) - theta l - h,   T(x, theta) = sum_{i < x} theta / (theta + i)                   (3)
+    log p(x) = x (log mu - l) - theta l + R(x, theta) - lgamma(x + 1),   R(x, theta) = sum_{i < x}
+        log(1 + i / theta)    (1)
+    d log p / d log mu = (x - mu) / (1 + r) =: h,   d / d a = h - softmax(a) sum h
+                                                    (2)
+    d log p / d log theta = T(x, theta) - theta l - h,   T(x, theta) = sum_{i < x} theta / (theta +
+                                                         i)                   (3)
 
-which has no difference of large terms when theta grows: R -> 0, T -> x, and (1) is Poisson's. R and T are 0 at x = 0; of small counts they are looked up in a
-table made for every call.
+which has no difference of large terms when theta grows: R -> 0, T -> x, and (1) is Poisson's. R and
+T are 0 at x = 0; of small counts they are looked up in a table made for every call.
 
-Counts come as sparse rows (values, columns, starts). Value and gradient are separate functions: a training step needs the gradient alone, and by the time it is
-asked for the weight of every row is known, so that gradients of parameters that all rows share are summed on the way and nothing is kept between the two.
-"""
+Counts come as sparse rows (values, columns, starts). Value and gradient are separate functions: a
+training step needs the gradient alone, and by the time it is asked for the weight of every row is
+known, so that gradients of parameters that all rows share are summed on the way and nothing is kept
+between the two."""
 
 import math
 from typing import no_type_check
@@ -33,7 +38,14 @@ from latentbench.kernels.arithmetic import (
     store_weighted,
 )
 from latentbench.kernels.compiling import COMPILED, INLINED
-from latentbench.kernels.rising_factorials import N_TABULATED, log_factorial, log_rising_per_factorial, slope_of_rising, tabulate_risings, tabulate_slopes
+from latentbench.kernels.rising_factorials import (
+    N_TABULATED,
+    log_factorial,
+    log_rising_per_factorial,
+    slope_of_rising,
+    tabulate_risings,
+    tabulate_slopes,
+)
 
 
 @njit(**COMPILED, **INLINED)
@@ -53,9 +65,13 @@ def _clear_entries(columns, first, end, row):
 @njit(**COMPILED, **INLINED)
 @no_type_check
 def _store_through_softmax(upstream, gradient, weights, share, d_logits):
-    """Store the gradient by the logits of one by log mu, equation (2), times what arrives for the row."""
+    """Store the gradient by the logits of one by log mu, equation (2), times what arrives for the
+    row.
+    """
     for gene in range(gradient.shape[0]):
-        d_logits[gene] = rounded_as(upstream * (gradient[gene] - weights[gene] * share), d_logits[0])
+        d_logits[gene] = rounded_as(
+            upstream * (gradient[gene] - weights[gene] * share), d_logits[0]
+        )
 
 
 @njit(**COMPILED, **INLINED)
@@ -63,18 +79,37 @@ def _store_through_softmax(upstream, gradient, weights, share, d_logits):
 def _negative_binomial_value(x, logits, library_size, theta, inverse_theta, weights):
     """Return log p of one cell without the looked-up terms."""
     largest, total = softmax(logits, weights)
-    scale, offset = library_size / total, np.float32(math.log(library_size) - math.log(total)) - largest
+    scale, offset = (
+        library_size / total,
+        np.float32(math.log(library_size) - math.log(total)) - largest,
+    )
     value = ZERO
     for gene in range(x.shape[0]):
         log_excess = log1p_of_positive(weights[gene] * scale * inverse_theta[gene])
-        value = plus(value, x[gene] * (logits[gene] + offset - log_excess) - theta[gene] * log_excess)
+        value = plus(
+            value, x[gene] * (logits[gene] + offset - log_excess) - theta[gene] * log_excess
+        )
     return value
 
 
 @njit(**COMPILED, **INLINED)
 @no_type_check
-def _negative_binomial_gradient(x, logits, library_size, theta, inverse_theta, upstream, weights, through_mean, through_theta, d_logits, d_log_theta):
-    """Store the gradient of one cell by its logits, and add that by log theta, without the looked-up terms, to ``d_log_theta``."""
+def _negative_binomial_gradient(
+    x,
+    logits,
+    library_size,
+    theta,
+    inverse_theta,
+    upstream,
+    weights,
+    through_mean,
+    through_theta,
+    d_logits,
+    d_log_theta,
+):
+    """Store the gradient of one cell by its logits, and add that by log theta, without the
+    looked-up terms, to ``d_log_theta``.
+    """
     _, total = softmax(logits, weights)
     scale, pull = library_size / total, ZERO
     for gene in range(x.shape[0]):
@@ -91,26 +126,53 @@ def _negative_binomial_gradient(x, logits, library_size, theta, inverse_theta, u
 @njit(**COMPILED, **INLINED)
 @no_type_check
 def _zero_inflated_value(x, logits, zi_logits, library_size, theta, inverse_theta, weights):
-    """Return log p of one cell without the looked-up terms. At x = 0, log p = log(exp(zi) + exp(-theta l)) - log(1 + exp(zi))."""
+    """Return log p of one cell without the looked-up terms. At x = 0, log p = log(exp(zi) +
+    exp(-theta l)) - log(1 + exp(zi)).
+    """
     largest, total = softmax(logits, weights)
-    scale, offset = library_size / total, np.float32(math.log(library_size) - math.log(total)) - largest
+    scale, offset = (
+        library_size / total,
+        np.float32(math.log(library_size) - math.log(total)) - largest,
+    )
     value = ZERO
     for gene in range(x.shape[0]):
         log_excess = log1p_of_positive(weights[gene] * scale * inverse_theta[gene])
         at_zero, zi = theta[gene] * log_excess, zi_logits[gene]
         gap = zi + at_zero
         log_zero = (zi if gap > ZERO else -at_zero) + log1p_of_positive(exp_of_negative(-abs(gap)))
-        log_seen = log_zero if x[gene] == ZERO else x[gene] * (logits[gene] + offset - log_excess) - at_zero
-        value = plus(value, log_seen - (ZERO if zi < ZERO else zi) - log1p_of_positive(exp_of_negative(-abs(zi))))
+        log_seen = (
+            log_zero
+            if x[gene] == ZERO
+            else x[gene] * (logits[gene] + offset - log_excess) - at_zero
+        )
+        value = plus(
+            value,
+            log_seen - (ZERO if zi < ZERO else zi) - log1p_of_positive(exp_of_negative(-abs(zi))),
+        )
     return value
 
 
 @njit(**COMPILED, **INLINED)
 @no_type_check
 def _zero_inflated_gradient(
-    x, logits, zi_logits, library_size, theta, inverse_theta, upstream, weights, through_mean, through_theta, through_zi, d_logits, d_log_theta, d_zi_logits
+    x,
+    logits,
+    zi_logits,
+    library_size,
+    theta,
+    inverse_theta,
+    upstream,
+    weights,
+    through_mean,
+    through_theta,
+    through_zi,
+    d_logits,
+    d_log_theta,
+    d_zi_logits,
 ):
-    """Do as ``_negative_binomial_gradient``: at x = 0, the derivatives of the NB count by the probability that it made the zero."""
+    """Do as ``_negative_binomial_gradient``: at x = 0, the derivatives of the NB count by the
+    probability that it made the zero.
+    """
     _, total = softmax(logits, weights)
     scale, pull = library_size / total, ZERO
     for gene in range(x.shape[0]):
@@ -136,17 +198,34 @@ def _zero_inflated_gradient(
 
 @njit(cache=True, **COMPILED)
 @no_type_check
-def negative_binomial(values, columns, starts, x_samples, logits, stride, library_size, theta, zi_logits, zi_stride, log_prob):
+def negative_binomial(
+    values,
+    columns,
+    starts,
+    x_samples,
+    logits,
+    stride,
+    library_size,
+    theta,
+    zi_logits,
+    zi_stride,
+    log_prob,
+):
     """Fill ``log_prob`` (replicas, samples, obs).
 
-    Row (replica, sample, cell) of x is row ((replica * ``x_samples``) + sample) * obs + cell of the sparse rows, the sample counted as 0 where ``x_samples`` is
-    1. ``library_size`` is (replicas, samples, obs), ``theta`` (replicas, vars); row i of the logits begins at i * stride. Without zero inflation ``zi_logits``
-    is None.
-    """
+    Row (replica, sample, cell) of x is row ((replica * ``x_samples``) + sample) * obs + cell of the
+    sparse rows, the sample counted as 0 where ``x_samples`` is 1. ``library_size`` is (replicas,
+    samples, obs), ``theta`` (replicas, vars); row i of the logits begins at i * stride. Without
+    zero inflation ``zi_logits`` is None."""
     n_replicas, n_samples, n_obs = log_prob.shape
     n_vars = theta.shape[1]
     risings = np.empty((N_TABULATED + 1, n_vars), np.float32)
-    x, weights, row_logits, row_zi = scratch(n_vars), scratch(n_vars), scratch(n_vars), scratch(n_vars)
+    x, weights, row_logits, row_zi = (
+        scratch(n_vars),
+        scratch(n_vars),
+        scratch(n_vars),
+        scratch(n_vars),
+    )
     for replica in range(n_replicas):
         row_theta = theta[replica]
         inverse_theta = ONE / row_theta
@@ -159,15 +238,21 @@ def negative_binomial(values, columns, starts, x_samples, logits, stride, librar
                 constant = 0.0
                 for k in range(begin, end):
                     constant += log_rising_per_factorial(values[k], columns[k], row_theta, risings)
-                for sample in range(0 if x_samples == 1 else x_sample, n_samples if x_samples == 1 else x_sample + 1):
+                for sample in range(
+                    0 if x_samples == 1 else x_sample, n_samples if x_samples == 1 else x_sample + 1
+                ):
                     row = (replica * n_samples + sample) * n_obs + cell
                     size = library_size[replica, sample, cell]
                     load_row(logits[row * stride : row * stride + n_vars], row_logits)
                     if zi_logits is None:
-                        value = _negative_binomial_value(x, row_logits, size, row_theta, inverse_theta, weights)
+                        value = _negative_binomial_value(
+                            x, row_logits, size, row_theta, inverse_theta, weights
+                        )
                     else:
                         load_row(zi_logits[row * zi_stride : row * zi_stride + n_vars], row_zi)
-                        value = _zero_inflated_value(x, row_logits, row_zi, size, row_theta, inverse_theta, weights)
+                        value = _zero_inflated_value(
+                            x, row_logits, row_zi, size, row_theta, inverse_theta, weights
+                        )
                     log_prob[replica, sample, cell] = value + constant
                 _clear_entries(columns, begin, end, x)
 
@@ -175,13 +260,33 @@ def negative_binomial(values, columns, starts, x_samples, logits, stride, librar
 @njit(cache=True, **COMPILED)
 @no_type_check
 def negative_binomial_gradient(
-    values, columns, starts, x_samples, logits, stride, library_size, theta, zi_logits, zi_stride, upstream, d_logits, d_log_theta, d_zi_logits
+    values,
+    columns,
+    starts,
+    x_samples,
+    logits,
+    stride,
+    library_size,
+    theta,
+    zi_logits,
+    zi_stride,
+    upstream,
+    d_logits,
+    d_log_theta,
+    d_zi_logits,
 ):
-    """Fill the gradients of sum ``upstream`` * log p: ``d_logits`` and ``d_zi_logits`` of all rows, flat, ``d_log_theta`` (replicas, vars)."""
+    """Fill the gradients of sum ``upstream`` * log p: ``d_logits`` and ``d_zi_logits`` of all rows,
+    flat, ``d_log_theta`` (replicas, vars).
+    """
     n_replicas, n_samples, n_obs = upstream.shape
     n_vars = theta.shape[1]
     slopes = np.empty((N_TABULATED + 1, n_vars), np.float32)
-    x, weights, row_logits, row_zi = scratch(n_vars), scratch(n_vars), scratch(n_vars), scratch(n_vars)
+    x, weights, row_logits, row_zi = (
+        scratch(n_vars),
+        scratch(n_vars),
+        scratch(n_vars),
+        scratch(n_vars),
+    )
     through_mean, through_theta, through_zi = scratch(n_vars), scratch(n_vars), scratch(n_vars)
     d_log_theta[:] = ZERO
     for replica in range(n_replicas):
@@ -195,9 +300,14 @@ def negative_binomial_gradient(
                 begin, end = starts[x_row], starts[x_row + 1]
                 _set_entries(values, columns, begin, end, x)
                 total_upstream = ZERO
-                for sample in range(0 if x_samples == 1 else x_sample, n_samples if x_samples == 1 else x_sample + 1):
+                for sample in range(
+                    0 if x_samples == 1 else x_sample, n_samples if x_samples == 1 else x_sample + 1
+                ):
                     row = (replica * n_samples + sample) * n_obs + cell
-                    size, weight = library_size[replica, sample, cell], upstream[replica, sample, cell]
+                    size, weight = (
+                        library_size[replica, sample, cell],
+                        upstream[replica, sample, cell],
+                    )
                     total_upstream += weight
                     load_row(logits[row * stride : row * stride + n_vars], row_logits)
                     if zi_logits is None:
@@ -233,7 +343,9 @@ def negative_binomial_gradient(
                             d_zi_logits[row * n_vars : (row + 1) * n_vars],
                         )
                 for k in range(begin, end):
-                    row_d_log_theta[columns[k]] += total_upstream * (slope_of_rising(values[k], columns[k], row_theta, slopes) - values[k])
+                    row_d_log_theta[columns[k]] += total_upstream * (
+                        slope_of_rising(values[k], columns[k], row_theta, slopes) - values[k]
+                    )
                 _clear_entries(columns, begin, end, x)
 
 
@@ -257,7 +369,9 @@ def poisson(values, columns, starts, x_samples, logits, stride, n_vars, library_
 
 @njit(cache=True, **COMPILED)
 @no_type_check
-def poisson_gradient(values, columns, starts, x_samples, logits, stride, n_vars, upstream, d_logits):
+def poisson_gradient(
+    values, columns, starts, x_samples, logits, stride, n_vars, upstream, d_logits
+):
     """Fill ``d_logits`` with ``upstream`` (x - softmax(a) sum x)."""
     n_replicas, n_samples, n_obs = upstream.shape
     x, weights, row_logits = scratch(n_vars), scratch(n_vars), scratch(n_vars)
@@ -271,5 +385,11 @@ def poisson_gradient(values, columns, starts, x_samples, logits, stride, n_vars,
         _set_entries(values, columns, begin, end, x)
         load_row(logits[row * stride : row * stride + n_vars], row_logits)
         _, total = softmax(row_logits, weights)
-        _store_through_softmax(upstream[replica, sample, cell], x, weights, depth / total, d_logits[row * n_vars : (row + 1) * n_vars])
+        _store_through_softmax(
+            upstream[replica, sample, cell],
+            x,
+            weights,
+            depth / total,
+            d_logits[row * n_vars : (row + 1) * n_vars],
+        )
         _clear_entries(columns, begin, end, x)

@@ -1,7 +1,8 @@
-"""The compiled backend: tensors in, tensors out. Lays out shapes and allocates results. Importing it imports numba.
+"""The compiled backend: tensors in, tensors out. Lays out shapes and allocates results. Importing
+it imports numba.
 
-Every likelihood has a value and a gradient for a given weight of every row (``upstream``); the gradients come in the shapes of the parameters.
-"""
+Every likelihood has a value and a gradient for a given weight of every row (``upstream``); the
+gradients come in the shapes of the parameters."""
 
 from typing import Any
 
@@ -19,18 +20,31 @@ PerVar = Float[Tensor, "replicas *samples obs vars"]
 PerCell = Float[Tensor, "replicas *samples obs"]
 
 
-def negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor) -> PerCell:
+def negative_binomial(
+    x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor
+) -> PerCell:
     """Return log NB(x)."""
     log_prob, array = _per_cell(scale_logits)
     compiled_counts.negative_binomial(
-        *_sparse(x, scale_logits), *_rows(scale_logits), _sizes(library_size, scale_logits), _theta(log_theta, scale_logits), None, 0, array
+        *_sparse(x, scale_logits),
+        *_rows(scale_logits),
+        _sizes(library_size, scale_logits),
+        _theta(log_theta, scale_logits),
+        None,
+        0,
+        array,
     )
     return log_prob
 
 
-def negative_binomial_gradient(x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, *, upstream: PerCell) -> tuple[PerVar, Tensor]:
+def negative_binomial_gradient(
+    x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, *, upstream: PerCell
+) -> tuple[PerVar, Tensor]:
     """Return the gradients by ``scale_logits`` and ``log_theta``."""
-    theta, d_logits = _theta(log_theta, scale_logits), torch.empty(scale_logits.shape, dtype=scale_logits.dtype)
+    theta, d_logits = (
+        _theta(log_theta, scale_logits),
+        torch.empty(scale_logits.shape, dtype=scale_logits.dtype),
+    )
     d_log_theta = np.empty_like(theta)
     compiled_counts.negative_binomial_gradient(
         *_sparse(x, scale_logits),
@@ -47,20 +61,36 @@ def negative_binomial_gradient(x: Counts, library_size: Sizes, scale_logits: Per
     return d_logits, _to_shape(d_log_theta, log_theta)
 
 
-def zero_inflated_negative_binomial(x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, zi_logits: PerVar) -> PerCell:
+def zero_inflated_negative_binomial(
+    x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, zi_logits: PerVar
+) -> PerCell:
     """Return log ZINB(x)."""
     log_prob, array = _per_cell(scale_logits)
     compiled_counts.negative_binomial(
-        *_sparse(x, scale_logits), *_rows(scale_logits), _sizes(library_size, scale_logits), _theta(log_theta, scale_logits), *_rows(zi_logits), array
+        *_sparse(x, scale_logits),
+        *_rows(scale_logits),
+        _sizes(library_size, scale_logits),
+        _theta(log_theta, scale_logits),
+        *_rows(zi_logits),
+        array,
     )
     return log_prob
 
 
 def zero_inflated_negative_binomial_gradient(
-    x: Counts, library_size: Sizes, scale_logits: PerVar, log_theta: Tensor, zi_logits: PerVar, *, upstream: PerCell
+    x: Counts,
+    library_size: Sizes,
+    scale_logits: PerVar,
+    log_theta: Tensor,
+    zi_logits: PerVar,
+    *,
+    upstream: PerCell,
 ) -> tuple[PerVar, Tensor, PerVar]:
     """Return the gradients by ``scale_logits``, ``log_theta`` and ``zi_logits``."""
-    theta, d_logits, d_zi_logits = _theta(log_theta, scale_logits), *(torch.empty(t.shape, dtype=t.dtype) for t in (scale_logits, zi_logits))
+    theta, d_logits, d_zi_logits = (
+        _theta(log_theta, scale_logits),
+        *(torch.empty(t.shape, dtype=t.dtype) for t in (scale_logits, zi_logits)),
+    )
     d_log_theta = np.empty_like(theta)
     compiled_counts.negative_binomial_gradient(
         *_sparse(x, scale_logits),
@@ -79,14 +109,28 @@ def zero_inflated_negative_binomial_gradient(
 def poisson(x: Counts, library_size: Sizes, scale_logits: PerVar) -> PerCell:
     """Return log Poisson(x)."""
     log_prob, array = _per_cell(scale_logits)
-    compiled_counts.poisson(*_sparse(x, scale_logits), *_rows(scale_logits), scale_logits.shape[-1], _sizes(library_size, scale_logits), array)
+    compiled_counts.poisson(
+        *_sparse(x, scale_logits),
+        *_rows(scale_logits),
+        scale_logits.shape[-1],
+        _sizes(library_size, scale_logits),
+        array,
+    )
     return log_prob
 
 
-def poisson_gradient(x: Counts, library_size: Sizes, scale_logits: PerVar, *, upstream: PerCell) -> tuple[PerVar]:
+def poisson_gradient(
+    x: Counts, library_size: Sizes, scale_logits: PerVar, *, upstream: PerCell
+) -> tuple[PerVar]:
     """Return the gradient by ``scale_logits``."""
     d_logits = torch.empty(scale_logits.shape, dtype=scale_logits.dtype)
-    compiled_counts.poisson_gradient(*_sparse(x, scale_logits), *_rows(scale_logits), scale_logits.shape[-1], _upstream(upstream), _flat(d_logits))
+    compiled_counts.poisson_gradient(
+        *_sparse(x, scale_logits),
+        *_rows(scale_logits),
+        scale_logits.shape[-1],
+        _upstream(upstream),
+        _flat(d_logits),
+    )
     return (d_logits,)
 
 
@@ -117,15 +161,24 @@ def continuous_bernoulli_gradient(x: Counts, logits: PerVar, *, upstream: PerCel
 def gaussian(x: Counts, mean: PerVar, log_variance: Tensor) -> PerCell:
     """Return log N(x; mean, exp(log_variance)), one ``log_variance`` a replica."""
     log_prob, array = _per_cell(mean)
-    compiled_values.gaussian(_dense(x, mean), *_rows(mean), _per_replica(log_variance, mean)[:, 0], array)
+    compiled_values.gaussian(
+        _dense(x, mean), *_rows(mean), _per_replica(log_variance, mean)[:, 0], array
+    )
     return log_prob
 
 
-def gaussian_gradient(x: Counts, mean: PerVar, log_variance: Tensor, *, upstream: PerCell) -> tuple[PerVar, Tensor]:
+def gaussian_gradient(
+    x: Counts, mean: PerVar, log_variance: Tensor, *, upstream: PerCell
+) -> tuple[PerVar, Tensor]:
     """Return the gradients by ``mean`` and ``log_variance``."""
     d_mean, d_log_variance = torch.empty(mean.shape, dtype=mean.dtype), np.empty((len(mean), 1))
     compiled_values.gaussian_gradient(
-        _dense(x, mean), *_rows(mean), _per_replica(log_variance, mean)[:, 0], _upstream(upstream), _flat(d_mean), d_log_variance[:, 0]
+        _dense(x, mean),
+        *_rows(mean),
+        _per_replica(log_variance, mean)[:, 0],
+        _upstream(upstream),
+        _flat(d_mean),
+        d_log_variance[:, 0],
     )
     return d_mean, _to_shape(d_log_variance.astype(np.float32), log_variance)
 
@@ -153,14 +206,18 @@ def value(name: str, data: tuple[Any, ...], parameters: tuple[Tensor, ...]) -> P
     return VALUES[name](*data, *parameters)
 
 
-def gradient(name: str, data: tuple[Any, ...], parameters: tuple[Tensor, ...], upstream: PerCell) -> tuple[Tensor, ...]:
+def gradient(
+    name: str, data: tuple[Any, ...], parameters: tuple[Tensor, ...], upstream: PerCell
+) -> tuple[Tensor, ...]:
     """Return the gradients of sum ``upstream`` * log p by the parameters."""
     return GRADIENTS[name](*data, *parameters, upstream=upstream)
 
 
 def _of_logits(x: Counts, logits: PerVar, upstream: PerCell, *, continuous: bool) -> PerVar:
     d_logits = torch.empty(logits.shape, dtype=logits.dtype)
-    compiled_values.bernoulli_gradient(_dense(x, logits), *_rows(logits), continuous, _upstream(upstream), _flat(d_logits))
+    compiled_values.bernoulli_gradient(
+        _dense(x, logits), *_rows(logits), continuous, _upstream(upstream), _flat(d_logits)
+    )
     return d_logits
 
 
@@ -175,7 +232,9 @@ def _upstream(upstream: PerCell) -> np.ndarray:
 
 
 def _sparse(x: Counts, logits: PerVar) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Return values, columns and starts of the rows of x, and how many samples they hold: one where it is the same for all."""
+    """Return values, columns and starts of the rows of x, and how many samples they hold: one where
+    it is the same for all.
+    """
     if isinstance(x, SparseCells):
         return x.values, x.columns, x.starts, 1
     dense = _dense(x, logits)
@@ -191,11 +250,21 @@ def _dense(x: Counts, logits: PerVar) -> np.ndarray:
         x = x.to_dense()
     shared = all(size == 1 for size in x.shape[1:-2])
     shape = x.shape[1:-2] if shared else logits.shape[1:-2]
-    return x.expand(logits.shape[0], *shape, *x.shape[-2:]).reshape(logits.shape[0], -1, *x.shape[-2:]).contiguous().numpy()
+    return (
+        x.expand(logits.shape[0], *shape, *x.shape[-2:])
+        .reshape(logits.shape[0], -1, *x.shape[-2:])
+        .contiguous()
+        .numpy()
+    )
 
 
 def _sizes(library_size: Sizes, logits: PerVar) -> np.ndarray:
-    return library_size.expand(*logits.shape[:-1], 1).reshape(logits.shape[0], -1, logits.shape[-2]).contiguous().numpy()
+    return (
+        library_size.expand(*logits.shape[:-1], 1)
+        .reshape(logits.shape[0], -1, logits.shape[-2])
+        .contiguous()
+        .numpy()
+    )
 
 
 def _theta(log_theta: Tensor, logits: PerVar) -> np.ndarray:
@@ -203,18 +272,26 @@ def _theta(log_theta: Tensor, logits: PerVar) -> np.ndarray:
 
 
 def _per_replica(parameter: Tensor, logits: PerVar) -> np.ndarray:
-    """Return a parameter that is the same for all cells of a replica as (replicas, its last axis)."""
-    return parameter.reshape(parameter.shape[0], -1).expand(logits.shape[0], -1).contiguous().numpy()
+    """Return a parameter that is the same for all cells of a replica as (replicas, its last
+    axis).
+    """
+    return (
+        parameter.reshape(parameter.shape[0], -1).expand(logits.shape[0], -1).contiguous().numpy()
+    )
 
 
 def _to_shape(gradient: np.ndarray, parameter: Tensor) -> Tensor:
-    """Return the gradient (replicas, last axis) in the shape of its parameter: summed, where one row served all replicas."""
+    """Return the gradient (replicas, last axis) in the shape of its parameter: summed, where one
+    row served all replicas.
+    """
     summed = gradient if len(parameter) == len(gradient) else gradient.sum(0)
     return torch.from_numpy(summed).view(parameter.shape)
 
 
 def _rows(logits: PerVar) -> tuple[np.ndarray, int]:
-    """Return the memory of the logits, flat, and the distance between rows: half of a decoder's outputs needs no copy."""
+    """Return the memory of the logits, flat, and the distance between rows: half of a decoder's
+    outputs needs no copy.
+    """
     rows = logits.flatten(0, -2)
     rows = rows if rows.stride(1) == 1 and rows.stride(0) >= rows.shape[1] else rows.contiguous()
     n_rows, n_vars = rows.shape
@@ -223,6 +300,8 @@ def _rows(logits: PerVar) -> tuple[np.ndarray, int]:
 
 
 def _flat(tensor: Tensor) -> np.ndarray:
-    """Return the memory of a contiguous tensor, flat; of bfloat16 the bits, since numpy has no such type."""
+    """Return the memory of a contiguous tensor, flat; of bfloat16 the bits, since numpy has no such
+    type.
+    """
     flat = tensor.view(-1)
     return (flat.view(torch.uint16) if flat.dtype == torch.bfloat16 else flat).numpy()

@@ -1,4 +1,6 @@
-"""Batch normalisation, ReLU and dropout of a hidden layer in one pass forward and one back, for float32 on a CPU in training."""
+"""Batch normalisation, ReLU and dropout of a hidden layer in one pass forward and one back, for
+float32 on a CPU in training.
+"""
 
 import numpy as np
 import torch
@@ -19,15 +21,20 @@ def normalise_relu_drop(
     bits: Int16[Tensor, "replicas rows features"] | None,
     dropped: float,
 ) -> Float[Tensor, "replicas rows features"]:
-    """Return dropout(relu(batch norm(x))) and move the running statistics, which are updated in place (the variance unbiased, as torch does).
+    """Return dropout(relu(batch norm(x))) and move the running statistics, which are updated in
+    place (the variance unbiased, as torch does).
 
-    A unit is dropped where its ``bits``, uniform over all 16-bit numbers, are among the lowest share ``dropped``; None drops nothing.
-    """
-    return _HiddenUnits.apply(x, weight, bias, running_mean, running_variance, momentum, eps, bits, dropped)
+    A unit is dropped where its ``bits``, uniform over all 16-bit numbers, are among the lowest
+    share ``dropped``; None drops nothing."""
+    return _HiddenUnits.apply(
+        x, weight, bias, running_mean, running_variance, momentum, eps, bits, dropped
+    )
 
 
 def lowest_kept(dropped: float) -> int:
-    """Return the least 16-bit number (signed) of a unit that is kept when a share is dropped; the share is rounded to a 65,536th."""
+    """Return the least 16-bit number (signed) of a unit that is kept when a share is dropped; the
+    share is rounded to a 65,536th.
+    """
     return min(round(dropped * 2**16), 2**16 - 1) - 2**15
 
 
@@ -36,7 +43,11 @@ class _HiddenUnits(torch.autograd.Function):
     def forward(ctx, x, weight, bias, running_mean, running_variance, momentum, eps, bits, dropped):
         from latentbench.kernels import compiled_hidden_units  # numba: half a second to import
 
-        x, y, statistics = x.contiguous(), torch.empty_like(x), np.empty((2, x.shape[0], x.shape[2]), np.float32)
+        x, y, statistics = (
+            x.contiguous(),
+            torch.empty_like(x),
+            np.empty((2, x.shape[0], x.shape[2]), np.float32),
+        )
         keeps_all = bits is None
         mask = np.empty((1, 1, 1), np.int16) if keeps_all else bits.numpy()
         compiled_hidden_units.forward(
@@ -64,8 +75,20 @@ class _HiddenUnits(torch.autograd.Function):
         from latentbench.kernels import compiled_hidden_units
 
         x, weight, y = ctx.saved_tensors
-        d_x, d_weight, d_bias = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
+        d_x, d_weight, d_bias = (
+            torch.empty_like(x),
+            torch.empty_like(weight),
+            torch.empty_like(weight),
+        )
         compiled_hidden_units.backward(
-            upstream.contiguous().numpy(), x.numpy(), weight.numpy(), y.numpy(), ctx.statistics, ctx.scale, d_x.numpy(), d_weight.numpy(), d_bias.numpy()
+            upstream.contiguous().numpy(),
+            x.numpy(),
+            weight.numpy(),
+            y.numpy(),
+            ctx.statistics,
+            ctx.scale,
+            d_x.numpy(),
+            d_weight.numpy(),
+            d_bias.numpy(),
         )
         return d_x, d_weight, d_bias, None, None, None, None, None, None

@@ -1,4 +1,6 @@
-"""What a variational model does with q(z | x): draw from it, take its divergence from N(0, I). Small tensors: the fewer operations, the better."""
+"""What a variational model does with q(z | x): draw from it, take its divergence from N(0, I).
+Small tensors: the fewer operations, the better.
+"""
 
 import torch
 from jaxtyping import Float
@@ -7,14 +9,20 @@ from torch.autograd.function import once_differentiable
 
 
 def reparameterised(
-    mean: Float[Tensor, "*any dims"], log_variance: Float[Tensor, "*any dims"], noise: Float[Tensor, "*any dims"]
+    mean: Float[Tensor, "*any dims"],
+    log_variance: Float[Tensor, "*any dims"],
+    noise: Float[Tensor, "*any dims"],
 ) -> Float[Tensor, "*any dims"]:
     """Return mean + exp(log_variance / 2) noise (Kingma and Welling 2014, section 2.4)."""
     return _Reparameterised.apply(mean, log_variance, noise)
 
 
-def kl_from_standard_normal(mean: Float[Tensor, "*any dims"], log_variance: Float[Tensor, "*any dims"]) -> Float[Tensor, "*any"]:
-    """Return KL(N(mean, exp(log_variance)) || N(0, I)), summed over the last axis (Kingma and Welling 2014, appendix B)."""
+def kl_from_standard_normal(
+    mean: Float[Tensor, "*any dims"], log_variance: Float[Tensor, "*any dims"]
+) -> Float[Tensor, "*any"]:
+    """Return KL(N(mean, exp(log_variance)) || N(0, I)), summed over the last axis (Kingma and
+    Welling 2014, appendix B).
+    """
     return _StandardKL.apply(mean, log_variance)
 
 

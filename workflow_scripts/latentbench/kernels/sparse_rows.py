@@ -1,4 +1,6 @@
-"""Sparse cells: how counts are kept, how a minibatch of them is gathered, and their product with an encoder's first weight. Nothing is made dense."""
+"""Sparse cells: how counts are kept, how a minibatch of them is gathered, and their product with an
+encoder's first weight. Nothing is made dense.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -12,9 +14,9 @@ from torch.autograd.function import once_differentiable
 
 @dataclass(frozen=True)
 class SparseCells:
-    """The cells of a minibatch as CSR: row r * obs + i is cell i of replica r. ``shared`` says that a samples axis of length one follows the replicas,
-    ``density`` (0 to 1) is that of the whole data set.
-    """
+    """The cells of a minibatch as CSR: row r * obs + i is cell i of replica r. ``shared`` says that
+    a samples axis of length one follows the replicas, ``density`` (0 to 1) is that of the whole
+    data set."""
 
     values: Float[np.ndarray, " nonzeros"]
     columns: UInt[np.ndarray, " nonzeros"]
@@ -49,7 +51,12 @@ class SparseCells:
         from latentbench.kernels import sparse_products
 
         dense = torch.zeros((self.n_replicas, self.n_obs, self.n_vars), dtype=torch.bfloat16)
-        sparse_products.fill_bf16(self.values, self.columns, self.starts, dense.view(-1, self.n_vars).view(torch.uint16).numpy())
+        sparse_products.fill_bf16(
+            self.values,
+            self.columns,
+            self.starts,
+            dense.view(-1, self.n_vars).view(torch.uint16).numpy(),
+        )
         return dense
 
     def to_dense(self) -> Float[Tensor, "replicas *samples obs vars"]:
@@ -62,7 +69,9 @@ class SparseCells:
 
 @dataclass(frozen=True)
 class SparseRows:
-    """The cells of a data set as CSR, in types as small as hold them, in memory or mapped from a file."""
+    """The cells of a data set as CSR, in types as small as hold them, in memory or mapped from a
+    file.
+    """
 
     values: Real[np.ndarray, " nonzeros"]
     columns: Integer[np.ndarray, " nonzeros"]
@@ -81,7 +90,10 @@ class SparseRows:
 
     def to_scipy(self) -> sparse.csr_array:
         """Return the matrix for scipy, in float32."""
-        return sparse.csr_array((self.values.astype(np.float32), self.columns.astype(np.int32), self.starts), shape=self.shape)
+        return sparse.csr_array(
+            (self.values.astype(np.float32), self.columns.astype(np.int32), self.starts),
+            shape=self.shape,
+        )
 
     def gather(self, cells: Int[Tensor, "replicas obs"]) -> SparseCells:
         """Return the named cells, each replica its own."""
@@ -91,15 +103,21 @@ class SparseRows:
         starts = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(self.starts[rows + 1] - self.starts[rows], out=starts[1:])
         values, columns = np.empty(starts[-1], np.float32), np.empty(starts[-1], np.uint32)
-        sparse_products.gather_rows(self.values, self.columns, self.starts, rows, starts, values, columns)
-        return SparseCells(values, columns, starts, len(cells), cells.shape[1], self.n_vars, self.density)
+        sparse_products.gather_rows(
+            self.values, self.columns, self.starts, rows, starts, values, columns
+        )
+        return SparseCells(
+            values, columns, starts, len(cells), cells.shape[1], self.n_vars, self.density
+        )
 
     def row_sums(self, *, chunk: int = 65536) -> Float[np.ndarray, " rows"]:
         """Return the sum of every row, read in chunks of rows."""
         sums = np.zeros(len(self.starts) - 1)
         for first in range(0, len(sums), chunk):
             starts = self.starts[first : first + chunk + 1]
-            running = np.concatenate([[0.0], np.cumsum(self.values[starts[0] : starts[-1]], dtype=np.float64)])
+            running = np.concatenate(
+                [[0.0], np.cumsum(self.values[starts[0] : starts[-1]], dtype=np.float64)]
+            )
             sums[first : first + chunk] = np.diff(running[starts - starts[0]])
         return sums
 
@@ -107,7 +125,10 @@ class SparseRows:
 def sparse_rows(matrix: sparse.csr_matrix | sparse.csr_array) -> SparseRows:
     """Return a CSR matrix as rows in the smallest types that hold its values."""
     return SparseRows(
-        smallest(matrix.data), matrix.indices.astype(np.uint16 if matrix.shape[1] <= 2**16 else np.int32), matrix.indptr.astype(np.int64), matrix.shape[1]
+        smallest(matrix.data),
+        matrix.indices.astype(np.uint16 if matrix.shape[1] <= 2**16 else np.int32),
+        matrix.indptr.astype(np.int64),
+        matrix.shape[1],
     )
 
 
@@ -115,13 +136,21 @@ def smallest(values: np.ndarray) -> np.ndarray:
     """Return values as uint8 or uint16 where these hold them all exactly, else as float32."""
     for kind in (np.uint8, np.uint16):
         largest = np.iinfo(kind).max
-        if values.size == 0 or (values.min() >= 0 and values.max() <= largest and np.array_equal(values, values.astype(kind))):
+        if values.size == 0 or (
+            values.min() >= 0
+            and values.max() <= largest
+            and np.array_equal(values, values.astype(kind))
+        ):
             return values.astype(kind)
     return values.astype(np.float32)
 
 
-def sparse_linear(cells: SparseCells, weight: Float[Tensor, "replicas n_in n_out"]) -> Float[Tensor, "replicas obs n_out"]:
-    """Return the cells times W, each replica its own; the gradient is that of W alone. For float32 on a CPU."""
+def sparse_linear(
+    cells: SparseCells, weight: Float[Tensor, "replicas n_in n_out"]
+) -> Float[Tensor, "replicas obs n_out"]:
+    """Return the cells times W, each replica its own; the gradient is that of W alone. For float32
+    on a CPU.
+    """
     return _SparseLinear.apply(cells, weight)
 
 
@@ -132,7 +161,13 @@ class _SparseLinear(torch.autograd.Function):
 
         ctx.cells, ctx.shape = cells, weight.shape
         product = weight.new_empty(cells.n_replicas, cells.n_obs, weight.shape[2])
-        sparse_products.rows_times_matrix(cells.values, cells.columns, cells.starts, weight.detach().contiguous().numpy(), product.numpy())
+        sparse_products.rows_times_matrix(
+            cells.values,
+            cells.columns,
+            cells.starts,
+            weight.detach().contiguous().numpy(),
+            product.numpy(),
+        )
         return product
 
     @staticmethod
@@ -142,5 +177,11 @@ class _SparseLinear(torch.autograd.Function):
 
         gradient = upstream.new_empty(ctx.shape)
         cells = ctx.cells
-        sparse_products.transposed_rows_times_matrix(cells.values, cells.columns, cells.starts, upstream.contiguous().numpy(), gradient.numpy())
+        sparse_products.transposed_rows_times_matrix(
+            cells.values,
+            cells.columns,
+            cells.starts,
+            upstream.contiguous().numpy(),
+            gradient.numpy(),
+        )
         return None, gradient

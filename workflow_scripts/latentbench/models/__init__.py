@@ -1,4 +1,6 @@
-"""The registry of model kinds. A kind's module is imported on first use, so that reading a study costs nothing and an edit of one model touches no other."""
+"""The registry of model kinds. A kind's module is imported on first use, so that reading a study
+costs nothing and an edit of one model touches no other.
+"""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,11 +11,12 @@ DATA_MODALITIES = ("counts", "images", "real")
 
 @dataclass(frozen=True)
 class Kind:
-    """Where a kind lives and what it needs: ``"likelihood"``, ``"n_clusters"``, ``"labels"`` (to make, not only to score).
+    """Where a kind lives and what it needs: ``"likelihood"``, ``"n_clusters"``, ``"labels"`` (to
+    make, not only to score).
 
-    ``covariates`` says whether it takes obs columns as conditions. Where a data set lacks a column that a variant names, an optional one is left out and a
-    required one makes the variant not applicable. ``predicts`` says whether it can be asked for cells under another condition.
-    """
+    ``covariates`` says whether it takes obs columns as conditions. Where a data set lacks a column
+    that a variant names, an optional one is left out and a required one makes the variant not
+    applicable. ``predicts`` says whether it can be asked for cells under another condition."""
 
     module: str
     name: str
@@ -23,7 +26,9 @@ class Kind:
 
     @property
     def is_network(self) -> bool:
-        """Whether the kind is trained by ``fit``; the others are references, functions of the whole data set."""
+        """Whether the kind is trained by ``fit``; the others are references, functions of the whole
+        data set.
+        """
         return "likelihood" in self.needs
 
     def load(self) -> Any:
@@ -31,7 +36,13 @@ class Kind:
         return getattr(import_module(f"{__name__}.{self.module}"), self.name)
 
 
-def _network(module: str, name: str, *needs: str, covariates: Literal["none", "optional", "required"] = "none", predicts: bool = False) -> Kind:
+def _network(
+    module: str,
+    name: str,
+    *needs: str,
+    covariates: Literal["none", "optional", "required"] = "none",
+    predicts: bool = False,
+) -> Kind:
     return Kind(module, name, frozenset({"likelihood", *needs}), covariates, predicts)
 
 
@@ -56,7 +67,13 @@ MODELS: dict[str, Kind] = {
     "gmvae": _network("gmvae", "GaussianMixtureVAE", "n_clusters"),
     "gmvae_dilokthanakul": _network("gmvae_dilokthanakul", "BayesMixtureVAE", "n_clusters"),
     "gmvae_dirichlet": _network("gmvae_dirichlet", "DirichletMixtureVAE", "n_clusters"),
-    "gmvae_conditional": _network("gmvae_conditional", "ConditionalMixtureVAE", "n_clusters", covariates="required", predicts=True),
+    "gmvae_conditional": _network(
+        "gmvae_conditional",
+        "ConditionalMixtureVAE",
+        "n_clusters",
+        covariates="required",
+        predicts=True,
+    ),
     "vamp": _network("vamp", "VampPriorVAE", "n_clusters"),
     "dec": _network("dec", "DeepEmbeddedClustering", "n_clusters"),
     "idec": _network("idec", "ImprovedDeepEmbeddedClustering", "n_clusters"),

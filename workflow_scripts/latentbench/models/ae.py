@@ -2,7 +2,8 @@
 
     z = e(x),  loss(x) = -log p(x | d(z))                                    (1)
 
-Symbols to code: e is ``encoder``, d is ``decoder``. With the Gaussian likelihood (1) is half the squared error plus a constant.
+Symbols to code: e is ``encoder``, d is ``decoder``. With the Gaussian likelihood (1) is half the
+squared error plus a constant.
 
 Use: as the baseline without a prior: whatever a VAE adds must show against it.
 Cost: one pass of encoder and decoder a step.
@@ -37,8 +38,21 @@ class Autoencoder(AbstractModel):
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
-        self.encoder = MLP(n_vars, n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout, activation=activation)
-        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, activation=activation)
+        self.encoder = MLP(
+            n_vars,
+            n_latent,
+            n_hidden=n_hidden,
+            n_layers=n_layers,
+            dropout=dropout,
+            activation=activation,
+        )
+        self.decoder = Decoder(
+            n_latent,
+            likelihood.n_outputs,
+            n_hidden=n_hidden,
+            n_layers=n_layers,
+            activation=activation,
+        )
 
     def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
         """Return p(x | d(z))."""

@@ -1,27 +1,42 @@
-"""Conditional variational autoencoder (Sohn 2015, NeurIPS 28), in two factorisations; c are the one-hot covariates (condition, batch ...).
+"""Conditional variational autoencoder (Sohn 2015, NeurIPS 28), in two factorisations; c are the
+one-hot covariates (condition, batch ...).
 
-    prior "learned":  p(z | c) = N(m_p(c), diag s_p(c)^2),  p(x | z),     q(z | x, c)                        (1)
-    prior "fixed":    p(z) = N(0, I),                       p(x | z, c),  q(z | x, c)                        (2)
-    -ELBO(x | c) = E_q[-log p(x | z (, c))] + KL(q(z | x, c) || p(z | c) or p(z))                            (3)
+    prior "learned":  p(z | c) = N(m_p(c), diag s_p(c)^2),  p(x | z),     q(z | x, c)
+                      (1)
+    prior "fixed":    p(z) = N(0, I),                       p(x | z, c),  q(z | x, c)
+                      (2)
+    -ELBO(x | c) = E_q[-log p(x | z (, c))] + KL(q(z | x, c) || p(z | c) or p(z))
+        (3)
 
-With (1) the code keeps the condition and the prior knows where to expect it. With (2) the decoder is told the condition, so that the code has nothing to gain
-from it ("forgetful"): decoding with another c asks what the cell would have been under it. With (1) the code is carried over to the place that it has, in
-standard deviations, in the prior of the other c, and decoded there.
-Symbols to code: (m, log s^2) of q is ``encoder``; (m_p, log s_p^2) is ``prior``, a row for every covariate.
+With (1) the code keeps the condition and the prior knows where to expect it. With (2) the decoder
+is told the condition, so that the code has nothing to gain from it ("forgetful"): decoding with
+another c asks what the cell would have been under it. With (1) the code is carried over to the
+place that it has, in standard deviations, in the prior of the other c, and decoded there. Symbols
+to code: (m, log s^2) of q is ``encoder``; (m_p, log s_p^2) is ``prior``, a row for every covariate.
 
-Use: groups of cells across conditions or batches (prior fixed), and predictions for another condition.
-Cost: that of ``vae``.
-"""
+Use: groups of cells across conditions or batches (prior fixed), and predictions for another
+condition. Cost: that of ``vae``."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, kl_divergence, kl_of_each_dimension, log_density, log_standard_normal
+from latentbench.distributions import (
+    Distribution,
+    Normal,
+    kl_divergence,
+    kl_of_each_dimension,
+    log_density,
+    log_standard_normal,
+)
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
 from latentbench.models.components import standard_components
-from latentbench.models.interface import AbstractConditionalModel, AbstractGaussianLatentModel, Minibatch
+from latentbench.models.interface import (
+    AbstractConditionalModel,
+    AbstractGaussianLatentModel,
+    Minibatch,
+)
 
 
 class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
@@ -45,10 +60,19 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
-        self.encoder = MLP(n_vars, 2 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout, n_covariates=n_covariates)
+        self.encoder = MLP(
+            n_vars,
+            2 * n_latent,
+            n_hidden=n_hidden,
+            n_layers=n_layers,
+            dropout=dropout,
+            n_covariates=n_covariates,
+        )
         self.prior = Linear(n_covariates, 2 * n_latent) if prior == "learned" else None
         told = 0 if self.prior else n_covariates
-        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, n_covariates=told)
+        self.decoder = Decoder(
+            n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, n_covariates=told
+        )
 
     def qz(self, minibatch: Minibatch) -> Normal:
         """Return q(z | x, c)."""
@@ -59,7 +83,10 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         return Normal(*self.prior(covariates).chunk(2, dim=-1))
 
     def px(
-        self, z: Float[Tensor, "replicas *samples obs latent"], covariates: Covariates, library_size: Float[Tensor, "replicas *#samples obs 1"]
+        self,
+        z: Float[Tensor, "replicas *samples obs latent"],
+        covariates: Covariates,
+        library_size: Float[Tensor, "replicas *#samples obs 1"],
     ) -> Distribution:
         """Return p(x | z) or p(x | z, c)."""
         outputs = self.decoder(z) if self.prior else self.decoder(z, covariates)
@@ -69,7 +96,11 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         """Return the two terms of equation (3), the expectation from one sample of z."""
         qz = self.qz(minibatch)
         px = self.px(qz.rsample(), minibatch.covariates, minibatch.library_size)
-        kl_z = kl_divergence(qz, self.pz(minibatch.covariates)) if self.prior else qz.kl_from_standard()
+        kl_z = (
+            kl_divergence(qz, self.pz(minibatch.covariates))
+            if self.prior
+            else qz.kl_from_standard()
+        )
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": kl_z}
 
     def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
@@ -77,13 +108,19 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         qz = self.qz(minibatch)
         z = qz.rsample()
         log_px = self.px(z, minibatch.covariates, minibatch.library_size).log_prob(minibatch.x)
-        log_pz = log_density(z, self.pz(minibatch.covariates)) if self.prior else log_standard_normal(z)
+        log_pz = (
+            log_density(z, self.pz(minibatch.covariates)) if self.prior else log_standard_normal(z)
+        )
         return log_px + log_pz - log_density(z, qz)
 
     def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return KL(q(z_j | x, c) || p(z_j | c) or p(z_j)) of every j."""
         qz = self.qz(minibatch)
-        return kl_of_each_dimension(qz, self.pz(minibatch.covariates)) if self.prior else qz.kl_of_each_dimension_from_standard()
+        return (
+            kl_of_each_dimension(qz, self.pz(minibatch.covariates))
+            if self.prior
+            else qz.kl_of_each_dimension_from_standard()
+        )
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the mean of q(z | x, c)."""
@@ -93,14 +130,18 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         """Return a sample of q(z | x, c)."""
         return self.qz(minibatch).rsample()
 
-    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+    def prior_of_codes(
+        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
+    ) -> Normal:
         """Return p(z | c) or p(z), its one component."""
         if not self.prior:
             return standard_components(noise)
         pz = self.pz(minibatch.covariates)
         return Normal(pz.mean[:, None], pz.log_variance[:, None])
 
-    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+    def decode(
+        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
+    ) -> Float[Tensor, "replicas components obs vars"]:
         """Return E[x | z] or E[x | z, c]."""
         return self.px(z, minibatch.covariates, minibatch.library_size[:, None]).mean
 
@@ -108,10 +149,14 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         """Return E[x] at the code's mean under the cell's own covariates."""
         return self.px(self.embed(minibatch), minibatch.covariates, minibatch.library_size).mean
 
-    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Float[Tensor, "replicas obs vars"]:
+    def predict(
+        self, minibatch: Minibatch, covariates: Covariates
+    ) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at the code's mean under other covariates."""
         z = self.embed(minibatch)
         if self.prior:
             here, there = self.pz(minibatch.covariates), self.pz(covariates)
-            z = there.mean + torch.exp(0.5 * (there.log_variance - here.log_variance)) * (z - here.mean)
+            z = there.mean + torch.exp(0.5 * (there.log_variance - here.log_variance)) * (
+                z - here.mean
+            )
         return self.px(z, covariates, minibatch.library_size).mean

@@ -1,17 +1,22 @@
-"""Deep embedded clustering (Xie 2016, arXiv:1511.06335): an autoencoder's codes are drawn towards cluster centres until they are clusters.
+"""Deep embedded clustering (Xie 2016, arXiv:1511.06335): an autoencoder's codes are drawn towards
+cluster centres until they are clusters.
 
-    z = e(x)                                                                                          (1)
-    loss(x) = KL(P || Q),  Q by Student's kernel around the centres, P its sharpened target           (2)
+    z = e(x)
+        (1)
+    loss(x) = KL(P || Q),  Q by Student's kernel around the centres, P its sharpened target
+                           (2)
 
-First, in the phase ``pretrain``, the loss is that of an autoencoder, -log p(x | d(z)); then, in the phase ``cluster``, (2) alone. The phases say which of the
-two terms counts: ``term_weights: {clustering: 0}`` in the first, ``{reconstruction: 0}`` in the second.
-Symbols to code: e is ``encoder``, d is ``decoder``; P and Q are of ``clusters`` (soft_clusters.py).
-Deviations: the paper pretrains layer by layer with dropout and trains by SGD; here all layers at once, by Adam. No batch normalisation, as in the paper: the
-codes that k-means starts from and those that are trained must be the same function of a cell.
+First, in the phase ``pretrain``, the loss is that of an autoencoder, -log p(x | d(z)); then, in the
+phase ``cluster``, (2) alone. The phases say which of the two terms counts: ``term_weights:
+{clustering: 0}`` in the first, ``{reconstruction: 0}`` in the second. Symbols to code: e is
+``encoder``, d is ``decoder``; P and Q are of ``clusters`` (soft_clusters.py). Deviations: the paper
+pretrains layer by layer with dropout and trains by SGD; here all layers at once, by Adam. No batch
+normalisation, as in the paper: the codes that k-means starts from and those that are trained must
+be the same function of a cell.
 
-Use: as the reference of deep clustering; without the decoder in its second phase it may draw unlike cells together.
-Cost: one pass of encoder and decoder a step, and all training cells through the encoder at every refresh.
-"""
+Use: as the reference of deep clustering; without the decoder in its second phase it may draw unlike
+cells together. Cost: one pass of encoder and decoder a step, and all training cells through the
+encoder at every refresh."""
 
 from collections.abc import Sequence
 
@@ -26,7 +31,9 @@ from latentbench.models.soft_clusters import SoftClusters
 
 
 class DeepEmbeddedClustering(AbstractClusteringModel):
-    """DEC with any likelihood; ``n_hidden`` are the widths of the encoder's hidden layers, the decoder's in reverse."""
+    """DEC with any likelihood; ``n_hidden`` are the widths of the encoder's hidden layers, the
+    decoder's in reverse.
+    """
 
     generative = "p(x|z)"
     inference = "z = e(x), q(y|z)"
@@ -45,7 +52,9 @@ class DeepEmbeddedClustering(AbstractClusteringModel):
         super().__init__()
         self.likelihood = likelihood
         self.encoder = MLP(n_vars, n_latent, n_hidden=n_hidden, batch_norm=False)
-        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=mirrored(n_hidden), batch_norm=False)
+        self.decoder = Decoder(
+            n_latent, likelihood.n_outputs, n_hidden=mirrored(n_hidden), batch_norm=False
+        )
         self.clusters = SoftClusters(n_clusters, n_latent, degrees_of_freedom=degrees_of_freedom)
 
     def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
@@ -55,7 +64,10 @@ class DeepEmbeddedClustering(AbstractClusteringModel):
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
         """Return the autoencoder's loss and that of equation (2)."""
         z = self.embed(minibatch)
-        return {"reconstruction": -self.px(z, minibatch).log_prob(minibatch.x), "clustering": self.clusters.divergence(z, minibatch)}
+        return {
+            "reconstruction": -self.px(z, minibatch).log_prob(minibatch.x),
+            "clustering": self.clusters.divergence(z, minibatch),
+        }
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return z = e(x)."""

@@ -1,4 +1,6 @@
-"""What a kind says of itself, read from its source: its documentation and its factorisation. No model is imported, so that neither torch nor time is needed."""
+"""What a kind says of itself, read from its source: its documentation and its factorisation. No
+model is imported, so that neither torch nor time is needed.
+"""
 
 import ast
 import re
@@ -11,7 +13,10 @@ from pathlib import Path
 from latentbench.models import MODELS
 
 OBSERVED = {"x": "the data", "c": "condition or other covariates", "s": "batch"}
-HYPERPARAMETERS = {"alpha": "concentration of the Dirichlet prior", "u": "pseudo-inputs of the prior"}
+HYPERPARAMETERS = {
+    "alpha": "concentration of the Dirichlet prior",
+    "u": "pseudo-inputs of the prior",
+}
 FACTOR = re.compile(r"[pq]\(([a-z,]+)(?:\|([a-z,]+))?\)|([a-z])\s*=\s*[a-z]+\(([a-z,]+)\)")
 
 Edge = tuple[str, str]
@@ -19,7 +24,9 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True)
 class Documentation:
-    """The docstring of a kind in parts: its first sentence, everything but the last two lines, and what those say."""
+    """The docstring of a kind in parts: its first sentence, everything but the last two lines, and
+    what those say.
+    """
 
     title: str
     body: str
@@ -50,7 +57,8 @@ class Factorisation:
     inference: tuple[Factor, ...]
     texts: tuple[str, str] = field(default=("", ""))
     shown: frozenset[str] = frozenset()
-    """Variables that p draws and the data show all the same: the classes of a supervised training."""
+    """Variables that p draws and the data show all the same: the classes of a supervised
+    training."""
 
     @property
     def p_edges(self) -> list[Edge]:
@@ -75,7 +83,12 @@ class Factorisation:
     @property
     def computed(self) -> set[str]:
         """Variables that are functions of others, no random ones."""
-        return {variable for factor in self.inference if factor.is_computed for variable in factor.variables} - self.generated
+        return {
+            variable
+            for factor in self.inference
+            if factor.is_computed
+            for variable in factor.variables
+        } - self.generated
 
     @property
     def observed(self) -> set[str]:
@@ -90,20 +103,31 @@ class Factorisation:
     @property
     def variables(self) -> set[str]:
         """Everything that is named."""
-        return {name for factor in (*self.generative, *self.inference) for name in (*factor.variables, *factor.given)}
+        return {
+            name
+            for factor in (*self.generative, *self.inference)
+            for name in (*factor.variables, *factor.given)
+        }
 
     def check(self) -> None:
-        """Check that both graphs are acyclic, and that everything which is named comes from somewhere.
+        """Check that both graphs are acyclic, and that everything which is named comes from
+        somewhere.
 
         Raises:
             ValueError: naming the kind and the variable.
         """
         known = self.observed | self.hyperparameters
-        for which, edges, drawn in (("generative", self.p_edges, self.generated | self.computed), ("inference", self.q_edges, self.inferred)):
+        for which, edges, drawn in (
+            ("generative", self.p_edges, self.generated | self.computed),
+            ("inference", self.q_edges, self.inferred),
+        ):
             _refuse_cycles(f"kind '{self.kind}': the {which} graph", edges)
             for parent, variable in edges:
                 if parent not in drawn | known:
-                    raise ValueError(f"kind '{self.kind}': the {which} factorisation conditions {variable} on {parent}, which it neither draws nor is given")
+                    raise ValueError(
+                        f"kind '{self.kind}': the {which} factorisation conditions {variable} on"
+                        f" {parent}, which it neither draws nor is given"
+                    )
         if "x" not in self.generated:
             raise ValueError(f"kind '{self.kind}': nothing generates x")
         if missing := self.generated - self.inferred - self.observed:
@@ -119,9 +143,14 @@ def documentation_of(kind: str) -> Documentation:
     text = docstring_of(kind)
     *body, use, cost = text.splitlines()
     if not (use.startswith("Use: ") and cost.startswith("Cost: ")):
-        raise ValueError(f"kind '{kind}': its docstring must end with two lines, 'Use: <one sentence>' and 'Cost: <one sentence>'")
+        raise ValueError(
+            f"kind '{kind}': its docstring must end with two lines, 'Use: <one sentence>' and"
+            " 'Cost: <one sentence>'"
+        )
     title = " ".join(text.split("\n\n")[0].split())
-    return Documentation(title, "\n".join(body).strip(), use.removeprefix("Use: "), cost.removeprefix("Cost: "))
+    return Documentation(
+        title, "\n".join(body).strip(), use.removeprefix("Use: "), cost.removeprefix("Cost: ")
+    )
 
 
 def docstring_of(kind: str) -> str:
@@ -140,7 +169,12 @@ def factorisation_of(kind: str) -> Factorisation:
         for target in line.targets
         if isinstance(target, ast.Name) and target.id in ("generative", "inference")
     }
-    found = Factorisation(kind, parse_factors(declared["generative"]), parse_factors(declared["inference"]), (declared["generative"], declared["inference"]))
+    found = Factorisation(
+        kind,
+        parse_factors(declared["generative"]),
+        parse_factors(declared["inference"]),
+        (declared["generative"], declared["inference"]),
+    )
     found.check()
     return found
 
@@ -151,9 +185,18 @@ def parse_factors(text: str) -> tuple[Factor, ...]:
     Raises:
         ValueError: a part of the text is no factor.
     """
-    factors = [Factor(_names(match[1] or match[3]), _names(match[2] or match[4] or ""), is_computed=match[3] is not None) for match in FACTOR.finditer(text)]
+    factors = [
+        Factor(
+            _names(match[1] or match[3]),
+            _names(match[2] or match[4] or ""),
+            is_computed=match[3] is not None,
+        )
+        for match in FACTOR.finditer(text)
+    ]
     if left_over := FACTOR.sub("", text).replace(",", "").strip():
-        raise ValueError(f"'{text}': '{left_over}' is no factor; write p(x|z,y), q(z|x) or z = e(x)")
+        raise ValueError(
+            f"'{text}': '{left_over}' is no factor; write p(x|z,y), q(z|x) or z = e(x)"
+        )
     return tuple(factors)
 
 
@@ -175,4 +218,8 @@ def _refuse_cycles(named: str, edges: Iterable[Edge]) -> None:
 def _definition_of(kind: str) -> tuple[ast.Module, ast.ClassDef | ast.FunctionDef]:
     entry = MODELS[kind]
     tree = ast.parse(Path(__file__).with_name(f"{entry.module}.py").read_text(encoding="utf-8"))
-    return tree, next(node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == entry.name)
+    return tree, next(
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == entry.name
+    )

@@ -1,4 +1,6 @@
-"""What every network model offers and what it is given. Everything carries a leading ``replicas`` axis: S seeds of a variant are one model."""
+"""What every network model offers and what it is given. Everything carries a leading ``replicas``
+axis: S seeds of a variant are one model.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -20,12 +22,14 @@ from latentbench.random_streams import uniform_like
 class Minibatch:
     """The cells of one step, each replica its own.
 
-    ``inputs`` is what the encoder reads, ``x`` what the likelihood scores; counts may be sparse, which a first layer and a likelihood of counts take as well as
-    a tensor (``x.unsqueeze(1)`` gives both a samples axis). ``library_size`` is the total counts of a cell over the modelled genes (1 where the data are no
-    counts), ``y`` the observed class of a cell or -1: a label is seen by a model only where its task says so. ``covariates`` are one-hot codes of the obs
-    columns that the variant names, side by side (none: no columns). ``probs_at_refresh`` are the model's own ``cluster_probs`` of these cells when its phase
-    last refreshed them (``refresh_every``); None in a phase that never does, and of cells that are not trained on.
-    """
+    ``inputs`` is what the encoder reads, ``x`` what the likelihood scores; counts may be sparse,
+    which a first layer and a likelihood of counts take as well as a tensor (``x.unsqueeze(1)``
+    gives both a samples axis). ``library_size`` is the total counts of a cell over the modelled
+    genes (1 where the data are no counts), ``y`` the observed class of a cell or -1: a label is
+    seen by a model only where its task says so. ``covariates`` are one-hot codes of the obs columns
+    that the variant names, side by side (none: no columns). ``probs_at_refresh`` are the model's
+    own ``cluster_probs`` of these cells when its phase last refreshed them (``refresh_every``);
+    None in a phase that never does, and of cells that are not trained on."""
 
     inputs: Float[Tensor, "replicas obs vars"] | SparseCells
     x: Float[Tensor, "replicas obs vars"] | SparseCells
@@ -37,11 +41,13 @@ class Minibatch:
 
 @dataclass(frozen=True)
 class TrainingCells:
-    """The training cells as a model sees them when a phase begins, for starting a mixture from their codes, say.
+    """The training cells as a model sees them when a phase begins, for starting a mixture from
+    their codes, say.
 
-    ``seeds`` are those of the replicas; ``codes`` returns (replicas, train, latent); ``classes`` are the observed classes of the phase, -1 where hidden;
-    ``inputs`` returns what the encoder reads of some of the cells, (replicas, chosen, vars), given their places among the training cells.
-    """
+    ``seeds`` are those of the replicas; ``codes`` returns (replicas, train, latent); ``classes``
+    are the observed classes of the phase, -1 where hidden; ``inputs`` returns what the encoder
+    reads of some of the cells, (replicas, chosen, vars), given their places among the training
+    cells."""
 
     seeds: Sequence[int]
     codes: Callable[[], Float[Tensor, "replicas train latent"]]
@@ -58,7 +64,8 @@ class AbstractModel(nn.Module, ABC):
     """The factorisation of q."""
 
     linear_in_log_prob: ClassVar[bool] = False
-    """Whether the loss is linear in log p(x | z) with constant weights, so that a training step needs its gradient alone, never its value."""
+    """Whether the loss is linear in log p(x | z) with constant weights, so that a training step
+    needs its gradient alone, never its value."""
 
     likelihood: AbstractLikelihood
 
@@ -69,7 +76,9 @@ class AbstractModel(nn.Module, ABC):
 
     @abstractmethod
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
-        """Return the named terms of every cell's loss, signed so that their sum is the loss; terms of a prior begin with ``kl_``."""
+        """Return the named terms of every cell's loss, signed so that their sum is the loss; terms
+        of a prior begin with ``kl_``.
+        """
 
     @abstractmethod
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
@@ -80,38 +89,54 @@ class AbstractModel(nn.Module, ABC):
         """Return what is expected of x at the code of every cell."""
 
     def begin_phase(self, name: str, cells: TrainingCells) -> None:
-        """Prepare for a phase of the training, named in the config (start a mixture from the training cells' codes, say), changing tensors in place."""
+        """Prepare for a phase of the training, named in the config (start a mixture from the
+        training cells' codes, say), changing tensors in place.
+        """
 
 
 class AbstractBoundedModel(AbstractModel):
-    """A model with a prior over its codes: in eval mode the sum of its loss terms bounds -log p(x | covariates) from above."""
+    """A model with a prior over its codes: in eval mode the sum of its loss terms bounds -log p(x |
+    covariates) from above.
+    """
 
     @abstractmethod
     def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
-        """Return log w of every cell, w = p(x, latents | covariates) / q(latents | x) at one draw of its latents; classes are summed out, observed or not.
+        """Return log w of every cell, w = p(x, latents | covariates) / q(latents | x) at one draw
+        of its latents; classes are summed out, observed or not.
 
-        w is an unbiased estimate of p(x | covariates), so that log of a mean of k of them is on average a bound that rises with k (Burda 2016, theorem 1).
-        """
+        w is an unbiased estimate of p(x | covariates), so that log of a mean of k of them is on
+        average a bound that rises with k (Burda 2016, theorem 1)."""
 
     @abstractmethod
     def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return the code of every cell drawn from its posterior, of which ``embed`` is the mean."""
-
-    @abstractmethod
-    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
-        """Return the prior of the codes, every component: axes (replicas, components, obs or 1, latent), one component where it is no mixture.
-
-        ``noise`` is standard normal: it is what a latent above the code (``w``) is made of, the same for every component, and means nothing elsewhere; zero
-        gives that latent its mean. Covariates are those of the minibatch.
+        """Return the code of every cell drawn from its posterior, of which ``embed`` is the
+        mean.
         """
 
     @abstractmethod
-    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
-        """Return what is expected of x at codes of every component, given the covariates and library sizes of the minibatch."""
+    def prior_of_codes(
+        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
+    ) -> Normal:
+        """Return the prior of the codes, every component: axes (replicas, components, obs or 1,
+        latent), one component where it is no mixture.
+
+        ``noise`` is standard normal: it is what a latent above the code (``w``) is made of, the
+        same for every component, and means nothing elsewhere; zero gives that latent its mean.
+        Covariates are those of the minibatch."""
+
+    @abstractmethod
+    def decode(
+        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
+    ) -> Float[Tensor, "replicas components obs vars"]:
+        """Return what is expected of x at codes of every component, given the covariates and
+        library sizes of the minibatch.
+        """
 
 
 class AbstractGaussianLatentModel(AbstractBoundedModel):
-    """A bounded model whose term ``kl_z`` is a divergence between diagonal Gaussians in closed form, and so a sum over the dimensions of z."""
+    """A bounded model whose term ``kl_z`` is a divergence between diagonal Gaussians in closed
+    form, and so a sum over the dimensions of z.
+    """
 
     @abstractmethod
     def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
@@ -134,41 +159,53 @@ class AbstractClusteringModel(AbstractModel):
         """Return the probability of every cluster for every cell; rows sum to one."""
 
     def refresh(self, cluster_probs: Float[Tensor, "replicas train clusters"]) -> None:
-        """Take note of the cluster probabilities of all training cells, every ``refresh_every`` steps of a phase, changing tensors in place."""
+        """Take note of the cluster probabilities of all training cells, every ``refresh_every``
+        steps of a phase, changing tensors in place.
+        """
 
 
 class AbstractConditionalModel(AbstractModel):
     """A model that is told covariates and can be asked what a cell would have been under others."""
 
     @abstractmethod
-    def predict(self, minibatch: Minibatch, covariates: Float[Tensor, "replicas obs covariates"]) -> Float[Tensor, "replicas obs vars"]:
-        """Return the expected x of every cell under ``covariates`` in place of its own, what else is known of the cell kept."""
+    def predict(
+        self, minibatch: Minibatch, covariates: Float[Tensor, "replicas obs covariates"]
+    ) -> Float[Tensor, "replicas obs vars"]:
+        """Return the expected x of every cell under ``covariates`` in place of its own, what else
+        is known of the cell kept.
+        """
 
 
 class AbstractShiftModel(AbstractModel):
     """A model in whose codes a condition is taken to be the same shift for every cell."""
 
     @abstractmethod
-    def predict_shifted(self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]) -> Float[Tensor, "replicas obs vars"]:
+    def predict_shifted(
+        self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]
+    ) -> Float[Tensor, "replicas obs vars"]:
         """Return the expected x of every cell once its code has moved by ``shift``."""
 
 
 class AbstractCodeClusteringModel(AbstractModel):
-    """A model whose clusters are fitted to the codes of the training cells once the training is over, not by its gradient."""
+    """A model whose clusters are fitted to the codes of the training cells once the training is
+    over, not by its gradient.
+    """
 
     @abstractmethod
     def cluster_codes(
         self, codes: Float[np.ndarray, "obs latent"], *, train: Int[np.ndarray, " train"], seed: int
     ) -> tuple[Float[np.ndarray, "obs embedding"], Float[np.ndarray, "obs clusters"]]:
-        """Return the final embedding and the cluster probabilities of all cells of one replica, fitted on ``train``."""
+        """Return the final embedding and the cluster probabilities of all cells of one replica,
+        fitted on ``train``.
+        """
 
 
 @dataclass(frozen=True)
 class ClassPosterior:
     """q(y | .) with the observed classes put in: what the bound of an enumerated y is made of.
 
-    Everything is taken from ``log_softmax`` of the logits: a probability underflows to zero where two logits differ by 104, and w log w and -log w then have
-    no gradient or none that is finite.
+    Everything is taken from ``log_softmax`` of the logits: a probability underflows to zero where
+    two logits differ by 104, and w log w and -log w then have no gradient or none that is finite.
     """
 
     logits: Float[Tensor, "replicas obs clusters"]
@@ -180,30 +217,52 @@ class ClassPosterior:
 
     @property
     def _y_onehot(self) -> Float[Tensor, "replicas obs clusters"]:
-        return nn.functional.one_hot(self.y.clamp(min=0), self.logits.shape[-1]).to(self.logits.dtype)
+        return nn.functional.one_hot(self.y.clamp(min=0), self.logits.shape[-1]).to(
+            self.logits.dtype
+        )
 
     @property
     def weights(self) -> Float[Tensor, "replicas obs clusters"]:
-        """The weight of every component: q(y | .), or one for the observed class, whose component alone enters the bound (Kingma 2014, eq. 6-9)."""
+        """The weight of every component: q(y | .), or one for the observed class, whose component
+        alone enters the bound (Kingma 2014, eq. 6-9).
+        """
         return torch.where(self.y[..., None] >= 0, self._y_onehot, torch.exp(self._log_q))
 
-    def expectation(self, values: Float[Tensor, "replicas clusters obs *features"]) -> Float[Tensor, "replicas obs *features"]:
+    def expectation(
+        self, values: Float[Tensor, "replicas clusters obs *features"]
+    ) -> Float[Tensor, "replicas obs *features"]:
         """Return sum_y w_y values_y."""
         return torch.einsum("rok,rko...->ro...", self.weights, values)
 
-    def drawn(self, values: Float[Tensor, "replicas clusters obs *features"]) -> Float[Tensor, "replicas obs *features"]:
-        """Return values_y of one y drawn for every cell: the observed one, or that of the largest log q(y | .) with Gumbel noise added (Gumbel 1954)."""
+    def drawn(
+        self, values: Float[Tensor, "replicas clusters obs *features"]
+    ) -> Float[Tensor, "replicas obs *features"]:
+        """Return values_y of one y drawn for every cell: the observed one, or that of the largest
+        log q(y | .) with Gumbel noise added (Gumbel 1954).
+        """
         gumbel = -torch.log(-torch.log(uniform_like(self.logits)))
         y = torch.where(self.y >= 0, self.y, (self._log_q + gumbel).argmax(-1))
-        return torch.einsum("rok,rko...->ro...", nn.functional.one_hot(y, self.logits.shape[-1]).to(values.dtype), values)
+        return torch.einsum(
+            "rok,rko...->ro...",
+            nn.functional.one_hot(y, self.logits.shape[-1]).to(values.dtype),
+            values,
+        )
 
     @property
     def negative_entropy(self) -> Float[Tensor, "replicas obs"]:
         """sum_y w log w of the weights: -H(q(y | .)), 0 where y is observed."""
         log_q = self._log_q
-        return torch.where(self.y >= 0, torch.zeros_like(log_q[..., 0]), (torch.exp(log_q) * log_q).sum(-1))
+        return torch.where(
+            self.y >= 0, torch.zeros_like(log_q[..., 0]), (torch.exp(log_q) * log_q).sum(-1)
+        )
 
     @property
     def classification(self) -> Float[Tensor, "replicas obs"]:
-        """-log q(y | .) of the observed classes, which trains q to predict them; 0 where none is observed."""
-        return torch.where(self.y >= 0, -(self._y_onehot * self._log_q).sum(-1), torch.zeros_like(self.logits[..., 0]))
+        """-log q(y | .) of the observed classes, which trains q to predict them; 0 where none is
+        observed.
+        """
+        return torch.where(
+            self.y >= 0,
+            -(self._y_onehot * self._log_q).sum(-1),
+            torch.zeros_like(self.logits[..., 0]),
+        )

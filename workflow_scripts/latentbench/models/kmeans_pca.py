@@ -7,8 +7,11 @@ from latentbench.models.references import Reference, onehot
 from latentbench.random_streams import seed_of
 
 
-def kmeans_pca(data: TrainingData, *, seed: int, n_clusters: int, n_latent: int = 20, n_init: int = 10) -> Reference:
-    """Cluster the principal components by k-means (Lloyd 1982), fitted on the training cells; a test cell takes the nearest centre.
+def kmeans_pca(
+    data: TrainingData, *, seed: int, n_clusters: int, n_latent: int = 20, n_init: int = 10
+) -> Reference:
+    """Cluster the principal components by k-means (Lloyd 1982), fitted on the training cells; a
+    test cell takes the nearest centre.
 
     Of ``n_init`` starts the one with the smallest sum of squared distances is kept.
 
@@ -16,6 +19,10 @@ def kmeans_pca(data: TrainingData, *, seed: int, n_clusters: int, n_latent: int 
     Cost: that of k-means from several starts; cells times clusters times dimensions an iteration.
     """
     codes = data.pca[:, :n_latent]
-    fitted = KMeans(n_clusters, n_init=n_init, random_state=seed_of(seed, "kmeans") % 2**32).fit(codes[data.train.cpu().numpy()])
+    fitted = KMeans(n_clusters, n_init=n_init, random_state=seed_of(seed, "kmeans") % 2**32).fit(
+        codes[data.train.cpu().numpy()]
+    )
     probs = onehot(fitted.predict(codes).astype("int64"), n_clusters)
-    return Reference(codes, probs, weights={"centres": fitted.cluster_centers_[None]}, of_components=True)
+    return Reference(
+        codes, probs, weights={"centres": fitted.cluster_centers_[None]}, of_components=True
+    )

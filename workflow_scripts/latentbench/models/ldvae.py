@@ -1,14 +1,17 @@
-"""scVI with a linear decoder: a factor model of counts (Svensson 2020, doi:10.1093/bioinformatics/btaa169); s are the one-hot covariates, if any.
+"""scVI with a linear decoder: a factor model of counts (Svensson 2020,
+doi:10.1093/bioinformatics/btaa169); s are the one-hot covariates, if any.
 
     p(z) = N(0, I),  rho = softmax(z W + s V + b)                            (1)
     p(x | z, s) = NB, ZINB or Poisson with mean l rho                        (2)
     q(z | x) = N(m(x), diag s(x)^2)                                          (3)
     -ELBO(x | s) = E_q[-log p(x | z, s)] + KL(q(z | x) || p(z))              (4)
 
-W are the loadings: where z_j rises by one, the log odds of two genes change by the difference of their loadings, in every cell alike; adding a constant to a
-row of W changes nothing, so ``loadings`` returns them around their mean over genes. With the Gaussian likelihood (1) is factor analysis without a softmax.
-Symbols to code: (m, log s^2) is ``encoder``; W, V and b are ``decoder``; l is ``minibatch.library_size``; (2) is ``likelihood``.
-Deviation from scvi-tools: there batch normalisation follows z W and takes the place of b.
+W are the loadings: where z_j rises by one, the log odds of two genes change by the difference of
+their loadings, in every cell alike; adding a constant to a row of W changes nothing, so
+``loadings`` returns them around their mean over genes. With the Gaussian likelihood (1) is factor
+analysis without a softmax. Symbols to code: (m, log s^2) is ``encoder``; W, V and b are
+``decoder``; l is ``minibatch.library_size``; (2) is ``likelihood``. Deviation from scvi-tools:
+there batch normalisation follows z W and takes the place of b.
 
 Use: counts whose latent dimensions have to be read gene by gene.
 Cost: somewhat less than ``scvi``, for a looser fit.
@@ -21,7 +24,11 @@ from latentbench.distributions import Distribution, Normal, log_density, log_sta
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, floored
 from latentbench.models.components import standard_components
-from latentbench.models.interface import AbstractConditionalModel, AbstractGaussianLatentModel, Minibatch
+from latentbench.models.interface import (
+    AbstractConditionalModel,
+    AbstractGaussianLatentModel,
+    Minibatch,
+)
 
 
 class LinearlyDecodedVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
@@ -44,15 +51,24 @@ class LinearlyDecodedVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
-        self.encoder = MLP(n_vars, 2 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout)
-        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=0, n_covariates=n_covariates)
+        self.encoder = MLP(
+            n_vars, 2 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout
+        )
+        self.decoder = Decoder(
+            n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=0, n_covariates=n_covariates
+        )
 
     def posterior(self, minibatch: Minibatch) -> Normal:
         """Return q(z | x), equation (3)."""
         mean, log_variance = self.encoder(minibatch.inputs).chunk(2, dim=-1)
         return Normal(mean, floored(log_variance))
 
-    def px(self, z: Float[Tensor, "replicas obs latent"], covariates: Covariates, library_size: Float[Tensor, "replicas obs 1"]) -> Distribution:
+    def px(
+        self,
+        z: Float[Tensor, "replicas obs latent"],
+        covariates: Covariates,
+        library_size: Float[Tensor, "replicas obs 1"],
+    ) -> Distribution:
         """Return p(x | z, s), equation (2)."""
         return self.likelihood(self.decoder(z, covariates), library_size)
 
@@ -81,19 +97,27 @@ class LinearlyDecodedVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         """Return a sample of q(z | x)."""
         return self.posterior(minibatch).rsample()
 
-    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+    def prior_of_codes(
+        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
+    ) -> Normal:
         """Return p(z), its one component."""
         return standard_components(noise)
 
-    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+    def decode(
+        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
+    ) -> Float[Tensor, "replicas components obs vars"]:
         """Return E[x | z, s]."""
-        return self.likelihood(self.decoder(z, minibatch.covariates), minibatch.library_size[:, None]).mean
+        return self.likelihood(
+            self.decoder(z, minibatch.covariates), minibatch.library_size[:, None]
+        ).mean
 
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x)."""
         return self.predict(minibatch, minibatch.covariates)
 
-    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Float[Tensor, "replicas obs vars"]:
+    def predict(
+        self, minibatch: Minibatch, covariates: Covariates
+    ) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x) under other covariates."""
         return self.px(self.embed(minibatch), covariates, minibatch.library_size).mean
 

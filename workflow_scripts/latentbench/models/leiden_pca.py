@@ -1,7 +1,8 @@
-"""The standard scanpy recipe as a reference: principal components, neighbour graph, Leiden (Wolf 2018, doi:10.1186/s13059-017-1382-0).
+"""The standard scanpy recipe as a reference: principal components, neighbour graph, Leiden (Wolf
+2018, doi:10.1186/s13059-017-1382-0).
 
-A file of its own: the other references need neither scikit-learn nor igraph, whose imports cost more than they compute.
-"""
+A file of its own: the other references need neither scikit-learn nor igraph, whose imports cost
+more than they compute."""
 
 import numpy as np
 
@@ -11,10 +12,19 @@ from latentbench.neighbours import NeighbourGraph, leiden_at
 from latentbench.random_streams import seed_of
 
 
-def leiden_pca(data: TrainingData, *, seed: int, n_latent: int = 20, n_neighbors: int = 15, resolution: float = 1.0) -> Reference:
-    """Cluster the neighbour graph of the principal components by Leiden: the standard scanpy recipe (Wolf 2018, Traag 2019) at a fixed resolution.
+def leiden_pca(
+    data: TrainingData,
+    *,
+    seed: int,
+    n_latent: int = 20,
+    n_neighbors: int = 15,
+    resolution: float = 1.0,
+) -> Reference:
+    """Cluster the neighbour graph of the principal components by Leiden: the standard scanpy recipe
+    (Wolf 2018, Traag 2019) at a fixed resolution.
 
-    No number of clusters is used. The graph is of the training cells; a test cell takes the label that its nearest training cells vote for.
+    No number of clusters is used. The graph is of the training cells; a test cell takes the label
+    that its nearest training cells vote for.
 
     Use: as the standard of the field, and where no number of groups is known.
     Cost: a neighbour graph of the training cells.

@@ -16,10 +16,11 @@ from latentbench.random_streams import seed_of
 
 @dataclass(frozen=True)
 class Reference:
-    """An embedding, the cluster probabilities of a reference that clusters by itself, and what was drawn or fitted.
+    """An embedding, the cluster probabilities of a reference that clusters by itself, and what was
+    drawn or fitted.
 
-    ``of_components`` says that the embedding holds the first principal components, from which cells can be read back by a linear map.
-    """
+    ``of_components`` says that the embedding holds the first principal components, from which cells
+    can be read back by a linear map."""
 
     embedding: Float[np.ndarray, "obs latent"]
     cluster_probs: Float[np.ndarray, "obs clusters"] | None = None
@@ -28,11 +29,11 @@ class Reference:
 
 
 def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
-    """Take the first principal components, fitted on the training cells when the data were prepared (eq 2.2, 2.3 of the thesis).
+    """Take the first principal components, fitted on the training cells when the data were prepared
+    (eq 2.2, 2.3 of the thesis).
 
-    Use: as the baseline that every model must beat; its k-means and Leiden clusterings are the usual ones.
-    Cost: nothing: the components come with the prepared data.
-    """
+    Use: as the baseline that every model must beat; its k-means and Leiden clusterings are the
+    usual ones. Cost: nothing: the components come with the prepared data."""
     return Reference(data.pca[:, :n_latent], of_components=True)
 
 
@@ -42,9 +43,14 @@ def random_projection(data: TrainingData, *, seed: int, n_latent: int = 20) -> R
     Use: as the control of what no learning gives.
     Cost: one matrix product.
     """
-    directions = np.random.default_rng(seed_of(seed, "projection")).standard_normal((data.n_vars, n_latent), dtype=np.float32)
+    directions = np.random.default_rng(seed_of(seed, "projection")).standard_normal(
+        (data.n_vars, n_latent), dtype=np.float32
+    )
     return Reference(
-        (data.x.to_scipy() if isinstance(data.x, SparseRows) else data.x.numpy()) @ directions / np.sqrt(data.n_vars), weights={"directions": directions[None]}
+        (data.x.to_scipy() if isinstance(data.x, SparseRows) else data.x.numpy())
+        @ directions
+        / np.sqrt(data.n_vars),
+        weights={"directions": directions[None]},
     )
 
 
@@ -54,7 +60,9 @@ def shuffled_labels(data: TrainingData, *, seed: int) -> Reference:
     Use: as the control that must score at chance.
     Cost: nothing to fit.
     """
-    return _labels_as_codes(np.random.default_rng(seed_of(seed, "shuffle")).permutation(data.labels))
+    return _labels_as_codes(
+        np.random.default_rng(seed_of(seed, "shuffle")).permutation(data.labels)
+    )
 
 
 def true_labels(data: TrainingData, *, seed: int) -> Reference:
@@ -67,7 +75,8 @@ def true_labels(data: TrainingData, *, seed: int) -> Reference:
 
 
 def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
-    """Take an embedding that the data set brings along in ``obsm``: scored like any other, with no training.
+    """Take an embedding that the data set brings along in ``obsm``: scored like any other, with no
+    training.
 
     Raises:
         ValueError: the data set has no such obsm; those that it has are listed.
@@ -77,7 +86,8 @@ def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
     """
     if obsm not in data.obsm:
         raise ValueError(
-            f"no obsm '{obsm}' in the prepared data; there are: {', '.join(sorted(data.obsm))}. Name one of them in the variant's hyperparameters.obsm"
+            f"no obsm '{obsm}' in the prepared data; there are: {', '.join(sorted(data.obsm))}."
+            " Name one of them in the variant's hyperparameters.obsm"
         )
     return Reference(np.asarray(data.obsm[obsm], dtype=np.float32))
 
@@ -88,6 +98,10 @@ def _labels_as_codes(labels: Int[np.ndarray, " obs"]) -> Reference:
     return Reference(codes, codes)
 
 
-def onehot(labels: Int[np.ndarray, " obs"], n_clusters: int | None = None) -> Float[np.ndarray, "obs clusters"]:
-    """Return cluster probabilities that are certain; ``n_clusters`` is the largest label plus one if it is not given."""
+def onehot(
+    labels: Int[np.ndarray, " obs"], n_clusters: int | None = None
+) -> Float[np.ndarray, "obs clusters"]:
+    """Return cluster probabilities that are certain; ``n_clusters`` is the largest label plus one
+    if it is not given.
+    """
     return np.eye(labels.max() + 1 if n_clusters is None else n_clusters, dtype=np.float32)[labels]

@@ -1,19 +1,22 @@
-"""scDeepCluster (Tian 2019, doi:10.1038/s42256-019-0037-0): deep clustering of counts, on the codes of a denoising autoencoder with a ZINB likelihood.
+"""scDeepCluster (Tian 2019, doi:10.1038/s42256-019-0037-0): deep clustering of counts, on the codes
+of a denoising autoencoder with a ZINB likelihood.
 
     z = e(x),  z' = e(x + noise)                                             (1)
     loss(x) = -log p(x | d(z')) + gamma n KL(P || Q)                         (2)
 
-P and Q are those of ``dec``, of the codes z without noise; n is the number of variables, over which the paper averages its likelihood. The mean of a count is
-the library size times a share, which is the paper's size factor. The phase ``pretrain`` leaves the second term out (``term_weights: {clustering: 0}``), the
-phase ``cluster`` has both.
-What the encoder reads: log(1 + x) of counts, as everywhere here; the paper's reads normalised values, each gene scaled to variance one. So that ``noise`` means
-the same, it is in units of each variable's own standard deviation over the minibatch; there is none outside training.
-Symbols to code: e is ``encoder``, d is ``decoder``; P and Q are of ``clusters`` (soft_clusters.py).
-Deviations: Adam in both phases (the paper: Adam with AMSGrad, then Adadelta); a refresh after a number of steps, not after every epoch.
+P and Q are those of ``dec``, of the codes z without noise; n is the number of variables, over which
+the paper averages its likelihood. The mean of a count is the library size times a share, which is
+the paper's size factor. The phase ``pretrain`` leaves the second term out (``term_weights:
+{clustering: 0}``), the phase ``cluster`` has both. What the encoder reads: log(1 + x) of counts, as
+everywhere here; the paper's reads normalised values, each gene scaled to variance one. So that
+``noise`` means the same, it is in units of each variable's own standard deviation over the
+minibatch; there is none outside training. Symbols to code: e is ``encoder``, d is ``decoder``; P
+and Q are of ``clusters`` (soft_clusters.py). Deviations: Adam in both phases (the paper: Adam with
+AMSGrad, then Adadelta); a refresh after a number of steps, not after every epoch.
 
-Use: for counts with many dropouts, and as the reference of deep clustering of cells.
-Cost: two passes of the encoder (one of them on dense values) and one of the decoder a step, and all training cells through the encoder at every refresh.
-"""
+Use: for counts with many dropouts, and as the reference of deep clustering of cells. Cost: two
+passes of the encoder (one of them on dense values) and one of the decoder a step, and all training
+cells through the encoder at every refresh."""
 
 from collections.abc import Sequence
 
@@ -30,7 +33,9 @@ from latentbench.random_streams import standard_normal_like
 
 
 class ScDeepCluster(AbstractClusteringModel):
-    """scDeepCluster with any likelihood; ``n_hidden`` are the widths of the encoder's hidden layers, the decoder's in reverse."""
+    """scDeepCluster with any likelihood; ``n_hidden`` are the widths of the encoder's hidden
+    layers, the decoder's in reverse.
+    """
 
     generative = "p(x|z)"
     inference = "z = e(x), q(y|z)"
@@ -51,7 +56,9 @@ class ScDeepCluster(AbstractClusteringModel):
         super().__init__()
         self.likelihood, self.noise, self.clustering_weight = likelihood, noise, gamma * n_vars
         self.encoder = MLP(n_vars, n_latent, n_hidden=n_hidden, batch_norm=False)
-        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=mirrored(n_hidden), batch_norm=False)
+        self.decoder = Decoder(
+            n_latent, likelihood.n_outputs, n_hidden=mirrored(n_hidden), batch_norm=False
+        )
         self.clusters = SoftClusters(n_clusters, n_latent, degrees_of_freedom=degrees_of_freedom)
 
     def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
@@ -60,7 +67,11 @@ class ScDeepCluster(AbstractClusteringModel):
 
     def embed_corrupted(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return z' of equation (1)."""
-        x = minibatch.inputs.to_dense() if isinstance(minibatch.inputs, SparseCells) else minibatch.inputs
+        x = (
+            minibatch.inputs.to_dense()
+            if isinstance(minibatch.inputs, SparseCells)
+            else minibatch.inputs
+        )
         spread = x.std(1, keepdim=True, correction=0)
         return self.encoder(x + self.noise * spread * standard_normal_like(x))
 
@@ -69,7 +80,10 @@ class ScDeepCluster(AbstractClusteringModel):
         z = self.embed(minibatch)
         read = self.embed_corrupted(minibatch) if self.training and self.noise > 0 else z
         clustering = self.clustering_weight * self.clusters.divergence(z, minibatch)
-        return {"reconstruction": -self.px(read, minibatch).log_prob(minibatch.x), "clustering": clustering}
+        return {
+            "reconstruction": -self.px(read, minibatch).log_prob(minibatch.x),
+            "clustering": clustering,
+        }
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return z = e(x)."""

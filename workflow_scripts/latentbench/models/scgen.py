@@ -1,18 +1,20 @@
-"""scGen: a VAE of log-normalised expression in whose codes a perturbation is a shift (Lotfollahi 2019, doi:10.1038/s41592-019-0494-8).
+"""scGen: a VAE of log-normalised expression in whose codes a perturbation is a shift (Lotfollahi
+2019, doi:10.1038/s41592-019-0494-8).
 
     p(z) = N(0, I),  p(x | z) = N(f(z), I),  q(z | x) = N(m(x), diag s(x)^2)              (1)
     loss(x) = E_q[-log p(x | z)] + beta KL(q(z | x) || p(z)),  beta = 5e-5                (2)
     delta = mean over cell types of (mean m(x) of stimulated cells - mean m(x) of controls)   (3)
     prediction for a control cell x:  E[x'] = f(m(x) + delta)                             (4)
 
-beta is the variant's: ``training: {term_weights: {kl_z: 5.0e-5}}``; so small a weight makes it close to an autoencoder. delta is computed by the protocol that
-predicts (``latentbench.prediction``): a model sees neither conditions nor cell types. Every cell type weighs the same in (3), which is what the paper's
-resampling of all types to the same size gives on average, without its noise; only types with both conditions count.
-Symbols to code: (m, log s^2) is ``encoder``, f is ``decoder``. Deviation: the paper's decoder ends in a ReLU.
+beta is the variant's: ``training: {term_weights: {kl_z: 5.0e-5}}``; so small a weight makes it
+close to an autoencoder. delta is computed by the protocol that predicts
+(``latentbench.prediction``): a model sees neither conditions nor cell types. Every cell type weighs
+the same in (3), which is what the paper's resampling of all types to the same size gives on
+average, without its noise; only types with both conditions count. Symbols to code: (m, log s^2) is
+``encoder``, f is ``decoder``. Deviation: the paper's decoder ends in a ReLU.
 
-Use: what a perturbation does to a cell type that was only seen without it, through the rule ``predict``.
-Cost: two wide hidden layers on either side, several times the time of ``vae``.
-"""
+Use: what a perturbation does to a cell type that was only seen without it, through the rule
+``predict``. Cost: two wide hidden layers on either side, several times the time of ``vae``."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -44,7 +46,12 @@ class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
-        shape = {"n_hidden": n_hidden, "n_layers": n_layers, "dropout": dropout, "activation": activation}
+        shape = {
+            "n_hidden": n_hidden,
+            "n_layers": n_layers,
+            "dropout": dropout,
+            "activation": activation,
+        }
         self.encoder = MLP(n_vars, 2 * n_latent, **shape)
         self.decoder = Decoder(n_latent, likelihood.n_outputs, **shape)
 
@@ -66,7 +73,11 @@ class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
         """Return log p(x | z) + log p(z) - log q(z | x) at a sample of z."""
         qz = self.posterior(minibatch)
         z = qz.rsample()
-        return self.px(z, minibatch).log_prob(minibatch.x) + log_standard_normal(z) - log_density(z, qz)
+        return (
+            self.px(z, minibatch).log_prob(minibatch.x)
+            + log_standard_normal(z)
+            - log_density(z, qz)
+        )
 
     def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return KL(q(z_j | x) || p(z_j)) of every j."""
@@ -80,11 +91,15 @@ class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
         """Return a sample of q(z | x)."""
         return self.posterior(minibatch).rsample()
 
-    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+    def prior_of_codes(
+        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
+    ) -> Normal:
         """Return p(z), its one component."""
         return standard_components(noise)
 
-    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+    def decode(
+        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
+    ) -> Float[Tensor, "replicas components obs vars"]:
         """Return E[x | z]."""
         return self.likelihood(self.decoder(z), minibatch.library_size[:, None]).mean
 
@@ -92,6 +107,8 @@ class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
         """Return E[x] at m(x)."""
         return self.px(self.embed(minibatch), minibatch).mean
 
-    def predict_shifted(self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]) -> Float[Tensor, "replicas obs vars"]:
+    def predict_shifted(
+        self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]
+    ) -> Float[Tensor, "replicas obs vars"]:
         """Return equation (4)."""
         return self.px(self.embed(minibatch) + shift[:, None], minibatch).mean

@@ -1,18 +1,22 @@
-"""Variational deep embedding (Jiang 2017, arXiv:1611.05148): a VAE whose prior is a mixture of Gaussians, the cluster of a code by Bayes.
+"""Variational deep embedding (Jiang 2017, arXiv:1611.05148): a VAE whose prior is a mixture of
+Gaussians, the cluster of a code by Bayes.
 
     p(y) = pi_y,  p(z | y) = N(mu_y, diag s_y^2),  p(x | z) by the likelihood                (1)
     q(z | x) = N(m(x), diag s(x)^2),  gamma_y = p(y | z) at a sample z of q(z | x)           (2)
     -ELBO(x) = E_q[-log p(x | z)] + sum_y gamma_y KL(q(z | x) || p(z | y)) + KL(gamma || pi) (3)
 
-(3) is the paper's equation 12, its terms gathered into two divergences. It is trained in two phases: ``pretrain`` as an autoencoder (the weights of all
-terms but the reconstruction are 0), then ``cluster``, which begins with a diagonal mixture fitted to the codes of the training cells, the likeliest of
-several. Where y is observed only its component counts, -log gamma_y is added, and the components of the start are numbered as the classes that they meet most.
-Symbols to code: (m, log s^2) is ``encoder``; log pi is ``component_logits``; mu and log s_y^2 are ``component_mean`` and ``components``, which keeps s_y^2
-above ``variance_floor``. Deviations: the paper pretrains layer by layer and without sampling z, and has no floor.
+(3) is the paper's equation 12, its terms gathered into two divergences. It is trained in two
+phases: ``pretrain`` as an autoencoder (the weights of all terms but the reconstruction are 0), then
+``cluster``, which begins with a diagonal mixture fitted to the codes of the training cells, the
+likeliest of several. Where y is observed only its component counts, -log gamma_y is added, and the
+components of the start are numbered as the classes that they meet most. Symbols to code: (m, log
+s^2) is ``encoder``; log pi is ``component_logits``; mu and log s_y^2 are ``component_mean`` and
+``components``, which keeps s_y^2 above ``variance_floor``. Deviations: the paper pretrains layer by
+layer and without sampling z, and has no floor.
 
-Use: for groups that are Gaussians in the code, of unequal sizes, with the clusters given by the prior rather than by a network.
-Cost: one pass of encoder and decoder a step, and a mixture fitted to all training cells once; hardly grows with the number of clusters.
-"""
+Use: for groups that are Gaussians in the code, of unequal sizes, with the clusters given by the
+prior rather than by a network. Cost: one pass of encoder and decoder a step, and a mixture fitted
+to all training cells once; hardly grows with the number of clusters."""
 
 import math
 from collections.abc import Sequence
@@ -27,13 +31,21 @@ from latentbench.distributions import Distribution, Normal, log_density
 from latentbench.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.components import log_density_by_component
-from latentbench.models.interface import AbstractClusteringModel, AbstractGaussianLatentModel, ClassPosterior, Minibatch, TrainingCells
+from latentbench.models.interface import (
+    AbstractClusteringModel,
+    AbstractGaussianLatentModel,
+    ClassPosterior,
+    Minibatch,
+    TrainingCells,
+)
 from latentbench.models.two_latents import kl_from_components, kl_of_each_dimension_from_components
 from latentbench.random_streams import seed_of
 
 
 class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringModel):
-    """VaDE with any likelihood; ``n_hidden`` are the widths of the encoder's hidden layers, the decoder's in reverse."""
+    """VaDE with any likelihood; ``n_hidden`` are the widths of the encoder's hidden layers, the
+    decoder's in reverse.
+    """
 
     generative = "p(y) p(z|y) p(x|z)"
     inference = "q(z|x) p(y|z)"
@@ -55,12 +67,19 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
         self.component_logits = nn.Parameter(torch.zeros(1, n_clusters))
         self.component_mean = nn.Parameter(torch.randn(1, n_clusters, 1, n_latent))
         self.component_scale = nn.Parameter(torch.zeros(1, n_clusters, 1, n_latent))
-        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=mirrored(n_hidden), batch_norm=False)
+        self.decoder = Decoder(
+            n_latent, likelihood.n_outputs, n_hidden=mirrored(n_hidden), batch_norm=False
+        )
 
     @property
     def components(self) -> Normal:
         """p(z | y) of every y: s_y^2 = floor + exp(component_scale)."""
-        return Normal(self.component_mean, torch.logaddexp(self.component_scale, self.component_scale.new_tensor(math.log(self.variance_floor))))
+        return Normal(
+            self.component_mean,
+            torch.logaddexp(
+                self.component_scale, self.component_scale.new_tensor(math.log(self.variance_floor))
+            ),
+        )
 
     @property
     def log_pi(self) -> Float[Tensor, "replicas 1 clusters"]:
@@ -71,7 +90,9 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
         """Return q(z | x)."""
         return Normal(*self.encoder(minibatch.inputs).chunk(2, dim=-1))
 
-    def gamma(self, z: Float[Tensor, "replicas obs latent"], y: Int[Tensor, "replicas obs"]) -> ClassPosterior:
+    def gamma(
+        self, z: Float[Tensor, "replicas obs latent"], y: Int[Tensor, "replicas obs"]
+    ) -> ClassPosterior:
         """Return p(y | z), equation (2), with the observed classes put in."""
         return ClassPosterior(self.log_pi + log_density_by_component(z, self.components), y)
 
@@ -99,9 +120,13 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
         return self.px(z, minibatch).log_prob(minibatch.x) + log_pz - log_density(z, qz)
 
     def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return sum_y gamma_y KL(q(z_j | x) || p(z_j | y)) of every j, gamma from one sample of z."""
+        """Return sum_y gamma_y KL(q(z_j | x) || p(z_j | y)) of every j, gamma from one sample
+        of z.
+        """
         qz = self.qz(minibatch)
-        return kl_of_each_dimension_from_components(self.gamma(qz.rsample(), minibatch.y), qz, self.components)
+        return kl_of_each_dimension_from_components(
+            self.gamma(qz.rsample(), minibatch.y), qz, self.components
+        )
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return m(x)."""
@@ -111,11 +136,15 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
         """Return a sample of q(z | x)."""
         return self.qz(minibatch).rsample()
 
-    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+    def prior_of_codes(
+        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
+    ) -> Normal:
         """Return p(z | y) for every y."""
         return self.components
 
-    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+    def decode(
+        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
+    ) -> Float[Tensor, "replicas components obs vars"]:
         """Return E[x | z]."""
         return self.likelihood(self.decoder(z), minibatch.library_size[:, None]).mean
 
@@ -129,22 +158,46 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
 
     @torch.no_grad()
     def begin_phase(self, name: str, cells: TrainingCells) -> None:
-        """Start the mixture from the codes of the training cells when the phase ``cluster`` begins, each replica from its own."""
+        """Start the mixture from the codes of the training cells when the phase ``cluster`` begins,
+        each replica from its own.
+        """
         if name != "cluster":
             return
-        from latentbench.mixtures import fit_mixture  # imported here: scikit-learn takes a second, and reading a model needs none of it
+        from latentbench.mixtures import (
+            fit_mixture,
+        )  # imported here: scikit-learn takes a second, and reading a model needs none of it
 
-        for replica, (codes, seed) in enumerate(zip(cells.codes().cpu().numpy(), cells.seeds, strict=True)):
-            mixture = fit_mixture(codes, self.component_logits.shape[1], seed=seed_of(seed, "components"), covariance="diag")
-            order = matched_to_classes(mixture.predict(codes.astype(np.float64)), cells.classes[replica].cpu().numpy(), self.component_logits.shape[1])
-            weights, means, variances = (torch.from_numpy(each[order]).float() for each in (mixture.weights_, mixture.means_, mixture.covariances_))
+        for replica, (codes, seed) in enumerate(
+            zip(cells.codes().cpu().numpy(), cells.seeds, strict=True)
+        ):
+            mixture = fit_mixture(
+                codes,
+                self.component_logits.shape[1],
+                seed=seed_of(seed, "components"),
+                covariance="diag",
+            )
+            order = matched_to_classes(
+                mixture.predict(codes.astype(np.float64)),
+                cells.classes[replica].cpu().numpy(),
+                self.component_logits.shape[1],
+            )
+            weights, means, variances = (
+                torch.from_numpy(each[order]).float()
+                for each in (mixture.weights_, mixture.means_, mixture.covariances_)
+            )
             self.component_logits[replica] = torch.log(weights)
             self.component_mean[replica] = means[:, None]
-            self.component_scale[replica] = torch.log((variances - self.variance_floor).clamp(min=0.1 * self.variance_floor))[:, None]
+            self.component_scale[replica] = torch.log(
+                (variances - self.variance_floor).clamp(min=0.1 * self.variance_floor)
+            )[:, None]
 
 
-def matched_to_classes(clusters: Int[np.ndarray, " obs"], classes: Int[np.ndarray, " obs"], n_clusters: int) -> Int[np.ndarray, " clusters"]:
-    """Return for every class the cluster that takes its place, so that most of the cells that show a class agree; the order as it is where none does."""
+def matched_to_classes(
+    clusters: Int[np.ndarray, " obs"], classes: Int[np.ndarray, " obs"], n_clusters: int
+) -> Int[np.ndarray, " clusters"]:
+    """Return for every class the cluster that takes its place, so that most of the cells that show
+    a class agree; the order as it is where none does.
+    """
     shown = classes >= 0
     met = np.zeros((n_clusters, n_clusters))
     np.add.at(met, (classes[shown], clusters[shown]), 1)

@@ -3,15 +3,17 @@
     p(z) = N(0, I),  p(x | z) by the likelihood                              (1)
     q(z | x) = N(m(x), diag s(x)^2)                                          (2)
     -ELBO(x) = E_q[-log p(x | z)] + KL(q(z | x) || p(z))                     (3)
-    free bits: sum_j max(lambda, mean of KL_j over the minibatch) in place of the mean of KL = sum_j KL_j    (4)
+    free bits: sum_j max(lambda, mean of KL_j over the minibatch) in place of the mean of KL = sum_j
+        KL_j    (4)
 
-(4), Kingma 2016 (arXiv:1606.04934), is what is trained on; what is evaluated is (3) whatever lambda.
-Symbols to code: (m, log s^2) is ``encoder``; the likelihood's parameters come from ``decoder``; lambda, in nats, is ``free_bits``. With ``likelihood: nb`` this
-is scVI's model without covariates (Lopez 2018). beta (Higgins 2017) is the weight of ``kl_z``: ``training: {term_weights: {kl_z: beta}}``.
+(4), Kingma 2016 (arXiv:1606.04934), is what is trained on; what is evaluated is (3) whatever
+lambda. Symbols to code: (m, log s^2) is ``encoder``; the likelihood's parameters come from
+``decoder``; lambda, in nats, is ``free_bits``. With ``likelihood: nb`` this is scVI's model without
+covariates (Lopez 2018). beta (Higgins 2017) is the weight of ``kl_z``: ``training: {term_weights:
+{kl_z: beta}}``.
 
-Use: for a smooth code and a bound on the likelihood, where groups need not come out as clusters by themselves.
-Cost: one pass of encoder and decoder a step.
-"""
+Use: for a smooth code and a bound on the likelihood, where groups need not come out as clusters by
+themselves. Cost: one pass of encoder and decoder a step."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -45,8 +47,21 @@ class VariationalAutoencoder(AbstractGaussianLatentModel):
     ) -> None:
         super().__init__()
         self.likelihood, self.free_bits = likelihood, free_bits
-        self.encoder = MLP(n_vars, 2 * n_latent, n_hidden=n_hidden, n_layers=n_layers, dropout=dropout, activation=activation)
-        self.decoder = Decoder(n_latent, likelihood.n_outputs, n_hidden=n_hidden, n_layers=n_layers, activation=activation)
+        self.encoder = MLP(
+            n_vars,
+            2 * n_latent,
+            n_hidden=n_hidden,
+            n_layers=n_layers,
+            dropout=dropout,
+            activation=activation,
+        )
+        self.decoder = Decoder(
+            n_latent,
+            likelihood.n_outputs,
+            n_hidden=n_hidden,
+            n_layers=n_layers,
+            activation=activation,
+        )
 
     def posterior(self, minibatch: Minibatch) -> Normal:
         """Return q(z | x), equation (2)."""
@@ -65,14 +80,20 @@ class VariationalAutoencoder(AbstractGaussianLatentModel):
     def kl_z(self, qz: Normal) -> Float[Tensor, "replicas obs"]:
         """Return KL(q(z | x) || p(z)), in training with free bits: equation (4)."""
         if self.training and self.free_bits > 0:
-            return at_least_on_average(qz.kl_of_each_dimension_from_standard(), self.free_bits).sum(-1)
+            return at_least_on_average(qz.kl_of_each_dimension_from_standard(), self.free_bits).sum(
+                -1
+            )
         return qz.kl_from_standard()
 
     def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
         """Return log p(x | z) + log p(z) - log q(z | x) at a sample of z."""
         qz = self.posterior(minibatch)
         z = qz.rsample()
-        return self.px(z, minibatch).log_prob(minibatch.x) + log_standard_normal(z) - log_density(z, qz)
+        return (
+            self.px(z, minibatch).log_prob(minibatch.x)
+            + log_standard_normal(z)
+            - log_density(z, qz)
+        )
 
     def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return KL(q(z_j | x) || p(z_j)) of every j."""
@@ -86,11 +107,15 @@ class VariationalAutoencoder(AbstractGaussianLatentModel):
         """Return a sample of q(z | x)."""
         return self.posterior(minibatch).rsample()
 
-    def prior_of_codes(self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Normal:
+    def prior_of_codes(
+        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
+    ) -> Normal:
         """Return p(z), its one component."""
         return standard_components(noise)
 
-    def decode(self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch) -> Float[Tensor, "replicas components obs vars"]:
+    def decode(
+        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
+    ) -> Float[Tensor, "replicas components obs vars"]:
         """Return E[x | z]."""
         return self.likelihood(self.decoder(z), minibatch.library_size[:, None]).mean
 

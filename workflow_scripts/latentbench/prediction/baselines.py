@@ -25,11 +25,15 @@ def no_prediction(perturbation: Perturbation, held_out: HeldOut) -> Predicted:
 
 def mean_shift(perturbation: Perturbation, held_out: HeldOut) -> Predicted:
     """Add the mean shift of the other types, gene by gene."""
-    return perturbation.x[held_out.controls] + balanced_shift(perturbation.x, perturbation, held_out)
+    return perturbation.x[held_out.controls] + balanced_shift(
+        perturbation.x, perturbation, held_out
+    )
 
 
 def pca_arithmetic(perturbation: Perturbation, held_out: HeldOut) -> Predicted:
-    """Add the mean shift of the other types in the space of the first hundred principal components of the training cells, and map back."""
+    """Add the mean shift of the other types in the space of the first hundred principal components
+    of the training cells, and map back.
+    """
     pca = fit_pca([perturbation.x[held_out.train]], N_PCS)
     codes = pca.transform(perturbation.x)
     moved = codes[held_out.controls] + balanced_shift(codes, perturbation, held_out)
@@ -51,13 +55,27 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
-def baseline_predictions(perturbation: Perturbation, questions: Sequence[HeldOut], *, dataset: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of every baseline on every question, which have no seed, and the gene means of what they predict."""
+def baseline_predictions(
+    perturbation: Perturbation, questions: Sequence[HeldOut], *, dataset: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of every baseline on every question, which have no seed, and the gene means
+    of what they predict.
+    """
     rows, means = [], []
     for held_out in questions:
         for name, baseline in BASELINES.items():
             predicted = baseline.predict(perturbation, held_out)
-            found = agreement(predicted, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
-            rows += rows_of(dataset, name, None, held_out.hidden, held_out.cell_type, found, saw_labels=baseline.saw_labels)
+            found = agreement(
+                predicted, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated]
+            )
+            rows += rows_of(
+                dataset,
+                name,
+                None,
+                held_out.hidden,
+                held_out.cell_type,
+                found,
+                saw_labels=baseline.saw_labels,
+            )
             means.append(means_of(dataset, name, None, perturbation, held_out, predicted))
     return prediction_table(rows), means_table(means)

@@ -8,15 +8,48 @@ import pandas as pd
 from latentbench.prediction.metrics import Cells
 from latentbench.prediction.protocol import HeldOut, Perturbation
 
-MEAN_COLUMNS = ["dataset", "model", "hidden", "seed", "cell_type", "n_stimulated", "gene", "control", "stimulated", "predicted"]
+MEAN_COLUMNS = [
+    "dataset",
+    "model",
+    "hidden",
+    "seed",
+    "cell_type",
+    "n_stimulated",
+    "gene",
+    "control",
+    "stimulated",
+    "predicted",
+]
 
 
-def means_of(dataset: str, model: str, seed: int | None, perturbation: Perturbation, held_out: HeldOut, predicted: Cells) -> pd.DataFrame:
-    """Return the mean of every gene over the control cells, the stimulated cells and the predicted cells of a question."""
-    cells = {"control": perturbation.x[held_out.controls], "stimulated": perturbation.x[held_out.stimulated], "predicted": predicted}
-    about = {"dataset": dataset, "model": model, "hidden": held_out.hidden, "seed": pd.NA if seed is None else seed, "cell_type": held_out.cell_type}
+def means_of(
+    dataset: str,
+    model: str,
+    seed: int | None,
+    perturbation: Perturbation,
+    held_out: HeldOut,
+    predicted: Cells,
+) -> pd.DataFrame:
+    """Return the mean of every gene over the control cells, the stimulated cells and the predicted
+    cells of a question.
+    """
+    cells = {
+        "control": perturbation.x[held_out.controls],
+        "stimulated": perturbation.x[held_out.stimulated],
+        "predicted": predicted,
+    }
+    about = {
+        "dataset": dataset,
+        "model": model,
+        "hidden": held_out.hidden,
+        "seed": pd.NA if seed is None else seed,
+        "cell_type": held_out.cell_type,
+    }
     about["n_stimulated"] = len(held_out.stimulated)
-    means = {name: values.mean(axis=0, dtype=np.float64).astype(np.float32) for name, values in cells.items()}
+    means = {
+        name: values.mean(axis=0, dtype=np.float64).astype(np.float32)
+        for name, values in cells.items()
+    }
     return pd.DataFrame({**about, "gene": perturbation.genes, **means}).astype({"seed": "Int64"})
 
 

@@ -1,13 +1,14 @@
-"""How well predicted cells agree with the stimulated cells that were hidden; every metric is a squared Pearson correlation over genes.
+"""How well predicted cells agree with the stimulated cells that were hidden; every metric is a
+squared Pearson correlation over genes.
 
     r2_mean         of gene means, over all modelled genes
-    r2_mean_top100  of gene means, over the (at most) 100 genes that differ most between stimulated and control cells of the type (Welch's t)
+    r2_mean_top100  of gene means, over the (at most) 100 genes that differ most between stimulated
+                    and control cells of the type (Welch's t)
     r2_change       of the changes of gene means: predicted - control against stimulated - control
     r2_variance     of gene variances
 
-Means of most genes hardly change, so that r2_mean is high for no prediction at all: r2_change is what tells predictions apart. A squared correlation forgives a
-wrong scale, and a wrong sign.
-"""
+Means of most genes hardly change, so that r2_mean is high for no prediction at all: r2_change is
+what tells predictions apart. A squared correlation forgives a wrong scale, and a wrong sign."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,9 +21,13 @@ Cells = Float[np.ndarray, "_ vars"]
 PerGene = Float[np.ndarray, " vars"]
 
 
-def agreement(predicted: Cells, control: Cells, stimulated: Cells) -> dict[str, float | Unavailable]:
+def agreement(
+    predicted: Cells, control: Cells, stimulated: Cells
+) -> dict[str, float | Unavailable]:
     """Return every metric of ``METRICS``; the three sets of cells have the same genes."""
-    means, variances = zip(*(_moments(cells) for cells in (predicted, control, stimulated)), strict=True)
+    means, variances = zip(
+        *(_moments(cells) for cells in (predicted, control, stimulated)), strict=True
+    )
     top = most_changed(control, stimulated, 100)
     return {
         "r2_mean": squared_correlation(means[0], means[2]),
@@ -36,7 +41,9 @@ def squared_correlation(one: PerGene, other: PerGene) -> float | Unavailable:
     """Return the squared Pearson correlation."""
     spread = one.std() * other.std()
     if not spread > 0:
-        return Unavailable(Outcome.DEGENERATE, "the same value for every gene: a correlation is not defined")
+        return Unavailable(
+            Outcome.DEGENERATE, "the same value for every gene: a correlation is not defined"
+        )
     return float((np.mean((one - one.mean()) * (other - other.mean())) / spread) ** 2)
 
 

@@ -1,10 +1,12 @@
-"""Predictions by networks: trained without the hidden cells, then asked what the control cells would be under the other condition.
+"""Predictions by networks: trained without the hidden cells, then asked what the control cells
+would be under the other condition.
 
-A conditional model is told the other condition (``AbstractConditionalModel``), a shift model's codes move by the mean shift of the other types
-(``AbstractShiftModel``). All predictions are on the scale of log-normalised expression. A model of counts predicts expected counts, whose logarithm is
-not the expected logarithm: counts are drawn from Poisson distributions with these means, scaled as the cell's own were in preprocessing, and log(1 + .) is
-taken. A model of log-normalised values predicts their means, which vary less over cells than cells do.
-"""
+A conditional model is told the other condition (``AbstractConditionalModel``), a shift model's
+codes move by the mean shift of the other types (``AbstractShiftModel``). All predictions are on the
+scale of log-normalised expression. A model of counts predicts expected counts, whose logarithm is
+not the expected logarithm: counts are drawn from Poisson distributions with these means, scaled as
+the cell's own were in preprocessing, and log(1 + .) is taken. A model of log-normalised values
+predicts their means, which vary less over cells than cells do."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,7 +23,12 @@ from torch import Tensor
 
 from latentbench.logs import logger
 from latentbench.models.data import TrainingData, read_training_data
-from latentbench.models.interface import AbstractConditionalModel, AbstractModel, AbstractShiftModel, Minibatch
+from latentbench.models.interface import (
+    AbstractConditionalModel,
+    AbstractModel,
+    AbstractShiftModel,
+    Minibatch,
+)
 from latentbench.outcomes import Outcome, Unavailable
 from latentbench.prediction.means import means_of, means_table
 from latentbench.prediction.metrics import METRICS, Cells, agreement
@@ -38,7 +45,8 @@ from latentbench.training.tasks import observed_classes
 from latentbench.training.variant import Variant
 
 N_PCS = 50
-"""Principal components for those who start from them (task mode ``guided``): fitted anew for every question, without the hidden cells."""
+"""Principal components for those who start from them (task mode ``guided``): fitted anew for
+every question, without the hidden cells."""
 
 
 def network_predictions(
@@ -55,61 +63,118 @@ def network_predictions(
     device: str,
     checkpoints: CheckpointFolder | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train all seeds of a variant anew for every set of training cells and return the rows of what they predict, and the gene means of it.
+    """Train all seeds of a variant anew for every set of training cells and return the rows of what
+    they predict, and the gene means of it.
 
-    Questions with the same training cells follow each other, and are asked of the same networks. A training resumes from its checkpoint, if there is one;
-    each leaves one of its end, so that a prediction which was stopped repeats none that is done.
-    """
+    Questions with the same training cells follow each other, and are asked of the same networks. A
+    training resumes from its checkpoint, if there is one; each leaves one of its end, so that a
+    prediction which was stopped repeats none that is done."""
     rows, means = [], []
     data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
     factors = _scaling_factors(data, perturbation) if variant.layer == "counts" else None
     for _, group in groupby(questions, key=lambda question: question.train.tobytes()):
         same = list(group)
         hidden = f"stimulated '{same[0].cell_type}'" if same[0].hidden == CELL_TYPE else "nothing"
-        logger.info("hidden: %s; %d training cells, %d questions", hidden, len(same[0].train), len(same))
-        of_these = checkpoints.of_part(sha256(same[0].train.tobytes()).hexdigest()) if checkpoints else None
+        logger.info(
+            "hidden: %s; %d training cells, %d questions", hidden, len(same[0].train), len(same)
+        )
+        of_these = (
+            checkpoints.of_part(sha256(same[0].train.tobytes()).hexdigest())
+            if checkpoints
+            else None
+        )
         given = {"n_workers": n_workers, "device": device, "checkpoints": of_these}
-        network, reports, saw_labels = _trained(variant, _without(data, perturbation, same[0]), seeds, **given)
+        network, reports, saw_labels = _trained(
+            variant, _without(data, perturbation, same[0]), seeds, **given
+        )
         by_shift = isinstance(network, AbstractShiftModel)
         for held_out in same:
-            predicted = _by_shift(network, data, perturbation, held_out) if by_shift else _by_condition(network, data, held_out, stimulated)
+            predicted = (
+                _by_shift(network, data, perturbation, held_out)
+                if by_shift
+                else _by_condition(network, data, held_out, stimulated)
+            )
             for report, values in zip(reports, predicted, strict=True):
                 cells = _predicted_cells(report, values, factors, held_out)
                 found = _agreement(cells, perturbation, held_out)
-                rows += rows_of(dataset, model, report.seed, held_out.hidden, held_out.cell_type, found, saw_labels=saw_labels or by_shift)
+                rows += rows_of(
+                    dataset,
+                    model,
+                    report.seed,
+                    held_out.hidden,
+                    held_out.cell_type,
+                    found,
+                    saw_labels=saw_labels or by_shift,
+                )
                 if not isinstance(cells, Unavailable):
-                    means.append(means_of(dataset, model, report.seed, perturbation, held_out, cells))
+                    means.append(
+                        means_of(dataset, model, report.seed, perturbation, held_out, cells)
+                    )
     return prediction_table(rows), means_table(means)
 
 
-def _predicted_cells(report: ReplicaReport, predicted: Cells, factors: np.ndarray | None, held_out: HeldOut) -> Cells | Unavailable:
-    """Return one replica's prediction on the scale of expression: of counts, where there are ``factors`` to scale them by, else of values as they are."""
+def _predicted_cells(
+    report: ReplicaReport, predicted: Cells, factors: np.ndarray | None, held_out: HeldOut
+) -> Cells | Unavailable:
+    """Return one replica's prediction on the scale of expression: of counts, where there are
+    ``factors`` to scale them by, else of values as they are.
+    """
     if report.status is not Outcome.OK:
         return Unavailable(report.status, report.reason)
-    return predicted if factors is None else _log_normalised_draw(predicted, factors[held_out.controls], report.seed)
+    return (
+        predicted
+        if factors is None
+        else _log_normalised_draw(predicted, factors[held_out.controls], report.seed)
+    )
 
 
-def _agreement(cells: Cells | Unavailable, perturbation: Perturbation, held_out: HeldOut) -> dict[str, float | Unavailable]:
+def _agreement(
+    cells: Cells | Unavailable, perturbation: Perturbation, held_out: HeldOut
+) -> dict[str, float | Unavailable]:
     if isinstance(cells, Unavailable):
         return dict.fromkeys(METRICS, cells)
     return agreement(cells, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
 
 
-def _trained(variant: Variant, data: TrainingData, seeds: Sequence[int], **given: Any) -> tuple[AbstractModel, list[ReplicaReport], bool]:
-    observed = observed_classes(data, seeds=seeds, n_clusters=variant.hyperparameters.get("n_clusters"), **variant.task)
-    fitted = fit(variant.build(data, seeds), data, seeds=seeds, observed=observed, show_progress=False, **given, **variant.training)
+def _trained(
+    variant: Variant, data: TrainingData, seeds: Sequence[int], **given: Any
+) -> tuple[AbstractModel, list[ReplicaReport], bool]:
+    observed = observed_classes(
+        data, seeds=seeds, n_clusters=variant.hyperparameters.get("n_clusters"), **variant.task
+    )
+    fitted = fit(
+        variant.build(data, seeds),
+        data,
+        seeds=seeds,
+        observed=observed,
+        show_progress=False,
+        **given,
+        **variant.training,
+    )
     return fitted.model, fitted.reports, observed.true_labels
 
 
 def _without(data: TrainingData, perturbation: Perturbation, held_out: HeldOut) -> TrainingData:
-    """Return the data of a question: its training cells, the stimulated cells that it asks about to log the loss of, components of the former."""
+    """Return the data of a question: its training cells, the stimulated cells that it asks about to
+    log the loss of, components of the former.
+    """
     pca = fit_pca([perturbation.x[held_out.train]], N_PCS).transform(perturbation.x)
-    return replace(data, train=torch.from_numpy(held_out.train), test=torch.from_numpy(held_out.stimulated), pca=pca)
+    return replace(
+        data,
+        train=torch.from_numpy(held_out.train),
+        test=torch.from_numpy(held_out.stimulated),
+        pca=pca,
+    )
 
 
-def _by_condition(model: AbstractModel, data: TrainingData, held_out: HeldOut, stimulated: str) -> Float[np.ndarray, "replicas controls vars"]:
+def _by_condition(
+    model: AbstractModel, data: TrainingData, held_out: HeldOut, stimulated: str
+) -> Float[np.ndarray, "replicas controls vars"]:
     if not isinstance(model, AbstractConditionalModel):
-        raise ValueError(f"predictions: a {type(model).__name__} is neither told a condition nor shifted; take a kind that is")
+        raise ValueError(
+            f"predictions: a {type(model).__name__} is neither told a condition nor shifted; take a"
+            " kind that is"
+        )
     is_condition = torch.tensor([level.startswith("condition=") for level in data.levels])
     other = torch.tensor([float(level == f"condition={stimulated}") for level in data.levels])
 
@@ -119,29 +184,49 @@ def _by_condition(model: AbstractModel, data: TrainingData, held_out: HeldOut, s
     return _of_controls(model, data, held_out, predict)
 
 
-def _by_shift(model: AbstractShiftModel, data: TrainingData, perturbation: Perturbation, held_out: HeldOut) -> Float[np.ndarray, "replicas controls vars"]:
+def _by_shift(
+    model: AbstractShiftModel, data: TrainingData, perturbation: Perturbation, held_out: HeldOut
+) -> Float[np.ndarray, "replicas controls vars"]:
     codes, _ = embed_cells(model, data)
-    shift = torch.from_numpy(np.stack([balanced_shift(each, perturbation, held_out) for each in codes]))
-    return _of_controls(model, data, held_out, lambda minibatch: model.predict_shifted(minibatch, shift))
+    shift = torch.from_numpy(
+        np.stack([balanced_shift(each, perturbation, held_out) for each in codes])
+    )
+    return _of_controls(
+        model, data, held_out, lambda minibatch: model.predict_shifted(minibatch, shift)
+    )
 
 
 @torch.no_grad()
 def _of_controls(
-    model: AbstractModel, data: TrainingData, held_out: HeldOut, predict: Callable[[Minibatch], Tensor], *, chunk: int = 1024
+    model: AbstractModel,
+    data: TrainingData,
+    held_out: HeldOut,
+    predict: Callable[[Minibatch], Tensor],
+    *,
+    chunk: int = 1024,
 ) -> Float[np.ndarray, "replicas controls vars"]:
     model.eval()
     parts = torch.from_numpy(held_out.controls).split(chunk)
-    minibatches = (data.minibatch(cells.expand(model.n_replicas, -1), model.likelihood, sampled=False) for cells in parts)
+    minibatches = (
+        data.minibatch(cells.expand(model.n_replicas, -1), model.likelihood, sampled=False)
+        for cells in parts
+    )
     return torch.cat([predict(minibatch).float() for minibatch in minibatches], dim=1).numpy()
 
 
 def _scaling_factors(data: TrainingData, perturbation: Perturbation) -> Float[np.ndarray, " obs"]:
-    """Return the factor that preprocessing scaled each cell's counts by before it took the logarithm."""
+    """Return the factor that preprocessing scaled each cell's counts by before it took the
+    logarithm.
+    """
     totals = data.dense().sum(1).numpy()
-    return np.divide(np.expm1(perturbation.x).sum(1), totals, out=np.ones_like(totals), where=totals > 0)
+    return np.divide(
+        np.expm1(perturbation.x).sum(1), totals, out=np.ones_like(totals), where=totals > 0
+    )
 
 
-def _log_normalised_draw(expected: Float[np.ndarray, "cells vars"], factors: Float[np.ndarray, " cells"], seed: int) -> Float[np.ndarray, "cells vars"]:
+def _log_normalised_draw(
+    expected: Float[np.ndarray, "cells vars"], factors: Float[np.ndarray, " cells"], seed: int
+) -> Float[np.ndarray, "cells vars"]:
     """Return log(1 + factor * count) of one draw of the counts of every cell."""
     rng = np.random.default_rng(seed_of(seed, "prediction"))
     return np.log1p(rng.poisson(expected) * factors[:, None]).astype(np.float32)

@@ -1,4 +1,6 @@
-"""The gate: names and labels of raw.h5ad are checked before anything is fitted; every stored value is by ``latentbench.data.values``."""
+"""The gate: names and labels of raw.h5ad are checked before anything is fitted; every stored value
+is by ``latentbench.data.values``.
+"""
 
 from typing import Any
 
@@ -12,10 +14,15 @@ from latentbench.logs import logger
 
 
 def pass_gate(raw: AnnData) -> str:
-    """Return what messages call the data set. Raises ``ValueError`` for a file of another origin and for duplicated names."""
+    """Return what messages call the data set. Raises ``ValueError`` for a file of another origin
+    and for duplicated names.
+    """
     record = raw.uns.get("latentbench")
     if record is None or "modality" not in record:
-        raise ValueError("raw.h5ad: uns['latentbench'] does not say dataset and modality; it was not made by the rule download")
+        raise ValueError(
+            "raw.h5ad: uns['latentbench'] does not say dataset and modality; it was not made by the"
+            " rule download"
+        )
     where = f"data set {record['dataset']}"
     refuse_duplicates(raw.obs_names, "cell names (obs_names)", where)
     refuse_duplicates(raw.var_names, "variable names (var_names)", where)
@@ -25,14 +32,22 @@ def pass_gate(raw: AnnData) -> str:
 def refuse_only_empty(is_empty: Bool[np.ndarray, " obs"], n_vars: int, where: str) -> None:
     """Raise ``ValueError`` when no cell has a count."""
     if is_empty.all():
-        raise ValueError(f"{where}: every cell is empty (all {is_empty.size} x {n_vars} counts are 0); is this the right layer?")
+        raise ValueError(
+            f"{where}: every cell is empty (all {is_empty.size} x {n_vars} counts are 0); is this"
+            " the right layer?"
+        )
 
 
 def refuse_more_clusters_than_cells(record: dict[str, Any], n_train: int, where: str) -> None:
-    """Raise ``ValueError`` when the data sheet declares more clusters than there are cells to find them in."""
+    """Raise ``ValueError`` when the data sheet declares more clusters than there are cells to find
+    them in.
+    """
     declared = record.get("n_clusters", 0)
     if declared > n_train:
-        raise ValueError(f"{where}: {declared} clusters are declared and there are {n_train} training cells; correct n_clusters in the data sheet")
+        raise ValueError(
+            f"{where}: {declared} clusters are declared and there are {n_train} training cells;"
+            " correct n_clusters in the data sheet"
+        )
 
 
 def label_warnings(obs: pd.DataFrame, where: str) -> list[str]:

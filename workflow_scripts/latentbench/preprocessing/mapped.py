@@ -1,4 +1,6 @@
-"""Counts that are larger than memory, prepared a block at a time into a file that training maps into memory (docs/architecture.md)."""
+"""Counts that are larger than memory, prepared a block at a time into a file that training maps
+into memory (docs/architecture.md).
+"""
 
 import tempfile
 from pathlib import Path
@@ -11,11 +13,24 @@ from anndata.io import write_elem
 from jaxtyping import Bool, Int
 
 from latentbench.artefacts import atomic_path
-from latentbench.data.row_blocks import RowBlocks, blocks_on_disk, empty_csr, empty_rows, read_frame, some_rows
+from latentbench.data.row_blocks import (
+    RowBlocks,
+    blocks_on_disk,
+    empty_csr,
+    empty_rows,
+    read_frame,
+    some_rows,
+)
 from latentbench.data.values import as_count_blocks
 from latentbench.faults import naming
 from latentbench.logs import logger
-from latentbench.preprocessing.counts import COUNT_PRESETS, Selection, log_normalised, record_selection, select
+from latentbench.preprocessing.counts import (
+    COUNT_PRESETS,
+    Selection,
+    log_normalised,
+    record_selection,
+    select,
+)
 from latentbench.preprocessing.gate import pass_gate, refuse_more_clusters_than_cells
 from latentbench.preprocessing.pca import principal_components
 from latentbench.preprocessing.records import begin_record, record_pca
@@ -24,21 +39,38 @@ from latentbench.preprocessing.subset import EVERYTHING, Subset
 
 ORDER_SEED = 20180605
 VALUES_PER_PART = 2**24
-"""Stored values that are shuffled in memory at a time: 0.13 GB, and a few times that while they are worked on."""
+"""Stored values that are shuffled in memory at a time: 0.13 GB, and a few times that while they
+are worked on."""
 
 
 def preprocess_on_disk(
-    raw_path: str | Path, prepared_path: str | Path, *, preset: str, options: dict[str, Any], split: dict[str, Any], subset: Subset = EVERYTHING
+    raw_path: str | Path,
+    prepared_path: str | Path,
+    *,
+    preset: str,
+    options: dict[str, Any],
+    split: dict[str, Any],
+    subset: Subset = EVERYTHING,
 ) -> None:
-    """Write prepared.h5ad from a raw.h5ad of counts that is read three times, block by block; arguments and errors are those of ``preprocess``.
+    """Write prepared.h5ad from a raw.h5ad of counts that is read three times, block by block;
+    arguments and errors are those of ``preprocess``.
 
-    Two passes choose cells and genes (``select``), the third writes the highly variable genes alone, cells in a random order that depends on
-    their number only. What is left is small and is gone through again for the principal components.
-    """
+    Two passes choose cells and genes (``select``), the third writes the highly variable genes
+    alone, cells in a random order that depends on their number only. What is left is small and is
+    gone through again for the principal components."""
     everyone = read_frame(raw_path)
     where = pass_gate(everyone)
     with naming(where):
-        _write_prepared(everyone, where, raw_path, prepared_path, preset=preset, options=options, split=split, subset=subset)
+        _write_prepared(
+            everyone,
+            where,
+            raw_path,
+            prepared_path,
+            preset=preset,
+            options=options,
+            split=split,
+            subset=subset,
+        )
 
 
 def _write_prepared(
@@ -54,10 +86,18 @@ def _write_prepared(
 ) -> None:
     chosen = subset.choose(everyone.obs, everyone.var, where=where)
     if not chosen.variables.all():
-        raise ValueError(f"{where}: genes_of needs the counts in memory; raise stream_above_gb, or keep the shared genes of the file alone")
+        raise ValueError(
+            f"{where}: genes_of needs the counts in memory; raise stream_above_gb, or keep the"
+            " shared genes of the file alone"
+        )
     frame, recipe = everyone[chosen.cells].copy(), COUNT_PRESETS[preset](**options)
     is_empty = empty_rows(raw_path, "X")[chosen.cells]
-    blocks = some_rows(as_count_blocks(blocks_on_disk(raw_path, "X"), everyone.obs_names, everyone.var_names, where=where), chosen.cells)
+    blocks = some_rows(
+        as_count_blocks(
+            blocks_on_disk(raw_path, "X"), everyone.obs_names, everyone.var_names, where=where
+        ),
+        chosen.cells,
+    )
     begin_record(frame, is_empty, preset=preset, options=options, split=split, where=where)
     selection = select(frame, blocks, is_empty, recipe, where=where)
     refuse_more_clusters_than_cells(frame.uns["latentbench"], int(selection.is_train.sum()), where)
@@ -65,7 +105,10 @@ def _write_prepared(
     prepared = frame[np.flatnonzero(selection.kept.cells)[order], _modelled(selection)].copy()
     prepared.var["highly_variable"] = True
     record_selection(prepared, selection)
-    prepared.uns["latentbench"]["filters"] = {**chosen.left_out, **prepared.uns["latentbench"]["filters"]}
+    prepared.uns["latentbench"]["filters"] = {
+        **chosen.left_out,
+        **prepared.uns["latentbench"]["filters"],
+    }
     prepared.uns["latentbench"]["storage"] = "mapped"
     with atomic_path(prepared_path) as temporary:
         prepared.write_h5ad(temporary, compression="gzip", compression_opts=1)
@@ -73,9 +116,17 @@ def _write_prepared(
             shuffle = _put_all(blocks, selection, order, Path(folder))
             with h5py.File(temporary, "r+") as file:
                 _write_matrices(file, shuffle, selection)
-        logger.info("%s: %d x %d written with %d values, largest %d", where, *prepared.shape, shuffle.n_stored, shuffle.largest)
+        logger.info(
+            "%s: %d x %d written with %d values, largest %d",
+            where,
+            *prepared.shape,
+            shuffle.n_stored,
+            shuffle.largest,
+        )
         is_train = selection.is_train[order]
-        scores, pca = principal_components(blocks_on_disk(temporary, "X"), is_train, scale=recipe.scale, n_pcs=recipe.n_pcs)
+        scores, pca = principal_components(
+            blocks_on_disk(temporary, "X"), is_train, scale=recipe.scale, n_pcs=recipe.n_pcs
+        )
         record_pca(prepared.uns["latentbench"], pca, recipe.n_pcs)
         with h5py.File(temporary, "r+") as file:
             write_elem(file["obsm"], "X_pca", scores)
@@ -88,8 +139,13 @@ def _modelled(selection: Selection) -> Bool[np.ndarray, " all_vars"]:
     return modelled
 
 
-def _put_all(blocks: RowBlocks, selection: Selection, order: Int[np.ndarray, " obs"], folder: Path) -> Shuffle:
-    genes, at_most = _modelled(selection), int(selection.kept.n_stored[selection.highly_variable].sum())
+def _put_all(
+    blocks: RowBlocks, selection: Selection, order: Int[np.ndarray, " obs"], folder: Path
+) -> Shuffle:
+    genes, at_most = (
+        _modelled(selection),
+        int(selection.kept.n_stored[selection.highly_variable].sum()),
+    )
     shuffle = Shuffle(folder, order, int(genes.sum()), n_parts=-(-at_most // VALUES_PER_PART))
     for rows, block in blocks:
         shuffle.put(block[selection.kept.cells[rows]][:, genes])
@@ -97,12 +153,29 @@ def _put_all(blocks: RowBlocks, selection: Selection, order: Int[np.ndarray, " o
 
 
 def _write_matrices(file: h5py.File, shuffle: Shuffle, selection: Selection) -> None:
-    """Write counts and X as CSR groups of contiguous datasets in the smallest types that hold them; X's columns and row ends are the counts' own, linked."""
+    """Write counts and X as CSR groups of contiguous datasets in the smallest types that hold them;
+    X's columns and row ends are the counts' own, linked.
+    """
     shape = (len(shuffle.order), shuffle.n_vars)
     counts, x = empty_csr(file["layers"], "counts", shape), empty_csr(file, "X", shape)
-    data = counts.create_dataset("data", (shuffle.n_stored,), next(kind for kind in (np.uint8, np.uint16, np.int32) if shuffle.largest <= np.iinfo(kind).max))
-    indices = counts.create_dataset("indices", (shuffle.n_stored,), np.uint16 if shuffle.n_vars <= np.iinfo(np.uint16).max else np.int32)
-    values, indptr = x.create_dataset("data", (shuffle.n_stored,), np.float32), [np.zeros(1, dtype=np.int64)]
+    data = counts.create_dataset(
+        "data",
+        (shuffle.n_stored,),
+        next(
+            kind
+            for kind in (np.uint8, np.uint16, np.int32)
+            if shuffle.largest <= np.iinfo(kind).max
+        ),
+    )
+    indices = counts.create_dataset(
+        "indices",
+        (shuffle.n_stored,),
+        np.uint16 if shuffle.n_vars <= np.iinfo(np.uint16).max else np.int32,
+    )
+    values, indptr = (
+        x.create_dataset("data", (shuffle.n_stored,), np.float32),
+        [np.zeros(1, dtype=np.int64)],
+    )
     for cells, rows in shuffle.take():
         stored = slice(int(indptr[-1][-1]), int(indptr[-1][-1]) + rows.nnz)
         data[stored], indices[stored] = rows.data, rows.indices

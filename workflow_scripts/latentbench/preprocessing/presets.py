@@ -1,4 +1,6 @@
-"""Presets: raw data to what models see. Whatever is fitted is fitted on training cells and applied to all."""
+"""Presets: raw data to what models see. Whatever is fitted is fitted on training cells and applied
+to all.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,36 +18,69 @@ from latentbench.preprocessing.records import begin_record, record_pca
 from latentbench.preprocessing.subset import EVERYTHING, Subset
 
 
-def preprocess(raw: AnnData, *, preset: str, options: dict[str, Any], split: dict[str, Any], subset: Subset = EVERYTHING) -> AnnData:
-    """Return prepared.h5ad's content (docs/architecture.md) from raw.h5ad's: gate, subset, split, preset, in this order.
+def preprocess(
+    raw: AnnData,
+    *,
+    preset: str,
+    options: dict[str, Any],
+    split: dict[str, Any],
+    subset: Subset = EVERYTHING,
+) -> AnnData:
+    """Return prepared.h5ad's content (docs/architecture.md) from raw.h5ad's: gate, subset, split,
+    preset, in this order.
 
-    ``options`` are the keyword arguments of the preset, ``split`` those of ``split_cells``. Raises ``ValueError`` for data that the gate
-    refuses or that leaves nothing after quality control.
-    """
+    ``options`` are the keyword arguments of the preset, ``split`` those of ``split_cells``. Raises
+    ``ValueError`` for data that the gate refuses or that leaves nothing after quality control."""
     where = pass_gate(raw)
     with naming(where):
         chosen = subset.choose(raw.obs, raw.var, where=where)
-        prepared = _prepared(raw[chosen.cells, chosen.variables].copy() if chosen.left_out else raw, where, preset=preset, options=options, split=split)
-        refuse_more_clusters_than_cells(prepared.uns["latentbench"], int(_is_train(prepared).sum()), where)
-    prepared.uns["latentbench"]["filters"] = {**chosen.left_out, **prepared.uns["latentbench"]["filters"]}
+        prepared = _prepared(
+            raw[chosen.cells, chosen.variables].copy() if chosen.left_out else raw,
+            where,
+            preset=preset,
+            options=options,
+            split=split,
+        )
+        refuse_more_clusters_than_cells(
+            prepared.uns["latentbench"], int(_is_train(prepared).sum()), where
+        )
+    prepared.uns["latentbench"]["filters"] = {
+        **chosen.left_out,
+        **prepared.uns["latentbench"]["filters"],
+    }
     return prepared
 
 
-def _prepared(raw: AnnData, where: str, *, preset: str, options: dict[str, Any], split: dict[str, Any]) -> AnnData:
-    raw.X = BY_MODALITY[raw.uns["latentbench"]["modality"]](raw.X, raw.obs_names, raw.var_names, where=where)
+def _prepared(
+    raw: AnnData, where: str, *, preset: str, options: dict[str, Any], split: dict[str, Any]
+) -> AnnData:
+    raw.X = BY_MODALITY[raw.uns["latentbench"]["modality"]](
+        raw.X, raw.obs_names, raw.var_names, where=where
+    )
     if preset in COUNT_PRESETS:
         is_empty = np.diff(raw.X.indptr) == 0
         begin_record(raw, is_empty, preset=preset, options=options, split=split, where=where)
         return prepare_in_memory(raw, is_empty, COUNT_PRESETS[preset](**options), where=where)
-    begin_record(raw, np.zeros(raw.n_obs, dtype=bool), preset=preset, options=options, split=split, where=where)
+    begin_record(
+        raw,
+        np.zeros(raw.n_obs, dtype=bool),
+        preset=preset,
+        options=options,
+        split=split,
+        where=where,
+    )
     return DENSE_PRESETS[preset](raw, **options)
 
 
 def images_unit(adata: AnnData, *, max_value: int | None = None, n_pcs: int = 50) -> AnnData:
-    """Return pixels divided by ``max_value`` (the largest training pixel if None), from 0 to 1; test pixels above it become 1 and are counted."""
+    """Return pixels divided by ``max_value`` (the largest training pixel if None), from 0 to 1;
+    test pixels above it become 1 and are counted.
+    """
     largest = max_value or int(adata.X[_is_train(adata)].max())
     if largest == 0:
-        raise ValueError(f"data set {adata.uns['latentbench']['dataset']}: every training pixel is 0")
+        raise ValueError(
+            f"data set {adata.uns['latentbench']['dataset']}: every training pixel is 0"
+        )
     adata.uns["latentbench"]["max_value"] = largest
     adata.uns["latentbench"]["filters"]["pixels_clipped"] = int(np.greater(adata.X, largest).sum())
     adata.X = np.minimum(adata.X.astype(np.float32) / np.float32(largest), np.float32(1))
@@ -53,7 +88,9 @@ def images_unit(adata: AnnData, *, max_value: int | None = None, n_pcs: int = 50
     return _with_pca(adata, adata.X, n_pcs)
 
 
-def images_binarised(adata: AnnData, *, max_value: int | None = None, threshold: float = 0.5, n_pcs: int = 50) -> AnnData:
+def images_binarised(
+    adata: AnnData, *, max_value: int | None = None, threshold: float = 0.5, n_pcs: int = 50
+) -> AnnData:
     """Return images of zeros and ones: 1 where ``images_unit`` gives more than ``threshold``."""
     adata = images_unit(adata, max_value=max_value, n_pcs=n_pcs)
     adata.X = np.greater(adata.X, threshold).astype(np.float32)
@@ -61,7 +98,9 @@ def images_binarised(adata: AnnData, *, max_value: int | None = None, threshold:
 
 
 def real_standardised(adata: AnnData, *, n_pcs: int = 50) -> AnnData:
-    """Return real values minus their training mean, divided by their training standard deviation; constant variables become 0."""
+    """Return real values minus their training mean, divided by their training standard deviation;
+    constant variables become 0.
+    """
     train = adata.X[_is_train(adata)].astype(np.float64)
     mean, sd = train.mean(axis=0), train.std(axis=0)
     # Rounding leaves a constant column a deviation of about its size times the machine's precision.

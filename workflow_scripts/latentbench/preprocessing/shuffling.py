@@ -12,11 +12,13 @@ from scipy import sparse
 class Shuffle:
     """Rows that are put down in their old order and taken up in a new one.
 
-    Row k of the new order is the old ``order[k]``. The new order is cut into ``n_parts``; a row is put into the file of its part, and one part at a time is
-    read and ordered in memory. All values are kept as int32, in ``folder``, which must be there and is the caller's to remove.
-    """
+    Row k of the new order is the old ``order[k]``. The new order is cut into ``n_parts``; a row is
+    put into the file of its part, and one part at a time is read and ordered in memory. All values
+    are kept as int32, in ``folder``, which must be there and is the caller's to remove."""
 
-    def __init__(self, folder: Path, order: Int[np.ndarray, " obs"], n_vars: int, n_parts: int) -> None:
+    def __init__(
+        self, folder: Path, order: Int[np.ndarray, " obs"], n_vars: int, n_parts: int
+    ) -> None:
         self.folder, self.order, self.n_vars = folder, order, n_vars
         self.n_parts, self.rows_per_part = n_parts, -(-len(order) // n_parts)
         position = np.empty_like(order)
@@ -41,8 +43,13 @@ class Shuffle:
         """Yield, part by part of the new order, the old numbers of its rows and the rows."""
         for name, start in enumerate(range(0, len(self.order), self.rows_per_part)):
             old = self.order[start : start + self.rows_per_part]
-            lengths, data, columns = (self._read(name, what) for what in ("lengths", "counts", "columns"))
-            as_put = sparse.csr_matrix((data, columns, np.concatenate([[0], np.cumsum(lengths)])), shape=(len(old), self.n_vars))
+            lengths, data, columns = (
+                self._read(name, what) for what in ("lengths", "counts", "columns")
+            )
+            as_put = sparse.csr_matrix(
+                (data, columns, np.concatenate([[0], np.cumsum(lengths)])),
+                shape=(len(old), self.n_vars),
+            )
             # In the file they lie by their old numbers.
             yield old, as_put[np.argsort(np.argsort(old))]
 

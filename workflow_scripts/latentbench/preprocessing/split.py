@@ -1,4 +1,6 @@
-"""The train/test split: fixed by a seed, stratified by label or by whole donors, made before anything is fitted."""
+"""The train/test split: fixed by a seed, stratified by label or by whole donors, made before
+anything is fitted.
+"""
 
 from typing import Any
 
@@ -9,13 +11,15 @@ from jaxtyping import Bool, Int
 from latentbench.logs import logger
 
 
-def split_cells(obs: pd.DataFrame, *, test_fraction: float = 0.2, seed: int = 0, by: str = "label") -> tuple[pd.Categorical, dict[str, Any]]:
+def split_cells(
+    obs: pd.DataFrame, *, test_fraction: float = 0.2, seed: int = 0, by: str = "label"
+) -> tuple[pd.Categorical, dict[str, Any]]:
     """Return train or test for every cell, and a record of how that was decided.
 
-    ``by`` is ``label`` (each class gives its share of test cells and keeps at least one training cell), ``donor`` (whole donors are held
-    out) or ``none``. Without that column the next of these is used and the record and a warning say so; classes of one cell and cells
-    without a label are drawn from together. Raises ``ValueError`` when a part would be empty.
-    """
+    ``by`` is ``label`` (each class gives its share of test cells and keeps at least one training
+    cell), ``donor`` (whole donors are held out) or ``none``. Without that column the next of these
+    is used and the record and a warning say so; classes of one cell and cells without a label are
+    drawn from together. Raises ``ValueError`` when a part would be empty."""
     rng = np.random.default_rng(seed)
     used, record = _usable(obs, by), {"test_fraction": test_fraction, "seed": seed, "asked_by": by}
     if used == "donor":
@@ -25,8 +29,14 @@ def split_cells(obs: pd.DataFrame, *, test_fraction: float = 0.2, seed: int = 0,
         strata, record["unstratified_classes"] = _strata(obs, used)
         is_test = _stratified(strata, test_fraction, rng)
     if is_test.all() or not is_test.any():
-        raise ValueError(f"a test_fraction of {test_fraction} leaves {int(is_test.sum())} of {len(obs)} cells for testing; both parts need a cell")
-    return pd.Categorical(np.where(is_test, "test", "train"), categories=["train", "test"]), {**record, "by": used}
+        raise ValueError(
+            f"a test_fraction of {test_fraction} leaves {int(is_test.sum())} of {len(obs)} cells"
+            " for testing; both parts need a cell"
+        )
+    return pd.Categorical(np.where(is_test, "test", "train"), categories=["train", "test"]), {
+        **record,
+        "by": used,
+    }
 
 
 def _usable(obs: pd.DataFrame, by: str) -> str:
@@ -51,13 +61,19 @@ def _strata(obs: pd.DataFrame, used: str) -> tuple[Int[np.ndarray, " obs"], list
     return np.where(label.isin(alone).to_numpy(), -1, codes), alone
 
 
-def _stratified(strata: Int[np.ndarray, " obs"], test_fraction: float, rng: np.random.Generator) -> Bool[np.ndarray, " obs"]:
-    """Draw round(fraction * n) test cells, shared out among strata by largest remainder, leaving each of them a training cell."""
+def _stratified(
+    strata: Int[np.ndarray, " obs"], test_fraction: float, rng: np.random.Generator
+) -> Bool[np.ndarray, " obs"]:
+    """Draw round(fraction * n) test cells, shared out among strata by largest remainder, leaving
+    each of them a training cell.
+    """
     names, sizes = np.unique(strata, return_counts=True)
     shares = sizes * test_fraction
     take = np.floor(shares).astype(np.int64)
     room = np.where(names == -1, sizes, sizes - 1) if len(names) > 1 else sizes
-    for k in np.argsort(take - shares, kind="stable")[: round(sizes.sum() * test_fraction) - take.sum()]:
+    for k in np.argsort(take - shares, kind="stable")[
+        : round(sizes.sum() * test_fraction) - take.sum()
+    ]:
         take[k] = min(take[k] + 1, room[k])
     is_test = np.zeros(strata.size, dtype=bool)
     for name, n_test in zip(names, take, strict=True):
@@ -65,11 +81,18 @@ def _stratified(strata: Int[np.ndarray, " obs"], test_fraction: float, rng: np.r
     return is_test
 
 
-def _whole_groups(groups: pd.Series, test_fraction: float, rng: np.random.Generator) -> Bool[np.ndarray, " obs"]:
-    """Hold out donors in random order as long as that brings the share nearer to the fraction; cells of no known donor are for training."""
+def _whole_groups(
+    groups: pd.Series, test_fraction: float, rng: np.random.Generator
+) -> Bool[np.ndarray, " obs"]:
+    """Hold out donors in random order as long as that brings the share nearer to the fraction;
+    cells of no known donor are for training.
+    """
     sizes, wanted, held_out, chosen = groups.value_counts(), test_fraction * len(groups), 0, []
     for name in rng.permutation(np.array(sorted(groups.dropna().unique()), dtype=object)):
-        if abs(held_out + sizes[name] - wanted) < abs(held_out - wanted) and len(chosen) < len(sizes) - 1:
+        if (
+            abs(held_out + sizes[name] - wanted) < abs(held_out - wanted)
+            and len(chosen) < len(sizes) - 1
+        ):
             held_out, chosen = held_out + sizes[name], [*chosen, name]
     if not chosen:
         # Every donor alone is more than twice the fraction: the smallest comes nearest.

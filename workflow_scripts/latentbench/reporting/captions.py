@@ -1,4 +1,6 @@
-"""Looking up what every figure of the report is called and says (figure_records.py): for the page, its figure browser, the chapters and the workflow."""
+"""Looking up what every figure of the report is called and says (figure_records.py): for the page,
+its figure browser, the chapters and the workflow.
+"""
 
 from collections.abc import Mapping
 
@@ -16,7 +18,10 @@ def caption_of(name: str, scope: Scope) -> Caption:
     for record in CAPTIONS:
         if (record.name, record.scope) == (name, scope):
             return record
-    raise ValueError(f"figure '{name}' of a {scope} has no caption; add its record to reporting/figure_records.py")
+    raise ValueError(
+        f"figure '{name}' of a {scope} has no caption; add its record to"
+        " reporting/figure_records.py"
+    )
 
 
 def names_of(scope: Scope) -> list[str]:
@@ -25,10 +30,16 @@ def names_of(scope: Scope) -> list[str]:
 
 
 def described(record: Caption, *, stem: str, **facts: str) -> dict[str, str]:
-    """Return what the page says of one figure: its record with ``facts`` filled in; ``stem``: its files under figures/, without suffix."""
+    """Return what the page says of one figure: its record with ``facts`` filled in; ``stem``: its
+    files under figures/, without suffix.
+    """
     texts = {key: _filled(getattr(record, key), facts) for key in ("title", "caption", "table")}
-    plain = {key: getattr(record, key) or "" for key in ("name", "scope", "short", "section", "least")}
-    identifier = "figure-" + "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in stem)
+    plain = {
+        key: getattr(record, key) or "" for key in ("name", "scope", "short", "section", "least")
+    }
+    identifier = "figure-" + "".join(
+        letter if letter.isalnum() and letter.isascii() else "-" for letter in stem
+    )
     return {**texts, **plain, "kind": facts.get("kind", ""), "stem": stem, "id": identifier}
 
 

@@ -1,4 +1,6 @@
-"""The choices made without labels, in words and rows: what the rule in force picked, what that was worth, and how other criteria would have done."""
+"""The choices made without labels, in words and rows: what the rule in force picked, what that was
+worth, and how other criteria would have done.
+"""
 
 from typing import Any
 
@@ -20,11 +22,26 @@ CRITERION_NAMES = {
     COMBINED: "no choice: the consensus of all",
     BEST_ELSEWHERE: "criterion that gains most on the other data sets",
 }
-EVIDENCE_COLUMNS = ("level", "criterion", "n_datasets", "n_choices", "ari", "mean_ari", "best_ari", "gain", "low", "high", "share", "in_force")
+EVIDENCE_COLUMNS = (
+    "level",
+    "criterion",
+    "n_datasets",
+    "n_choices",
+    "ari",
+    "mean_ari",
+    "best_ari",
+    "gain",
+    "low",
+    "high",
+    "share",
+    "in_force",
+)
 
 
 def chosen_sentence(choices: pd.DataFrame, evidence: pd.DataFrame) -> str:
-    """Return the report's first line: which variant the rule in force picks on each data set, and what the labels say of that afterwards; "" for none."""
+    """Return the report's first line: which variant the rule in force picks on each data set, and
+    what the labels say of that afterwards; "" for none.
+    """
     made = choices[choices["in_force"].astype(bool) & (choices["level"] == "model")]
     if made.empty:
         return ""
@@ -35,24 +52,35 @@ def chosen_sentence(choices: pd.DataFrame, evidence: pd.DataFrame) -> str:
     if scored.empty:
         return chosen
     means = [f"{scored[column].iloc[0]:.3f}" for column in ("ari", "mean_ari", "best_ari")]
-    return f"{chosen} Against the labels that choice has a mean ARI of {means[0]}; a variant drawn at random has {means[1]}, the best one {means[2]}."
+    return (
+        f"{chosen} Against the labels that choice has a mean ARI of {means[0]}; a variant drawn at"
+        f" random has {means[1]}, the best one {means[2]}."
+    )
 
 
 def evidence_rows(evidence: pd.DataFrame, correlations: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a row for every level and criterion, the highest gain first; where it compares variants, with its correlation with the ARI over all data sets.
+    """Return a row for every level and criterion, the highest gain first; where it compares
+    variants, with its correlation with the ARI over all data sets.
 
     Raises:
         ValueError: the table lacks a column.
     """
     if missing := [column for column in EVIDENCE_COLUMNS if column not in evidence]:
-        raise ValueError(f"criteria.tsv: no column {', '.join(missing)}; it has {', '.join(evidence.columns)}; make the table anew with this version")
+        raise ValueError(
+            f"criteria.tsv: no column {', '.join(missing)}; it has {', '.join(evidence.columns)};"
+            " make the table anew with this version"
+        )
     rho = correlations[correlations["scope"] == ALL_DATASETS].set_index("criterion")
     return [
         {
             "level": "a seed of a variant" if row.level == "seed" else "a variant",
             "criterion": CRITERION_NAMES[row.criterion],
             "gain": estimate(pd.Series({"mean": row.gain, "low": row.low, "high": row.high})),
-            "rho": estimate(rho.loc[row.criterion].rename({"rho": "mean"}) if row.level == "model" and row.criterion in rho.index else None),
+            "rho": estimate(
+                rho.loc[row.criterion].rename({"rho": "mean"})
+                if row.level == "model" and row.criterion in rho.index
+                else None
+            ),
             "share": number(row.share, 0),
             "counted": f"{row.n_choices} on {row.n_datasets}",
             "in_force": bool(row.in_force),

@@ -1,4 +1,6 @@
-"""What a study cites: its models, its data sets, the metrics and tests of the methods text, the software that ran. Entries: references.bib."""
+"""What a study cites: its models, its data sets, the metrics and tests of the methods text, the
+software that ran. Entries: references.bib.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -48,8 +50,16 @@ OF_SOFTWARE: dict[str, str] = {
     "matplotlib": "hunter2007",
     "snakemake": "molder2021",
 }
-OF_EVERY_STUDY = ("molder2021", "hunter2007", "rousseeuw1987", "burda2016", "guo2017calibration", "lucas2019")
-"""The workflow, the figures, the silhouette, active units, calibration and collapse: used whatever is compared."""
+OF_EVERY_STUDY = (
+    "molder2021",
+    "hunter2007",
+    "rousseeuw1987",
+    "burda2016",
+    "guo2017calibration",
+    "lucas2019",
+)
+"""The workflow, the figures, the silhouette, active units, calibration and collapse: used
+whatever is compared."""
 
 OF_LAYOUT = {"tsne": "vandermaaten2008", "umap": "mcinnes2018"}
 CITED = re.compile(r"\[@([\w-]+)\]")
@@ -62,28 +72,69 @@ def known() -> dict[str, Reference]:
 
 
 def references_of(
-    kinds: Iterable[str], datasets: Iterable[Mapping[str, Any]], paragraphs: Iterable[str], versions: Mapping[str, str], config: Mapping[str, Any]
+    kinds: Iterable[str],
+    datasets: Iterable[Mapping[str, Any]],
+    paragraphs: Iterable[str],
+    versions: Mapping[str, str],
+    config: Mapping[str, Any],
 ) -> list[Reference]:
-    """Return what a study cites, by key, then its data sets (``datasets``: their rows of the report) and software, each once."""
+    """Return what a study cites, by key, then its data sets (``datasets``: their rows of the
+    report) and software, each once.
+    """
     report, evaluation = config.get("report", {}), config.get("evaluation", {})
-    keys = {key for kind in kinds for key in OF_KIND.get(kind, ())} | {key for text in paragraphs for key in CITED.findall(text)} | {*OF_EVERY_STUDY}
+    keys = (
+        {key for kind in kinds for key in OF_KIND.get(kind, ())}
+        | {key for text in paragraphs for key in CITED.findall(text)}
+        | {*OF_EVERY_STUDY}
+    )
     keys |= {OF_SOFTWARE[name] for name in versions if name in OF_SOFTWARE}
-    keys |= {OF_LAYOUT[layout] for layout in [report.get("maps", {}).get("layout", "tsne")] if layout in OF_LAYOUT}
+    keys |= {
+        OF_LAYOUT[layout]
+        for layout in [report.get("maps", {}).get("layout", "tsne")]
+        if layout in OF_LAYOUT
+    }
     keys |= {"luecken2022"} if evaluation.get("integration") else set()
-    return [*(known()[key] for key in sorted(keys)), *map(_of_dataset, datasets), *(_of_package(*item) for item in sorted(versions.items()))]
+    return [
+        *(known()[key] for key in sorted(keys)),
+        *map(_of_dataset, datasets),
+        *(_of_package(*item) for item in sorted(versions.items())),
+    ]
 
 
 def linked(paragraph: str) -> Markup:
     """Return a paragraph with every ``[@key]`` as a link to its reference."""
     parts = CITED.split(paragraph)
-    links = [Markup('<a href="#ref-{}">{}</a>').format(key, short_name(known()[key])) for key in parts[1::2]]
-    return Markup("").join(part for pair in zip(map(escape, parts[::2]), [*links, Markup("")], strict=True) for part in pair)
+    links = [
+        Markup('<a href="#ref-{}">{}</a>').format(key, short_name(known()[key]))
+        for key in parts[1::2]
+    ]
+    return Markup("").join(
+        part
+        for pair in zip(map(escape, parts[::2]), [*links, Markup("")], strict=True)
+        for part in pair
+    )
 
 
 def _of_dataset(row: Mapping[str, Any]) -> Reference:
-    note = "; ".join(part for part in (row["citation"], f"licence: {row['licence']}" if row["licence"] else "", f"source: {row['source']}") if part)
-    return Reference("misc", f"data-{row['name']}", {"title": f"Data set {literal(row['name'])}", "note": literal(note)})
+    note = "; ".join(
+        part
+        for part in (
+            row["citation"],
+            f"licence: {row['licence']}" if row["licence"] else "",
+            f"source: {row['source']}",
+        )
+        if part
+    )
+    return Reference(
+        "misc",
+        f"data-{row['name']}",
+        {"title": f"Data set {literal(row['name'])}", "note": literal(note)},
+    )
 
 
 def _of_package(name: str, version: str) -> Reference:
-    return Reference("misc", f"software-{name}", {"title": f"{literal(name)} {literal(version)}", "note": "software"})
+    return Reference(
+        "misc",
+        f"software-{name}",
+        {"title": f"{literal(name)} {literal(version)}", "note": "software"},
+    )

@@ -17,7 +17,9 @@ from latentbench.reporting.training_figures import losses_figure
 
 @dataclass(frozen=True)
 class Material:
-    """All that the figures of one data set show: its tables, its maps table, and the clusters that ``gather_clusters`` returns."""
+    """All that the figures of one data set show: its tables, its maps table, and the clusters that
+    ``gather_clusters`` returns.
+    """
 
     tables: StudyTables
     maps: pd.DataFrame
@@ -34,7 +36,9 @@ def _losses(material: Material) -> Figure:
 
 def _maps(material: Material) -> Figure:
     mapped = set(material.maps["model"])
-    return maps_figure(material.maps, [model for model in model_order(material.tables.kinds) if model in mapped])
+    return maps_figure(
+        material.maps, [model for model in model_order(material.tables.kinds) if model in mapped]
+    )
 
 
 def _confusion(material: Material) -> Figure:
@@ -43,13 +47,23 @@ def _confusion(material: Material) -> Figure:
     if model is None:
         return confusion_figure(material.found.iloc[:0], "no contestant has a score")
     found, seed = material.found, chosen_seed(tables, model)
-    return confusion_figure(found[(found["model"] == model) & (found["seed"] == seed) & (found["split"] == "test")], f"{model}, seed {seed}")
+    return confusion_figure(
+        found[(found["model"] == model) & (found["seed"] == seed) & (found["split"] == "test")],
+        f"{model}, seed {seed}",
+    )
 
 
 def _usage(material: Material) -> Figure:
     kinds = material.tables.kinds
     # Clusters made of the labels have the sizes of the labels, which are drawn already.
-    return usage_figure(material.found, {model: colour for model, colour in model_colours(kinds).items() if kinds[model] not in UNMAPPED_KINDS})
+    return usage_figure(
+        material.found,
+        {
+            model: colour
+            for model, colour in model_colours(kinds).items()
+            if kinds[model] not in UNMAPPED_KINDS
+        },
+    )
 
 
 DATASET_FIGURES: dict[str, Callable[[Material], Figure]] = {

@@ -1,4 +1,6 @@
-"""Figures of what networks make of images: reconstructions, draws from their priors, means of their components, walks through their codes, posteriors."""
+"""Figures of what networks make of images: reconstructions, draws from their priors, means of their
+components, walks through their codes, posteriors.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latentbench.reporting.figures import WIDTH, sentence_figure
-from latentbench.reporting.map_figures import MANY_POINTS, draw_key, key_height, natural_order, plot_map
+from latentbench.reporting.map_figures import (
+    MANY_POINTS,
+    draw_key,
+    key_height,
+    natural_order,
+    plot_map,
+)
 from latentbench.reporting.maps import Layout, lay_out
 from latentbench.reporting.style import GRID, label_colours, model_order, size_to_fit
 
@@ -41,7 +49,9 @@ class Decoded:
         return {model: arrays for model, arrays in self.arrays.items() if name in arrays}
 
 
-def read_decoded(paths: Mapping[str, str | Path], kinds: Mapping[str, str], obs: pd.DataFrame) -> Decoded:
+def read_decoded(
+    paths: Mapping[str, str | Path], kinds: Mapping[str, str], obs: pd.DataFrame
+) -> Decoded:
     """Read what every network decoded, by model; one of which no replica ended ok is left out."""
     arrays = {}
     for model in model_order(kinds):
@@ -69,45 +79,75 @@ def reconstructions_figure(decoded: Decoded) -> Figure:
     models = decoded.having("reconstructions")
     if not models:
         return sentence_figure("no network of this study has a replica that ended ok")
-    rows = [next(iter(models.values()))["images"], *(arrays["reconstructions"] for arrays in models.values())]
+    rows = [
+        next(iter(models.values()))["images"],
+        *(arrays["reconstructions"] for arrays in models.values()),
+    ]
     return _rows_figure(np.stack(rows), ["test images", *models], decoded.shape)
 
 
 def heads_figure(decoded: Decoded) -> Figure:
-    """Draw what every mixture decodes at the means of its components: a row for each network, a column for each component."""
+    """Draw what every mixture decodes at the means of its components: a row for each network, a
+    column for each component.
+    """
     models = decoded.having("heads")
     if not models:
         return sentence_figure("no network of this study has a prior of several components")
     most = max(len(arrays["heads"]) for arrays in models.values())
-    rows = [np.pad(arrays["heads"], ((0, most - len(arrays["heads"])), (0, 0)), constant_values=np.nan) for arrays in models.values()]
+    rows = [
+        np.pad(arrays["heads"], ((0, most - len(arrays["heads"])), (0, 0)), constant_values=np.nan)
+        for arrays in models.values()
+    ]
     return _rows_figure(np.stack(rows), list(models), decoded.shape)
 
 
 def samples_figure(decoded: Decoded) -> Figure:
-    """Draw what every network with a prior draws from it: a column for each component, a row for each draw of what all components share."""
+    """Draw what every network with a prior draws from it: a column for each component, a row for
+    each draw of what all components share.
+    """
     models = decoded.having("samples")
     if not models:
         return sentence_figure("no network of this study has a prior over its codes")
-    return _sheets_figure({model: arrays["samples"] for model, arrays in models.items()}, decoded.shape)
+    return _sheets_figure(
+        {model: arrays["samples"] for model, arrays in models.items()}, decoded.shape
+    )
 
 
 def traversals_figure(decoded: Decoded) -> Figure:
-    """Draw walks through the latent dimensions with the largest divergence from the prior: a row for each, its divergence in nats beside it."""
+    """Draw walks through the latent dimensions with the largest divergence from the prior: a row
+    for each, its divergence in nats beside it.
+    """
     models = decoded.having("traversals")
     if not models:
-        return sentence_figure("no network of this study has a divergence of its own for every latent dimension")
+        return sentence_figure(
+            "no network of this study has a divergence of its own for every latent dimension"
+        )
     names = {
-        model: [f"z{dimension + 1}  {kl:.1f}" for dimension, kl in zip(arrays["dimensions"], arrays["kl"], strict=True)] for model, arrays in models.items()
+        model: [
+            f"z{dimension + 1}  {kl:.1f}"
+            for dimension, kl in zip(arrays["dimensions"], arrays["kl"], strict=True)
+        ]
+        for model, arrays in models.items()
     }
-    return _sheets_figure({model: arrays["traversals"] for model, arrays in models.items()}, decoded.shape, names=names)
+    return _sheets_figure(
+        {model: arrays["traversals"] for model, arrays in models.items()},
+        decoded.shape,
+        names=names,
+    )
 
 
 def posteriors_figure(decoded: Decoded, *, layout: Layout, seed: int) -> Figure:
-    """Draw, for every network with a posterior, a map of its means beside a map of one sample of each, coloured by truth."""
+    """Draw, for every network with a posterior, a map of its means beside a map of one sample of
+    each, coloured by truth.
+    """
     models = decoded.having("code_samples")
     if not models:
         return sentence_figure("no network of this study has a posterior over its codes")
-    labels = decoded.obs["label"] if "label" in decoded.obs else pd.Series(pd.NA, index=decoded.obs.index)
+    labels = (
+        decoded.obs["label"]
+        if "label" in decoded.obs
+        else pd.Series(pd.NA, index=decoded.obs.index)
+    )
     colours = label_colours(natural_order(labels.dropna().astype(str)))
     n_rows = -(-len(models) // 2)
     heights = [WIDTH / 4] * n_rows + ([key_height(colours)] if colours else [])
@@ -115,10 +155,18 @@ def posteriors_figure(decoded: Decoded, *, layout: Layout, seed: int) -> Figure:
     grid = figure.add_gridspec(len(heights), 4, height_ratios=heights)
     for i, (model, arrays) in enumerate(models.items()):
         cells = labels.iloc[arrays["cells"]].astype("string").to_numpy()
-        for j, (name, codes) in enumerate((("means", arrays["code_means"]), ("samples", arrays["code_samples"]))):
+        for j, (name, codes) in enumerate(
+            (("means", arrays["code_means"]), ("samples", arrays["code_samples"]))
+        ):
             ax = figure.add_subplot(grid[i // 2, 2 * (i % 2) + j])
             x, y = lay_out(codes, layout=layout, seed=seed).T
-            plot_map(ax, pd.DataFrame({"x": x, "y": y, "label": cells}), "label", colours, rasterized=2 * len(models) * len(x) > MANY_POINTS)
+            plot_map(
+                ax,
+                pd.DataFrame({"x": x, "y": y, "label": cells}),
+                "label",
+                colours,
+                rasterized=2 * len(models) * len(x) > MANY_POINTS,
+            )
             title = f"{model}, {name}"
             ax.set_title(title, weight="bold", size=size_to_fit(title, 0.92 * WIDTH / 4, size=8.5))
     if colours:
@@ -135,16 +183,30 @@ def _rows_figure(images: Images, names: Sequence[str], shape: tuple[int, int]) -
     height = width * ratio
     whole = left + width + 0.1
     figure = plt.figure(figsize=(whole, height + 0.1), layout="none")
-    ax = figure.add_axes((left / whole, 0.05 / (height + 0.1), width / whole, height / (height + 0.1)))
+    ax = figure.add_axes(
+        (left / whole, 0.05 / (height + 0.1), width / whole, height / (height + 0.1))
+    )
     _name_rows(plot_images(ax, images, shape), names, shape)
     return figure
 
 
-def _sheets_figure(sheets: Mapping[str, Images], shape: tuple[int, int], names: Mapping[str, Sequence[str]] | None = None) -> Figure:
+def _sheets_figure(
+    sheets: Mapping[str, Images],
+    shape: tuple[int, int],
+    names: Mapping[str, Sequence[str]] | None = None,
+) -> Figure:
     """Return a sheet for every network, two beside each other."""
     n_rows = -(-len(sheets) // COLUMNS)
-    tallest = max(images.shape[0] * (shape[0] + 1) / (images.shape[1] * (shape[1] + 1)) for images in sheets.values())
-    figure, axes = plt.subplots(n_rows, COLUMNS, figsize=(WIDTH, n_rows * (0.25 + tallest * (WIDTH / COLUMNS - (0.6 if names else 0.1)))), squeeze=False)
+    tallest = max(
+        images.shape[0] * (shape[0] + 1) / (images.shape[1] * (shape[1] + 1))
+        for images in sheets.values()
+    )
+    figure, axes = plt.subplots(
+        n_rows,
+        COLUMNS,
+        figsize=(WIDTH, n_rows * (0.25 + tallest * (WIDTH / COLUMNS - (0.6 if names else 0.1)))),
+        squeeze=False,
+    )
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, (model, images) in zip(axes.flat, sheets.items(), strict=False):

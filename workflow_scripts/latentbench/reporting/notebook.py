@@ -19,14 +19,28 @@ from latentbench.artefacts import atomic_path, write_text
 EQUATION = re.compile(r"\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$", re.DOTALL)
 
 
-def run_notebook(template: str | Path, notebook_path: str | Path, html_path: str | Path, parameters: Mapping[str, Any], *, title: str) -> None:
-    """Run ``template`` with ``parameters`` in the working directory; write the notebook with its outputs, and a page without the code.
+def run_notebook(
+    template: str | Path,
+    notebook_path: str | Path,
+    html_path: str | Path,
+    parameters: Mapping[str, Any],
+    *,
+    title: str,
+) -> None:
+    """Run ``template`` with ``parameters`` in the working directory; write the notebook with its
+    outputs, and a page without the code.
 
     Raises papermill's error with the cell's traceback if a cell fails.
     """
     with _library_on_path(), atomic_path(notebook_path) as temporary:
         papermill.execute_notebook(
-            str(template), str(temporary), parameters=dict(parameters), kernel_name="python3", cwd=os.getcwd(), progress_bar=False, log_output=False
+            str(template),
+            str(temporary),
+            parameters=dict(parameters),
+            kernel_name="python3",
+            cwd=os.getcwd(),
+            progress_bar=False,
+            log_output=False,
         )
         notebook = without_times(nbformat.read(temporary, as_version=4))
         nbformat.write(notebook, temporary)
@@ -34,7 +48,9 @@ def run_notebook(template: str | Path, notebook_path: str | Path, html_path: str
 
 
 def without_times(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Drop what differs between two runs of the same notebook: times, durations, paths of the run."""
+    """Drop what differs between two runs of the same notebook: times, durations, paths of the
+    run.
+    """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
     for i, cell in enumerate(notebook.cells):
@@ -45,7 +61,9 @@ def without_times(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def rendered(notebook: nbformat.NotebookNode, *, title: str) -> str:
-    """Return the notebook as one HTML page, code hidden, that asks nothing of the network; its equations are MathML, which browsers draw by themselves."""
+    """Return the notebook as one HTML page, code hidden, that asks nothing of the network; its
+    equations are MathML, which browsers draw by themselves.
+    """
     exporter = HTMLExporter(
         exclude_input=True,
         exclude_input_prompt=True,
@@ -56,16 +74,26 @@ def rendered(notebook: nbformat.NotebookNode, *, title: str) -> str:
         mermaid_js_url="",
         mermaid_layout_elk_js_url="",
     )
-    body, _ = exporter.from_notebook_node(with_mathml(notebook), resources={"metadata": {"name": title}})
+    body, _ = exporter.from_notebook_node(
+        with_mathml(notebook), resources={"metadata": {"name": title}}
+    )
     return body
 
 
 def with_mathml(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a copy in which the LaTeX of text cells, between one or two dollar signs, is MathML."""
+    """Return a copy in which the LaTeX of text cells, between one or two dollar signs, is
+    MathML.
+    """
     converted = deepcopy(notebook)
     for cell in converted.cells:
         if cell.cell_type == "markdown":
-            cell.source = EQUATION.sub(lambda found: convert(found["block"] or found["inline"], display="block" if found["block"] else "inline"), cell.source)
+            cell.source = EQUATION.sub(
+                lambda found: convert(
+                    found["block"] or found["inline"],
+                    display="block" if found["block"] else "inline",
+                ),
+                cell.source,
+            )
     return converted
 
 

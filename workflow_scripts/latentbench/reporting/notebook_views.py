@@ -16,49 +16,85 @@ from latentbench.reporting.dataset_figures import Material
 from latentbench.reporting.maps import gather_clusters
 from latentbench.reporting.page_inputs import read_prepared
 from latentbench.reporting.page_views import Row, dataset_row, score_rows
-from latentbench.reporting.tables import HEADLINE_METRICS, StudyTables, headline_clusterings, read_tables
+from latentbench.reporting.tables import (
+    HEADLINE_METRICS,
+    StudyTables,
+    headline_clusterings,
+    read_tables,
+)
 
 
 def read_material(
-    dataset: str, table_paths: Mapping[str, str | Path], maps_path: str | Path, prepared_path: str | Path, cluster_paths: Mapping[str, str | Path]
+    dataset: str,
+    table_paths: Mapping[str, str | Path],
+    maps_path: str | Path,
+    prepared_path: str | Path,
+    cluster_paths: Mapping[str, str | Path],
 ) -> tuple[Material, Row]:
     """Return all that the notebook draws from, and the data set's row of the report."""
     tables = read_tables(table_paths).of_dataset(dataset)
     found = gather_clusters(prepared_path, cluster_paths, headline_clusterings(tables))
-    return Material(tables, pd.read_parquet(maps_path), found), dataset_row(dataset, **read_prepared(prepared_path))
+    return Material(tables, pd.read_parquet(maps_path), found), dataset_row(
+        dataset, **read_prepared(prepared_path)
+    )
 
 
 def introduction(dataset: str, about: Row) -> str:
     """Return the opening paragraph in Markdown."""
-    given = "told to the models that need one" if about["n_clusters"] != "not declared" else "so clusterings had to find one"
+    given = (
+        "told to the models that need one"
+        if about["n_clusters"] != "not declared"
+        else "so clusterings had to find one"
+    )
     return (
-        f"# {_plain(dataset)}\n\n{about['n_obs']} cells × {about['n_vars']} variables ({about['modality']}), {about['n_labels']} labels; "
-        f"number of clusters: {about['n_clusters']}, {given}. "
-        f"Source: {_plain(about['source'])}. {_plain(about['citation'])}. Licence: {_plain(about['licence']) or 'not stated'}."
+        f"# {_plain(dataset)}\n\n{about['n_obs']} cells × {about['n_vars']} variables"
+        f" ({about['modality']}), {about['n_labels']} labels; number of clusters:"
+        f" {about['n_clusters']}, {given}. Source: {_plain(about['source'])}."
+        f" {_plain(about['citation'])}. Licence: {_plain(about['licence']) or 'not stated'}."
     )
 
 
 def quality_table(about: Row) -> HTML:
     """Return the filters of preprocessing and what each counted."""
     rows = [filter_.rsplit(": ", 1) for filter_ in about["filters"]]
-    return _table(pd.DataFrame(rows, columns=["filter", "count"])) if rows else HTML("<p>No filter was applied.</p>")
+    return (
+        _table(pd.DataFrame(rows, columns=["filter", "count"]))
+        if rows
+        else HTML("<p>No filter was applied.</p>")
+    )
 
 
 def scores_table(tables: StudyTables) -> HTML:
     """Return the table of scores, one row a model."""
     rows: list[dict[str, Any]] = []
     for row in score_rows(tables):
-        metrics = {name: f"{cell['mean']} {cell['interval']}".strip() for name, cell in zip(HEADLINE_METRICS.values(), row["metrics"], strict=True)}
-        rows.append({"model": row["model"] + (" †" if row["saw_labels"] else ""), "clustering": row["clustering"], **metrics, "seeds": row["seeds"]})
+        metrics = {
+            name: f"{cell['mean']} {cell['interval']}".strip()
+            for name, cell in zip(HEADLINE_METRICS.values(), row["metrics"], strict=True)
+        }
+        rows.append(
+            {
+                "model": row["model"] + (" †" if row["saw_labels"] else ""),
+                "clustering": row["clustering"],
+                **metrics,
+                "seeds": row["seeds"],
+            }
+        )
     return _table(pd.DataFrame(rows))
 
 
 def status_table(tables: StudyTables) -> HTML:
-    """Return how many replicas of each model ended how, with the first reason of those that did not end ok."""
+    """Return how many replicas of each model ended how, with the first reason of those that did not
+    end ok.
+    """
     grouped = tables.status.groupby(["model", "status"], sort=True)
-    counts = grouped.agg(replicas=("seed", "size"), reason=("reason", "first"), seconds=("seconds", "median")).reset_index()
+    counts = grouped.agg(
+        replicas=("seed", "size"), reason=("reason", "first"), seconds=("seconds", "median")
+    ).reset_index()
     counts["reason"] = counts["reason"].fillna("").where(counts["status"] != Outcome.OK, "")
-    counts["seconds"] = counts["seconds"].map(lambda seconds: "–" if pd.isna(seconds) else f"{seconds:.2f}")
+    counts["seconds"] = counts["seconds"].map(
+        lambda seconds: "–" if pd.isna(seconds) else f"{seconds:.2f}"
+    )
     return _table(counts.rename(columns={"seconds": "seconds (median)"}))
 
 
@@ -67,7 +103,10 @@ def show(figure: Figure, *, dpi: int = 130) -> HTML:
     stream = BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
     plt.close(figure)
-    return HTML(f'<img style="max-width:100%;width:{figure.get_figwidth() * 110:.0f}px" src="data:image/png;base64,{b64encode(stream.getvalue()).decode()}">')
+    return HTML(
+        f'<img style="max-width:100%;width:{figure.get_figwidth() * 110:.0f}px"'
+        f' src="data:image/png;base64,{b64encode(stream.getvalue()).decode()}">'
+    )
 
 
 def _table(frame: pd.DataFrame) -> HTML:

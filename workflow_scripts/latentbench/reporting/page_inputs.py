@@ -11,12 +11,19 @@ from anndata.io import read_elem
 
 
 def read_prepared(path: str | Path) -> dict[str, Any]:
-    """Return of a prepared.h5ad: about (its ``uns['latentbench']``), n_obs, n_vars, n_labels; the matrices are not read."""
+    """Return of a prepared.h5ad: about (its ``uns['latentbench']``), n_obs, n_vars, n_labels; the
+    matrices are not read.
+    """
     with h5py.File(path) as file:
         about = {key: _plain(value) for key, value in read_elem(file["uns/latentbench"]).items()}
         obs = read_elem(file["obs"])
         n_vars = len(read_elem(file["var"]))
-    return {"about": about, "n_obs": len(obs), "n_vars": n_vars, "n_labels": int(obs["label"].nunique()) if "label" in obs else 0}
+    return {
+        "about": about,
+        "n_obs": len(obs),
+        "n_vars": n_vars,
+        "n_labels": int(obs["label"].nunique()) if "label" in obs else 0,
+    }
 
 
 def read_versions(status_paths: Iterable[str | Path]) -> dict[str, str]:
@@ -29,9 +36,15 @@ def read_versions(status_paths: Iterable[str | Path]) -> dict[str, str]:
 
 
 def read_logs(status_paths: Iterable[str | Path]) -> dict[tuple[str, str], str]:
-    """Return, by data set and model, the last lines of the log of every training of which a replica did not end ok."""
+    """Return, by data set and model, the last lines of the log of every training of which a replica
+    did not end ok.
+    """
     statuses = [json.loads(Path(path).read_text(encoding="utf-8")) for path in status_paths]
-    return {(status["dataset"], status["model"]): "\n".join(status["log"]) for status in statuses if status.get("log")}
+    return {
+        (status["dataset"], status["model"]): "\n".join(status["log"])
+        for status in statuses
+        if status.get("log")
+    }
 
 
 def figures_by_name(paths: Iterable[str | Path]) -> dict[str, Path]:

@@ -1,4 +1,6 @@
-"""Lines of the diagrams: an arrow for what is computed or drawn from something, a dotted line with a round head for what is inferred from it."""
+"""Lines of the diagrams: an arrow for what is computed or drawn from something, a dotted line with
+a round head for what is inferred from it.
+"""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +12,12 @@ from latentbench.reporting.style import INK
 DOTTED = (0, (0.8, 1.8))
 
 
-def draw_arrow(ax: Axes, curve: Curve, *, colour: str = INK, width: float = 0.9, head: float = 0.2) -> None:
-    """Draw a line that ends in a filled triangle whose tip is the curve's end; ``head`` is the triangle's length."""
+def draw_arrow(
+    ax: Axes, curve: Curve, *, colour: str = INK, width: float = 0.9, head: float = 0.2
+) -> None:
+    """Draw a line that ends in a filled triangle whose tip is the curve's end; ``head`` is the
+    triangle's length.
+    """
     half_width = 0.425 * head
     tip = curve[-1]
     base = curve[np.hypot(*(curve - tip).T) > 0.8 * head]
@@ -20,7 +26,9 @@ def draw_arrow(ax: Axes, curve: Curve, *, colour: str = INK, width: float = 0.9,
     corner = tip + head * back
     across = half_width * np.array([-back[1], back[0]])
     ax.plot(*_thinned(base).T, "-", lw=width, color=colour, solid_capstyle="butt")
-    ax.add_patch(Polygon([tip, corner + across, corner - across], closed=True, fc=colour, ec="none"))
+    ax.add_patch(
+        Polygon([tip, corner + across, corner - across], closed=True, fc=colour, ec="none")
+    )
 
 
 def draw_round_headed(ax: Axes, curve: Curve) -> None:

@@ -12,10 +12,12 @@ from PIL import Image
 from latentbench.reporting.style import GRID, INK, MUTED
 
 THEME = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--rule)"}
-"""The neutral colours of the style sheet become those of the page's theme: ink is light on dark paper."""
+"""The neutral colours of the style sheet become those of the page's theme: ink is light on dark
+paper."""
 
 PIXELS_A_POINT = 1.9
-"""A figure of the full 7 inches fills the page; a smaller one stays smaller, its letters the same size."""
+"""A figure of the full 7 inches fills the page; a smaller one stays smaller, its letters the
+same size."""
 
 
 PLACES = re.compile(r' (?:d|x|y|points|transform)="[^"]*"')
@@ -28,10 +30,11 @@ COLOURS_OF_IMAGE = 64
 
 
 def inline_svg(path: str | Path, *, prefix: str, title: str) -> Markup:
-    """Return an svg file as markup: an image with the text alternative ``title``, ids prefixed so that several fit in one page, neutrals by theme.
+    """Return an svg file as markup: an image with the text alternative ``title``, ids prefixed so
+    that several fit in one page, neutrals by theme.
 
-    The copy is lighter than the file, and looks the same on a screen: places to a tenth of a point, clouds of points in 64 colours.
-    """
+    The copy is lighter than the file, and looks the same on a screen: places to a tenth of a point,
+    clouds of points in 64 colours."""
     svg = Path(path).read_text(encoding="utf-8")
     svg = svg[svg.index("<svg") :]
     for noise in (r"<!--.*?-->", r"<metadata>.*?</metadata>", r"<style\b.*?</style>"):
@@ -42,11 +45,16 @@ def inline_svg(path: str | Path, *, prefix: str, title: str) -> Markup:
     svg = re.sub("|".join(THEME), lambda colour: THEME[colour[0]], svg)
     svg = _without_idle_groups(NO_TURN.sub("", _without_idle_names(svg)))
     svg = STYLES.sub(lambda style: style[0].replace("; ", ";").replace(": ", ":"), svg)
-    svg = PLACES.sub(lambda place: LONG_NUMBER.sub(lambda number: f"{float(number[0]):.1f}", place[0]), svg)
+    svg = PLACES.sub(
+        lambda place: LONG_NUMBER.sub(lambda number: f"{float(number[0]):.1f}", place[0]), svg
+    )
     svg = IMAGE.sub(lambda image: image[1] + _fewer_colours(image[2]), svg)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()
     size = f'viewBox="0 0 {width} {height}" style="max-width:{float(width) * PIXELS_A_POINT:.0f}px"'
-    opening = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {size} role="img" aria-label="{escape(title)}">'
+    opening = (
+        f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {size} role="img"'
+        f' aria-label="{escape(title)}">'
+    )
     return Markup(opening + re.sub(r"\n\s*", "\n", svg[svg.index(">") + 1 :]))
 
 
@@ -75,5 +83,7 @@ def _fewer_colours(encoded: str) -> str:
     """Return an image with a palette in place of four bytes a pixel."""
     with Image.open(BytesIO(base64.b64decode(encoded))) as image:
         written = BytesIO()
-        image.convert("RGBA").quantize(COLOURS_OF_IMAGE, method=Image.Quantize.FASTOCTREE).save(written, "png", optimize=True)
+        image.convert("RGBA").quantize(COLOURS_OF_IMAGE, method=Image.Quantize.FASTOCTREE).save(
+            written, "png", optimize=True
+        )
     return base64.b64encode(written.getvalue()).decode("ascii")

@@ -1,4 +1,6 @@
-"""The numbered figures of the thesis: diagrams of networks, and plates drawn from what the models declare."""
+"""The numbered figures of the thesis: diagrams of networks, and plates drawn from what the models
+declare.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +10,12 @@ from matplotlib.figure import Figure
 
 from latentbench.models.declared import Factorisation, factorisation_of
 from latentbench.reporting.figures import WIDTH
-from latentbench.reporting.network_figures import autoencoder_figure, layered_figure, layers_figure, neuron_figure
+from latentbench.reporting.network_figures import (
+    autoencoder_figure,
+    layered_figure,
+    layers_figure,
+    neuron_figure,
+)
 from latentbench.reporting.plate_layout import layout_of
 from latentbench.reporting.plates import KEY, draw_key, extent, plate_figure, plot_plate, wrapped
 from latentbench.reporting.style import MUTED
@@ -19,7 +26,9 @@ TITLE, TEXT = 0.28, 0.62
 
 
 def mixture_plates() -> dict[str, Factorisation]:
-    """Return the models of figure 4.1 by what sets them apart; a supervised training shows the class y, and changes nothing else of the model."""
+    """Return the models of figure 4.1 by what sets them apart; a supervised training shows the
+    class y, and changes nothing else of the model.
+    """
     dirichlet = factorisation_of("gmvae_dirichlet")
     return {
         "mixture": factorisation_of("gmvae"),
@@ -31,7 +40,9 @@ def mixture_plates() -> dict[str, Factorisation]:
 
 
 def mixtures_figure() -> Figure:
-    """Draw figure 4.1: the plates of the mixture models on one sheet, p and q on top of each other, all to one scale."""
+    """Draw figure 4.1: the plates of the mixture models on one sheet, p and q on top of each other,
+    all to one scale.
+    """
     models = mixture_plates()
     layouts = {name: layout_of(model) for name, model in models.items()}
     extents = {name: extent(layout) for name, layout in layouts.items()}
@@ -50,11 +61,30 @@ def mixtures_figure() -> Figure:
         left, bottom, right, top = extents[name]
         ax = figure.add_axes((x / WIDTH, y / height, panel / WIDTH, drawing / height))
         middle, half = (left + right) / 2, panel / unit / 2
-        ax.set(xlim=(middle - half, middle + half), ylim=((bottom + top - drawing / unit) / 2, (bottom + top + drawing / unit) / 2))
+        ax.set(
+            xlim=(middle - half, middle + half),
+            ylim=((bottom + top - drawing / unit) / 2, (bottom + top + drawing / unit) / 2),
+        )
         plot_plate(ax, model, layouts[name], ("p", "q"))
         centre = (x + panel / 2) / WIDTH
-        figure.text(centre, (y + drawing + TITLE / 2) / height, name, ha="center", va="center", weight="bold", size=8.5)
-        figure.text(centre, (y - 0.04) / height, "\n".join(map(wrapped, model.texts)), ha="center", va="top", size=7, color=MUTED)
+        figure.text(
+            centre,
+            (y + drawing + TITLE / 2) / height,
+            name,
+            ha="center",
+            va="center",
+            weight="bold",
+            size=8.5,
+        )
+        figure.text(
+            centre,
+            (y - 0.04) / height,
+            "\n".join(map(wrapped, model.texts)),
+            ha="center",
+            va="top",
+            size=7,
+            color=MUTED,
+        )
     draw_key(figure.add_axes((0, 0, 1, KEY / height)))
     return figure
 

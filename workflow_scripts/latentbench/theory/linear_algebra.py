@@ -23,8 +23,20 @@ def norm_checks(X: Complex[np.ndarray, "rows columns"]) -> list[Check]:
     """Check equation (2.1)."""
     squared_norm = np.linalg.norm(X) ** 2
     return [
-        equal("(2.1)", "the squared Frobenius norm is the trace of X* X", squared_norm, np.trace(X.conj().T @ X), tolerance=1e-9 * squared_norm),
-        equal("(2.1)", "the squared Frobenius norm is the sum of the squared entries", squared_norm, (np.abs(X) ** 2).sum(), tolerance=1e-9 * squared_norm),
+        equal(
+            "(2.1)",
+            "the squared Frobenius norm is the trace of X* X",
+            squared_norm,
+            np.trace(X.conj().T @ X),
+            tolerance=1e-9 * squared_norm,
+        ),
+        equal(
+            "(2.1)",
+            "the squared Frobenius norm is the sum of the squared entries",
+            squared_norm,
+            (np.abs(X) ** 2).sum(),
+            tolerance=1e-9 * squared_norm,
+        ),
     ]
 
 
@@ -36,8 +48,16 @@ def singular_value_checks(X: Complex[np.ndarray, "rows columns"], *, rank: int) 
         equal("(2.2)", "the first r singular triplets make up X", U_r * s_r @ V_r.conj().T, X),
         equal("(2.2)", "V_r = X* U_r S_r^-1", X.conj().T @ U_r / s_r, V_r),
         equal("(2.2)", "U_r* X V_r = S_r", U_r.conj().T @ X @ V_r, np.diag(s_r)),
-        equal("(2.2)", "the singular values past the rank are zero", s[rank:], np.zeros(len(s) - rank)),
-        equal("(2.1), (2.2)", "the squared Frobenius norm is the sum of the squared singular values", np.linalg.norm(X) ** 2, (s**2).sum(), tolerance=1e-8),
+        equal(
+            "(2.2)", "the singular values past the rank are zero", s[rank:], np.zeros(len(s) - rank)
+        ),
+        equal(
+            "(2.1), (2.2)",
+            "the squared Frobenius norm is the sum of the squared singular values",
+            np.linalg.norm(X) ** 2,
+            (s**2).sum(),
+            tolerance=1e-8,
+        ),
     ]
 
 

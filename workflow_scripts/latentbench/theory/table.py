@@ -2,7 +2,14 @@
 
 import pandas as pd
 
-from latentbench.theory import dirichlet, evidence_bound, linear_algebra, linear_autoencoder, linear_vae, networks
+from latentbench.theory import (
+    dirichlet,
+    evidence_bound,
+    linear_algebra,
+    linear_autoencoder,
+    linear_vae,
+    networks,
+)
 from latentbench.theory.checks import as_table
 
 TOPICS = {

@@ -1,4 +1,6 @@
-"""Where a training runs (what the job was given, never what happens to be there) and how much memory it took."""
+"""Where a training runs (what the job was given, never what happens to be there) and how much
+memory it took.
+"""
 
 import resource
 
@@ -6,7 +8,9 @@ import torch
 
 
 def cards_given(gpu: int, gres: str) -> int:
-    """Return how many cards a job was given, by a count or in the way of SLURM's generic resources (``gpu``, ``gpu:2``, ``gpu:a100:2``)."""
+    """Return how many cards a job was given, by a count or in the way of SLURM's generic resources
+    (``gpu``, ``gpu:2``, ``gpu:a100:2``).
+    """
     kind, *rest = gres.split(":")
     if gpu or kind != "gpu":
         return int(gpu)
@@ -17,14 +21,16 @@ def choose_device(n_gpus: int) -> str:
     """Return ``"cuda"`` for a job that was given a GPU, else ``"cpu"``.
 
     Raises:
-        ValueError: a GPU was given to the job and torch sees none; training on the CPU instead would be silent and slow.
+        ValueError: a GPU was given to the job and torch sees none; training on the CPU instead
+        would be silent and slow.
     """
     if not n_gpus:
         return "cpu"
     if not torch.cuda.is_available():
         raise ValueError(
-            f"the job was given {n_gpus} GPU(s) (resource 'gpu' of rule train) and torch {torch.__version__} sees none: "
-            "install a CUDA build of torch, or set gpu=0 in the profile"
+            f"the job was given {n_gpus} GPU(s) (resource 'gpu' of rule train) and torch"
+            f" {torch.__version__} sees none: install a CUDA build of torch, or set gpu=0 in the"
+            " profile"
         )
     return "cuda"
 

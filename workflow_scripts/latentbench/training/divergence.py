@@ -1,4 +1,6 @@
-"""Which replicas of a stack broke: a loss term or a parameter of theirs is not a finite number. Their neighbours train on."""
+"""Which replicas of a stack broke: a loss term or a parameter of theirs is not a finite number.
+Their neighbours train on.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +18,22 @@ class Divergence:
 
     found: dict[int, tuple[int, str]] = field(default_factory=dict)
 
-    def look(self, terms: Mapping[str, Float[Tensor, " replicas"]], epoch: int, seeds: Sequence[int]) -> None:
-        """Take note of the replicas whose terms are not finite, each with the first such term; one that broke before keeps its epoch."""
+    def look(
+        self, terms: Mapping[str, Float[Tensor, " replicas"]], epoch: int, seeds: Sequence[int]
+    ) -> None:
+        """Take note of the replicas whose terms are not finite, each with the first such term; one
+        that broke before keeps its epoch.
+        """
         for name, term in terms.items():
             for index in (~torch.isfinite(term)).nonzero().flatten().tolist():
                 if index not in self.found:
-                    self.found[index] = (epoch, f"non-finite '{name}' in epoch {epoch}; lower learning_rate or set clip_gradient")
-                    logger.warning("replica of seed %s diverged: %s", seeds[index], self.found[index][1])
+                    self.found[index] = (
+                        epoch,
+                        (
+                            f"non-finite '{name}' in epoch {epoch}; lower learning_rate or set"
+                            " clip_gradient"
+                        ),
+                    )
+                    logger.warning(
+                        "replica of seed %s diverged: %s", seeds[index], self.found[index][1]
+                    )

@@ -1,4 +1,6 @@
-"""Early stopping, replica by replica: remember the weights of the lowest validation loss, and say who has waited long enough."""
+"""Early stopping, replica by replica: remember the weights of the lowest validation loss, and say
+who has waited long enough.
+"""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +17,9 @@ from latentbench.training.phases import EarlyStopping
 
 @dataclass
 class StoppingState:
-    """The best validation loss of every replica, how many evaluations ago it was, in which epoch a replica stopped, and the best weights."""
+    """The best validation loss of every replica, how many evaluations ago it was, in which epoch a
+    replica stopped, and the best weights.
+    """
 
     rule: EarlyStopping
     best_loss: list[float]
@@ -27,10 +31,18 @@ class StoppingState:
     def start(cls, rule: EarlyStopping, model: AbstractModel) -> "StoppingState":
         """Return the state before the first evaluation."""
         n = model.n_replicas
-        return cls(rule, [math.inf] * n, [0] * n, {}, {name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return cls(
+            rule,
+            [math.inf] * n,
+            [0] * n,
+            {},
+            {name: tensor.clone() for name, tensor in model.state_dict().items()},
+        )
 
     def look(self, model: AbstractModel, losses: Float[Tensor, " replicas"], epoch: int) -> None:
-        """Take note of an evaluation; a replica that has stopped is not looked at again, so it does not matter what its neighbours do."""
+        """Take note of an evaluation; a replica that has stopped is not looked at again, so it does
+        not matter what its neighbours do.
+        """
         state = model.state_dict()
         for index, loss in enumerate(losses.tolist()):
             if index in self.stopped_at:
@@ -53,7 +65,11 @@ class StoppingState:
     def numbers(self) -> dict[str, Any]:
         """Return the state but for the weights, for JSON."""
         finite = [None if math.isinf(loss) else loss for loss in self.best_loss]
-        return {"best_loss": finite, "waited": self.waited, "stopped_at": sorted(self.stopped_at.items())}
+        return {
+            "best_loss": finite,
+            "waited": self.waited,
+            "stopped_at": sorted(self.stopped_at.items()),
+        }
 
     def resume(self, numbers: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
         """Go back to a saved state."""

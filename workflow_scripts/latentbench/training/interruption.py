@@ -1,4 +1,6 @@
-"""SIGTERM and SIGINT (a time limit, a pre-emption, Ctrl-C) as a request that a training meets at its next step: save, then stop."""
+"""SIGTERM and SIGINT (a time limit, a pre-emption, Ctrl-C) as a request that a training meets at
+its next step: save, then stop.
+"""
 
 import os
 import signal
@@ -9,7 +11,8 @@ from contextlib import contextmanager
 from latentbench.logs import logger
 
 EXIT_CODE = 75
-"""Exit status of a training that was asked to stop and has saved: EX_TEMPFAIL of sysexits.h, "try again later": the same command goes on."""
+"""Exit status of a training that was asked to stop and has saved: EX_TEMPFAIL of sysexits.h,
+"try again later": the same command goes on."""
 
 _signals = (signal.SIGTERM, signal.SIGINT)
 _requested = False
@@ -18,12 +21,16 @@ _children: set[int] = set()
 
 
 class Interrupted(BaseException):
-    """A training was asked to stop and has saved what it had. Not an ``Exception``: no handler of errors may swallow it."""
+    """A training was asked to stop and has saved what it had. Not an ``Exception``: no handler of
+    errors may swallow it.
+    """
 
 
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
-    """Inside the block SIGTERM and SIGINT set a flag that ``is_requested`` returns, and are passed on to the ``child`` processes."""
+    """Inside the block SIGTERM and SIGINT set a flag that ``is_requested`` returns, and are passed
+    on to the ``child`` processes.
+    """
     global _requested
     _requested = False
     previous = {each: signal.signal(each, _request) for each in _signals}
@@ -36,7 +43,9 @@ def stopping_on_signals() -> Iterator[None]:
 
 @contextmanager
 def ending_a_job_when_asked() -> Iterator[None]:
-    """Inside the block a training that was asked to stop ends the process, its state saved, with ``EXIT_CODE``."""
+    """Inside the block a training that was asked to stop ends the process, its state saved, with
+    ``EXIT_CODE``.
+    """
     with stopping_on_signals():
         try:
             yield
@@ -46,7 +55,9 @@ def ending_a_job_when_asked() -> Iterator[None]:
 
 
 def is_requested() -> bool:
-    """Whether this process has been asked to stop. A child whose parent is gone ends here: a job that is started again must not have two writers."""
+    """Whether this process has been asked to stop. A child whose parent is gone ends here: a job
+    that is started again must not have two writers.
+    """
     if _parent is not None and os.getppid() != _parent:
         os._exit(1)
     return _requested
@@ -65,7 +76,9 @@ def child(pid: int) -> Iterator[None]:
 
 
 def become_child(parent: int) -> None:
-    """In a forked child: the children of the parent are not its own, and it does not outlive its parent."""
+    """In a forked child: the children of the parent are not its own, and it does not outlive its
+    parent.
+    """
     global _parent
     _parent = parent
     _children.clear()

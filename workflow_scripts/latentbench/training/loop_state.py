@@ -1,4 +1,6 @@
-"""Everything that changes in a training loop, as tensors and plain numbers: what a checkpoint holds, and how a loop goes back to it."""
+"""Everything that changes in a training loop, as tensors and plain numbers: what a checkpoint
+holds, and how a loop goes back to it.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -35,12 +37,16 @@ def state_of(loop: "TrainingLoop") -> State:
     return tensors, numbers
 
 
-def restore_loop(loop: "TrainingLoop", tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+def restore_loop(
+    loop: "TrainingLoop", tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]
+) -> None:
     """Bring a loop that was made with the same arguments to the state."""
     loop.phase, loop.epoch, loop.step = numbers["position"]
     loop.seconds_before, loop.timed_out = numbers["seconds"], numbers["timed_out"]
     loop.rows = [(epoch, split, values) for epoch, split, values in numbers["rows"]]
-    loop.divergence.found = {index: (epoch, reason) for index, (epoch, reason) in numbers["diverged_at"]}
+    loop.divergence.found = {
+        index: (epoch, reason) for index, (epoch, reason) in numbers["diverged_at"]
+    }
     with torch.no_grad():
         for name, tensor in loop.model.state_dict().items():
             tensor.copy_(tensors[f"model.{name}"])
@@ -48,8 +54,14 @@ def restore_loop(loop: "TrainingLoop", tensors: Mapping[str, Tensor], numbers: M
     # In the order of the terms: their sum depends on it.
     loop.totals = {name: tensors[f"totals.{name}"].to(device) for name in numbers["terms"]}
     if loop.stopping:
-        loop.stopping.resume(numbers["stopping"], {name: tensor.to(device) for name, tensor in _under(tensors, "best").items()})
-    loop.refreshed.resume(numbers["settled_at"], {name: tensor.to(device) for name, tensor in _under(tensors, "refreshed").items()})
+        loop.stopping.resume(
+            numbers["stopping"],
+            {name: tensor.to(device) for name, tensor in _under(tensors, "best").items()},
+        )
+    loop.refreshed.resume(
+        numbers["settled_at"],
+        {name: tensor.to(device) for name, tensor in _under(tensors, "refreshed").items()},
+    )
     loop.order_at_start = tensors["order"]
     loop.noise.restore(tensors["noise"])
     if loop.phase < len(loop.plan.phases):
@@ -61,4 +73,8 @@ def restore_loop(loop: "TrainingLoop", tensors: Mapping[str, Tensor], numbers: M
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}."): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")}
+    return {
+        name.removeprefix(f"{prefix}."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(f"{prefix}.")
+    }

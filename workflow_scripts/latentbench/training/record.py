@@ -1,4 +1,6 @@
-"""What a training leaves behind: the trained model, a tidy history of its loss terms, and how each replica ended."""
+"""What a training leaves behind: the trained model, a tidy history of its loss terms, and how each
+replica ended.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,9 @@ Row = tuple[int, str, Mapping[str, Sequence[float]]]
 
 @dataclass(frozen=True)
 class ReplicaReport:
-    """How the training of one replica ended: seconds of wall time, peak memory of its process (or of the device) in MB."""
+    """How the training of one replica ended: seconds of wall time, peak memory of its process (or
+    of the device) in MB.
+    """
 
     seed: int
     status: Outcome
@@ -28,7 +32,9 @@ class ReplicaReport:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained (stacked) model, its tidy history (replica, epoch, term, split, value) and a report a replica."""
+    """A trained (stacked) model, its tidy history (replica, epoch, term, split, value) and a report
+    a replica.
+    """
 
     model: AbstractModel
     history: pd.DataFrame
@@ -40,8 +46,12 @@ def empty_history() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in HISTORY_TYPES.items()})
 
 
-def tidy_history(rows: Sequence[Row], seeds: Sequence[int], last_epoch: Callable[[int], int]) -> pd.DataFrame:
-    """Return the rows as a tidy history, each replica's up to its last epoch; ``loss`` is the sum of the terms, each with weight one."""
+def tidy_history(
+    rows: Sequence[Row], seeds: Sequence[int], last_epoch: Callable[[int], int]
+) -> pd.DataFrame:
+    """Return the rows as a tidy history, each replica's up to its last epoch; ``loss`` is the sum
+    of the terms, each with weight one.
+    """
     tidy = [
         (seed, epoch, name, split, each[index])
         for epoch, split, values in rows

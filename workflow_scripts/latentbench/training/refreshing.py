@@ -1,4 +1,6 @@
-"""What the replicas' own clusterings were when a phase last refreshed them, and which replicas have settled since."""
+"""What the replicas' own clusterings were when a phase last refreshed them, and which replicas have
+settled since.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,7 +12,9 @@ from latentbench.models.interface import AbstractModel
 
 
 class ClusterRefresh:
-    """The cluster probabilities of all cells at the last refresh (nan where a cell is not trained on), and the weights of the replicas that are done."""
+    """The cluster probabilities of all cells at the last refresh (nan where a cell is not trained
+    on), and the weights of the replicas that are done.
+    """
 
     def __init__(self) -> None:
         self.probs: Float[Tensor, "replicas obs clusters"] | None = None
@@ -22,20 +26,46 @@ class ClusterRefresh:
         """Begin a phase without a refresh; who has settled stays settled."""
         self.probs, self._settling = None, []
 
-    def take(self, probs: Float[Tensor, "replicas train clusters"], train: Int[Tensor, "replicas train"], n_obs: int, *, settled_below: float) -> None:
-        """Note the probabilities of the training cells, and the replicas in which a share below ``settled_below`` of them moved to another cluster."""
+    def take(
+        self,
+        probs: Float[Tensor, "replicas train clusters"],
+        train: Int[Tensor, "replicas train"],
+        n_obs: int,
+        *,
+        settled_below: float,
+    ) -> None:
+        """Note the probabilities of the training cells, and the replicas in which a share below
+        ``settled_below`` of them moved to another cluster.
+        """
         if self.probs is not None:
             before = self.probs.gather(1, train[..., None].expand_as(probs)).argmax(-1)
             moved = (before != probs.argmax(-1)).float().mean(1)
-            self._settling = sorted({*self._settling, *(index for index, share in enumerate(moved.tolist()) if share < settled_below)})
-        self.probs = probs.new_full((len(probs), n_obs, probs.shape[-1]), float("nan")).scatter(1, train[..., None].expand_as(probs), probs)
+            self._settling = sorted(
+                {
+                    *self._settling,
+                    *(index for index, share in enumerate(moved.tolist()) if share < settled_below),
+                }
+            )
+        self.probs = probs.new_full((len(probs), n_obs, probs.shape[-1]), float("nan")).scatter(
+            1, train[..., None].expand_as(probs), probs
+        )
 
-    def probs_of(self, cells: Int[Tensor, "replicas batch"]) -> Float[Tensor, "replicas batch clusters"] | None:
+    def probs_of(
+        self, cells: Int[Tensor, "replicas batch"]
+    ) -> Float[Tensor, "replicas batch clusters"] | None:
         """Return the probabilities of the cells of a minibatch."""
-        return None if self.probs is None else self.probs.gather(1, cells[..., None].expand(-1, -1, self.probs.shape[-1]))
+        return (
+            None
+            if self.probs is None
+            else self.probs.gather(1, cells[..., None].expand(-1, -1, self.probs.shape[-1]))
+        )
 
-    def settle(self, model: AbstractModel, epoch: int, *, already_over: Collection[int] = ()) -> None:
-        """At the end of an epoch, keep the weights of the replicas that settled in it: those beside them train on."""
+    def settle(
+        self, model: AbstractModel, epoch: int, *, already_over: Collection[int] = ()
+    ) -> None:
+        """At the end of an epoch, keep the weights of the replicas that settled in it: those beside
+        them train on.
+        """
         for index in self._settling:
             if index in self.settled_at or index in already_over:
                 continue
@@ -54,10 +84,18 @@ class ClusterRefresh:
         """Return the state but for the numbers, for a checkpoint."""
         probs = {} if self.probs is None else {"probs": self.probs}
         settling = torch.tensor(self._settling, dtype=torch.int64)
-        return {**probs, "settling": settling, **{f"weights.{name}": tensor for name, tensor in self._weights.items()}}
+        return {
+            **probs,
+            "settling": settling,
+            **{f"weights.{name}": tensor for name, tensor in self._weights.items()},
+        }
 
     def resume(self, settled_at: Sequence[tuple[int, int]], tensors: Mapping[str, Tensor]) -> None:
         """Go back to a saved state."""
         self.probs, self._settling = tensors.get("probs"), tensors["settling"].tolist()
         self.settled_at = {int(index): int(epoch) for index, epoch in settled_at}
-        self._weights = {name.removeprefix("weights."): tensor.clone() for name, tensor in tensors.items() if name.startswith("weights.")}
+        self._weights = {
+            name.removeprefix("weights."): tensor.clone()
+            for name, tensor in tensors.items()
+            if name.startswith("weights.")
+        }

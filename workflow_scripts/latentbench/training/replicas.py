@@ -13,27 +13,42 @@ from latentbench.models.interface import AbstractModel
 from latentbench.random_streams import seed_of
 
 
-def build_replicas(kind: str, n_vars: int, *, likelihood: str, seeds: Sequence[int], **hyperparameters: Any) -> AbstractModel:
+def build_replicas(
+    kind: str, n_vars: int, *, likelihood: str, seeds: Sequence[int], **hyperparameters: Any
+) -> AbstractModel:
     """Return the stacked model of a variant, every replica initialised from its own seed."""
-    return stack_replicas([_build_replica(kind, n_vars, likelihood, seed, hyperparameters) for seed in seeds])
+    return stack_replicas(
+        [_build_replica(kind, n_vars, likelihood, seed, hyperparameters) for seed in seeds]
+    )
 
 
-def _build_replica(kind: str, n_vars: int, likelihood: str, seed: int, hyperparameters: dict[str, Any]) -> AbstractModel:
+def _build_replica(
+    kind: str, n_vars: int, likelihood: str, seed: int, hyperparameters: dict[str, Any]
+) -> AbstractModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "initialisation"))
-        return MODELS[kind].load()(n_vars, likelihood=LIKELIHOODS[likelihood](n_vars), **hyperparameters)
+        return MODELS[kind].load()(
+            n_vars, likelihood=LIKELIHOODS[likelihood](n_vars), **hyperparameters
+        )
 
 
 def stack_replicas(models: Sequence[AbstractModel]) -> AbstractModel:
     """Return one model that holds the replicas of all ``models`` (of the same shape), in order."""
     states = [model.state_dict() for model in models]
-    return _with_state(models[0], {name: torch.cat([state[name] for state in states]) for name in states[0]})
+    return _with_state(
+        models[0], {name: torch.cat([state[name] for state in states]) for name in states[0]}
+    )
 
 
 def unstack_replicas(model: AbstractModel) -> list[AbstractModel]:
     """Return one single-replica model for each replica of ``model``."""
     state = model.state_dict()
-    return [_with_state(model, {name: tensor[index : index + 1].clone() for name, tensor in state.items()}) for index in range(model.n_replicas)]
+    return [
+        _with_state(
+            model, {name: tensor[index : index + 1].clone() for name, tensor in state.items()}
+        )
+        for index in range(model.n_replicas)
+    ]
 
 
 def _with_state(model: AbstractModel, state: dict[str, Tensor]) -> AbstractModel:
@@ -41,7 +56,13 @@ def _with_state(model: AbstractModel, state: dict[str, Tensor]) -> AbstractModel
     for module_name, module in other.named_modules():
         prefix = f"{module_name}." if module_name else ""
         for name, parameter in list(module.named_parameters(recurse=False)):
-            setattr(module, name, torch.nn.Parameter(state[prefix + name].clone(), requires_grad=parameter.requires_grad))
+            setattr(
+                module,
+                name,
+                torch.nn.Parameter(
+                    state[prefix + name].clone(), requires_grad=parameter.requires_grad
+                ),
+            )
         for name, _ in list(module.named_buffers(recurse=False)):
             module.register_buffer(name, state[prefix + name].clone())
     return other

@@ -33,23 +33,38 @@ def write_results(
     quality: str | Path,
     log: str | Path,
 ) -> None:
-    """Write the five files of a training, as docs/architecture.md says; where a replica did not end ok, with the last lines of ``log``."""
+    """Write the five files of a training, as docs/architecture.md says; where a replica did not end
+    ok, with the last lines of ``log``.
+    """
     with atomic_path(weights) as temporary:
-        temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in trained.weights.items()}))
+        temporary.write_bytes(
+            save({name: np.ascontiguousarray(array) for name, array in trained.weights.items()})
+        )
     write_table(trained.history, history)
     write_table(trained.quality, quality)
     about = {"dataset": dataset, "model": model, "kind": kind, "saw_labels": trained.saw_labels}
     write_h5ad(_embedding_file(trained, data, {**about, "clusters": trained.clusters}), embedding)
     versions = {package: importlib.metadata.version(package) for package in VERSIONED}
-    failed = any(report.status not in (Outcome.OK, Outcome.NOT_APPLICABLE) for report in trained.reports)
-    lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:] if failed else []
+    failed = any(
+        report.status not in (Outcome.OK, Outcome.NOT_APPLICABLE) for report in trained.reports
+    )
+    lines = (
+        Path(log).read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
+        if failed
+        else []
+    )
     replicas = [asdict(report) for report in trained.reports]
-    write_json({**about, "device": device, "versions": versions, "replicas": replicas, "log": lines}, status)
+    write_json(
+        {**about, "device": device, "versions": versions, "replicas": replicas, "log": lines},
+        status,
+    )
 
 
 def _embedding_file(trained: Trained, data: TrainingData, about: dict[str, Any]) -> ad.AnnData:
     file = ad.AnnData(obs=data.obs[["split"]].copy(), uns={"latentbench": about})
-    for report, codes, probs in zip(trained.reports, trained.embeddings, trained.cluster_probs, strict=True):
+    for report, codes, probs in zip(
+        trained.reports, trained.embeddings, trained.cluster_probs, strict=True
+    ):
         if codes is not None:
             file.obsm[f"X_seed{report.seed}"] = codes.astype(np.float32)
         if probs is not None:

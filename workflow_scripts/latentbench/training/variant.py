@@ -1,4 +1,6 @@
-"""Train one variant on one data set, whatever its kind, and type whatever becomes of each replica; a variant that fails takes no other with it."""
+"""Train one variant on one data set, whatever its kind, and type whatever becomes of each replica;
+a variant that fails takes no other with it.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +19,11 @@ from latentbench.likelihoods import LIKELIHOODS
 from latentbench.logs import logger
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData, read_training_data
-from latentbench.models.interface import AbstractClusteringModel, AbstractCodeClusteringModel, AbstractModel
+from latentbench.models.interface import (
+    AbstractClusteringModel,
+    AbstractCodeClusteringModel,
+    AbstractModel,
+)
 from latentbench.outcomes import Outcome, Unavailable
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import peak_memory_mb
@@ -32,7 +38,9 @@ from latentbench.training.transfer import fit_transferred, read_source
 
 @dataclass(frozen=True)
 class Trained:
-    """What one variant made of one data set, a list entry a replica (None where it did not end ok)."""
+    """What one variant made of one data set, a list entry a replica (None where it did not end
+    ok).
+    """
 
     reports: list[ReplicaReport]
     embeddings: list[Float[np.ndarray, "obs latent"] | None]
@@ -68,7 +76,9 @@ class Variant:
         hyperparameters = dict(self.hyperparameters)
         if MODELS[self.kind].covariates != "none":
             hyperparameters["n_covariates"] = len(data.levels)
-        return build_replicas(self.kind, data.n_vars, likelihood=self.likelihood, seeds=seeds, **hyperparameters)
+        return build_replicas(
+            self.kind, data.n_vars, likelihood=self.likelihood, seeds=seeds, **hyperparameters
+        )
 
 
 def train_variant(
@@ -83,34 +93,74 @@ def train_variant(
     source: str | Path | None = None,
     guide: str | Path | None = None,
 ) -> tuple[Trained, TrainingData]:
-    """Train all seeds of a variant on a prepared data set; a network resumes from its checkpoints, if there are any.
+    """Train all seeds of a variant on a prepared data set; a network resumes from its checkpoints,
+    if there are any.
 
-    ``held_out`` are the options of ``network_quality``. ``source`` is the prepared data set that task mode ``transfer`` trains on first, ``guide`` the
-    embedding.h5ad in which task mode ``guided`` looks for groups, each seed in its own codes: a seed without them is not trained, typed.
+    ``held_out`` are the options of ``network_quality``. ``source`` is the prepared data set that
+    task mode ``transfer`` trains on first, ``guide`` the embedding.h5ad in which task mode
+    ``guided`` looks for groups, each seed in its own codes: a seed without them is not trained,
+    typed.
 
-    An error that is no mistake of the user's (those are a ``ValueError`` with a sentence) ends the variant's replicas as ``failed`` and is in the log; in a
-    reference, each seed of which is computed by itself, the replica of that seed alone.
+    An error that is no mistake of the user's (those are a ``ValueError`` with a sentence) ends the
+    variant's replicas as ``failed`` and is in the log; in a reference, each seed of which is
+    computed by itself, the replica of that seed alone.
 
     Raises:
         ValueError: the data, or arguments that do not fit them.
     """
     data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
-    logger.info("%s on %d cells x %d variables (layer %s), seeds %s", variant.kind, data.n_obs, data.n_vars, variant.layer, list(seeds))
+    logger.info(
+        "%s on %d cells x %d variables (layer %s), seeds %s",
+        variant.kind,
+        data.n_obs,
+        data.n_vars,
+        variant.layer,
+        list(seeds),
+    )
     n_clusters = variant.hyperparameters.get("n_clusters")
     if n_clusters is not None and n_clusters > len(data.train):
-        too_many = Unavailable(Outcome.NOT_APPLICABLE, f"{n_clusters} clusters for {len(data.train)} training cells")
+        too_many = Unavailable(
+            Outcome.NOT_APPLICABLE, f"{n_clusters} clusters for {len(data.train)} training cells"
+        )
         return _untrained(variant, data, _all_alike(seeds, too_many)), data
     try:
         if not MODELS[variant.kind].is_network:
             return _compute_reference(variant, data, seeds), data
-        options = {"n_workers": n_workers, "device": device, "show_progress": False, **variant.training}
+        options = {
+            "n_workers": n_workers,
+            "device": device,
+            "show_progress": False,
+            **variant.training,
+        }
         if variant.task.get("mode") == "transfer":
-            other = read_source(source, prepared, layer=variant.layer, covariates=variant.covariates, levels=data.levels)
+            other = read_source(
+                source,
+                prepared,
+                layer=variant.layer,
+                covariates=variant.covariates,
+                levels=data.levels,
+            )
             task = {key: value for key, value in variant.task.items() if key != "mode"}
             untrained = variant.build(data, seeds)
-            fitted = fit_transferred(untrained, data, other, seeds=seeds, n_clusters=n_clusters, checkpoints=checkpoints, options=options, **task)
+            fitted = fit_transferred(
+                untrained,
+                data,
+                other,
+                seeds=seeds,
+                n_clusters=n_clusters,
+                checkpoints=checkpoints,
+                options=options,
+                **task,
+            )
         else:
-            fitted = _fit_alone(variant, data, seeds, read_codes(guide, seeds) if guide else None, checkpoints=checkpoints, options=options)
+            fitted = _fit_alone(
+                variant,
+                data,
+                seeds,
+                read_codes(guide, seeds) if guide else None,
+                checkpoints=checkpoints,
+                options=options,
+            )
         return _finished(variant, fitted, data, held_out=held_out or {}), data
     except Exception as error:
         return _untrained(variant, data, _all_alike(seeds, _typed(error))), data
@@ -125,10 +175,14 @@ def _typed(error: Exception) -> Unavailable:
     if isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError):
         raise error
     logger.error("traceback", exc_info=error)
-    return Unavailable(Outcome.FAILED, f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0])
+    return Unavailable(
+        Outcome.FAILED, f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0]
+    )
 
 
-def read_codes(path: str | Path, seeds: Sequence[int]) -> dict[int, Float[np.ndarray, "obs latent"]]:
+def read_codes(
+    path: str | Path, seeds: Sequence[int]
+) -> dict[int, Float[np.ndarray, "obs latent"]]:
     """Return the codes of those of the seeds that have some in an embedding.h5ad."""
     obsm = ad.read_h5ad(path).obsm
     return {seed: np.asarray(obsm[f"X_seed{seed}"]) for seed in seeds if f"X_seed{seed}" in obsm}
@@ -150,15 +204,39 @@ def _fit_alone(
         return Fitted(model, empty_history(), [_without_guide(seed) for seed in seeds])
     replicas = dict(zip(seeds, unstack_replicas(model), strict=True))
     guide_codes = None if codes is None else [codes[seed] for seed in guided]
-    observed = observed_classes(data, seeds=guided, n_clusters=variant.hyperparameters.get("n_clusters"), guide_codes=guide_codes, **variant.task)
-    fitted = fit(stack_replicas([replicas[seed] for seed in guided]), data, seeds=guided, observed=observed, checkpoints=checkpoints, **options)
+    observed = observed_classes(
+        data,
+        seeds=guided,
+        n_clusters=variant.hyperparameters.get("n_clusters"),
+        guide_codes=guide_codes,
+        **variant.task,
+    )
+    fitted = fit(
+        stack_replicas([replicas[seed] for seed in guided]),
+        data,
+        seeds=guided,
+        observed=observed,
+        checkpoints=checkpoints,
+        **options,
+    )
     replicas |= dict(zip(guided, unstack_replicas(fitted.model), strict=True))
     reports = {report.seed: report for report in fitted.reports}
-    return Fitted(stack_replicas([replicas[seed] for seed in seeds]), fitted.history, [reports.get(seed) or _without_guide(seed) for seed in seeds])
+    return Fitted(
+        stack_replicas([replicas[seed] for seed in seeds]),
+        fitted.history,
+        [reports.get(seed) or _without_guide(seed) for seed in seeds],
+    )
 
 
 def _without_guide(seed: int) -> ReplicaReport:
-    return ReplicaReport(seed, Outcome.FAILED, "the variant that guides it has no codes of this seed: its training did not end ok", 0.0, 0.0, 0)
+    return ReplicaReport(
+        seed,
+        Outcome.FAILED,
+        "the variant that guides it has no codes of this seed: its training did not end ok",
+        0.0,
+        0.0,
+        0,
+    )
 
 
 def _all_alike(seeds: Sequence[int], gap: Unavailable) -> list[ReplicaReport]:
@@ -170,23 +248,51 @@ def _untrained(variant: Variant, data: TrainingData, reports: list[ReplicaReport
     """Return what is left of a variant of which no replica could be trained: the reasons."""
     nothing = [None] * len(reports)
     kind = MODELS[variant.kind]
-    clusters = issubclass(kind.load(), AbstractClusteringModel | AbstractCodeClusteringModel) if kind.is_network else False
-    return Trained(reports, nothing, nothing, {}, empty_history(), unavailable_quality(reports), variant.saw_labels, clusters)
+    clusters = (
+        issubclass(kind.load(), AbstractClusteringModel | AbstractCodeClusteringModel)
+        if kind.is_network
+        else False
+    )
+    return Trained(
+        reports,
+        nothing,
+        nothing,
+        {},
+        empty_history(),
+        unavailable_quality(reports),
+        variant.saw_labels,
+        clusters,
+    )
 
 
 def _compute_reference(variant: Variant, data: TrainingData, seeds: Sequence[int]) -> Trained:
-    """Return what every seed of a reference comes to; the weights of a seed that failed are not a number."""
-    results, reports = map(list, zip(*[_reference_of(variant, data, seed) for seed in seeds], strict=True))
+    """Return what every seed of a reference comes to; the weights of a seed that failed are not a
+    number.
+    """
+    results, reports = map(
+        list, zip(*[_reference_of(variant, data, seed) for seed in seeds], strict=True)
+    )
     some = next((result for result in results if result is not None), None)
     if some is None:
         return _untrained(variant, data, reports)
-    ok = [result if report.status is Outcome.OK else None for result, report in zip(results, reports, strict=True)]
+    ok = [
+        result if report.status is Outcome.OK else None
+        for result, report in zip(results, reports, strict=True)
+    ]
     embeddings = [None if result is None else result.embedding for result in ok]
     return Trained(
         reports,
         embeddings,
         [None if result is None else result.cluster_probs for result in ok],
-        {name: np.concatenate([np.full_like(like, np.nan) if each is None else each.weights[name] for each in results]) for name, like in some.weights.items()},
+        {
+            name: np.concatenate(
+                [
+                    np.full_like(like, np.nan) if each is None else each.weights[name]
+                    for each in results
+                ]
+            )
+            for name, like in some.weights.items()
+        },
         empty_history(),
         reference_quality(data, reports, embeddings, of_components=some.of_components),
         saw_labels=variant.saw_labels,
@@ -203,16 +309,35 @@ def _reference_of(variant: Variant, data: TrainingData, seed: int) -> tuple[Any,
         reason = _typed(error).reason
     else:
         finite = np.isfinite(result.embedding).all(axis=1)
-        reason = "" if finite.all() else f"the embedding holds a non-finite value (first: cell {data.obs.index[int(np.argmin(finite))]})"
+        reason = (
+            ""
+            if finite.all()
+            else (
+                "the embedding holds a non-finite value (first: cell"
+                f" {data.obs.index[int(np.argmin(finite))]})"
+            )
+        )
     outcome = Outcome.FAILED if reason else Outcome.OK
-    return result, ReplicaReport(seed, outcome, reason, round(time.perf_counter() - started, 6), peak_memory_mb(torch.device("cpu")), 0)
+    return result, ReplicaReport(
+        seed,
+        outcome,
+        reason,
+        round(time.perf_counter() - started, 6),
+        peak_memory_mb(torch.device("cpu")),
+        0,
+    )
 
 
-def _finished(variant: Variant, fitted: Fitted, data: TrainingData, *, held_out: Mapping[str, int]) -> Trained:
+def _finished(
+    variant: Variant, fitted: Fitted, data: TrainingData, *, held_out: Mapping[str, int]
+) -> Trained:
     embeddings, cluster_probs = embed_cells(fitted.model, data)
     reports, clusters_codes = fitted.reports, isinstance(fitted.model, AbstractCodeClusteringModel)
     if clusters_codes:
-        clustered = [_clustered(fitted.model, codes, report, data) for codes, report in zip(embeddings, reports, strict=True)]
+        clustered = [
+            _clustered(fitted.model, codes, report, data)
+            for codes, report in zip(embeddings, reports, strict=True)
+        ]
         embeddings, cluster_probs, reports = zip(*clustered, strict=True)
     ok = [report.status is Outcome.OK for report in reports]
     embeddings = [codes if is_ok else None for codes, is_ok in zip(embeddings, ok, strict=True)]
@@ -229,9 +354,14 @@ def _finished(variant: Variant, fitted: Fitted, data: TrainingData, *, held_out:
 
 
 def _clustered(
-    model: AbstractCodeClusteringModel, codes: Float[np.ndarray, "obs latent"], report: ReplicaReport, data: TrainingData
+    model: AbstractCodeClusteringModel,
+    codes: Float[np.ndarray, "obs latent"],
+    report: ReplicaReport,
+    data: TrainingData,
 ) -> tuple[Float[np.ndarray, "obs _"], Float[np.ndarray, "obs clusters"] | None, ReplicaReport]:
-    """Return what a kind that clusters its codes afterwards makes of those of one replica, and how that replica ended."""
+    """Return what a kind that clusters its codes afterwards makes of those of one replica, and how
+    that replica ended.
+    """
     if report.status is not Outcome.OK:
         return codes, None, report
     try:
