@@ -51,11 +51,11 @@ validate: environment ## check config, sheets, local data, environment, device, 
 	@$(BIN)/snakemake validate --cores 1 --quiet all $(ARGS)
 
 verify: environment ## whether every file of RESULTS (default: results) is as the study wrote it
-	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.verify "$(RESULTS)"
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.verify "$(RESULTS)"
 
 compare: environment ## which scores of two results folders differ beyond seed noise: make compare A=FOLDER B=FOLDER (ARGS="--output FILE.tsv")
 	@test -n "$(A)" -a -n "$(B)" || { echo "make compare A=FOLDER B=FOLDER: two results folders"; exit 2; }
-	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.compare "$(A)" "$(B)" $(ARGS)
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.compare "$(A)" "$(B)" $(ARGS)
 
 environment: $(VENV)/.installed
 
@@ -65,8 +65,8 @@ $(VENV)/.installed: requirements.lock
 	@touch $@
 
 reference: environment ## write config/README.md from the schemas, docs/models.md and its diagrams from the models
-	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.config_reference config/schemas > config/README.md
-	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.models_reference docs
+	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.config_reference config/schemas > config/README.md
+	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.models_reference docs
 
 bench: environment .bench-venv/.installed ## measure training beside scvi-tools, pythae and plain loops (installs them): some six minutes
 	$(BENCHMARK)/training_step.py $(PEERS)

@@ -11,9 +11,9 @@ from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
 from latentbench.models.declared import factorisation_of
 from latentbench.logs import failures_since
-from latentbench.reporting.captions import names_of
-from latentbench.sheets import numbers_of, read_yaml
-from latentbench.study import load_study
+from latentbench.figures.captions import names_of
+from latentbench.study.sheets import numbers_of, read_yaml
+from latentbench.study.study import load_study
 from snakemake.exceptions import WorkflowError
 
 
@@ -239,9 +239,9 @@ def preset_options(wildcards):
 
 def page_assets():
     """The templates, styles, scripts and citations that the page is made of."""
-    folder = WORKFLOW / "workflow_scripts" / "latentbench" / "reporting"
+    folder = WORKFLOW / "workflow_scripts" / "latentbench" / "report"
     kinds = {".j2", ".css", ".js", ".bib"}
-    return sorted(str(path) for path in folder.iterdir() if path.suffix in kinds)
+    return sorted(str(path) for path in folder.rglob("*") if path.suffix in kinds)
 
 
 FIGURES_OF_IMAGES = [*["reconstructions", "samples", "heads", "traversals", "posteriors"]]

@@ -50,7 +50,7 @@ rule draw_figures:
         ranks="results/tables/ranks.parquet",
         tests="results/tables/tests.parquet",
         code=library("draw_figures"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         scores=[
             "results/figures/scores.pdf",
@@ -96,7 +96,7 @@ rule draw_figures:
 rule draw_plates:
     input:
         code=library("draw_plates", *modules_of_networks()),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         pdf=expand("results/figures/plates/{kind}.pdf", kind=networks_of_study()),
         svg=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
@@ -129,7 +129,7 @@ rule draw_thesis_figures:
             "models.gmvae_dirichlet",
             "models.gmvae_conditional",
         ),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/thesis/figure_2_1_neuron", ".pdf", ".svg"),
         multiext("results/figures/thesis/figure_2_2_layers", ".pdf", ".svg"),
@@ -191,7 +191,7 @@ rule draw_dataset_figures:
         prepared="results/data/{dataset}/prepared.h5ad",
         clusters=clusters_of,
         code=library("draw_dataset_figures"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/scores", ".pdf", ".svg"),
         multiext("results/figures/{dataset}/maps", ".pdf", ".svg"),
@@ -267,7 +267,7 @@ rule draw_detail_figures:
         embeddings=embeddings_of,
         pca="results/pca/{dataset}.parquet",
         code=library("draw_detail_figures"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/responsibilities", ".pdf", ".svg"),
         multiext("results/figures/{dataset}/pca", ".pdf", ".svg"),
@@ -302,7 +302,7 @@ rule draw_markers:
     input:
         markers="results/markers/{dataset}.parquet",
         code=library("draw_markers"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/markers", ".pdf", ".svg"),
         report(
@@ -328,7 +328,7 @@ rule draw_latents:
         prepared="results/data/{dataset}/prepared.h5ad",
         latents=latents_of,
         code=library("draw_latents"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/two_latents", ".pdf", ".svg"),
         report(
@@ -356,7 +356,7 @@ rule draw_image_figures:
         prepared="results/data/{dataset}/prepared.h5ad",
         decoded=decoded_of,
         code=library("draw_image_figures"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/reconstructions", ".pdf", ".svg"),
         multiext("results/figures/{dataset}/samples", ".pdf", ".svg"),

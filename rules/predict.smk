@@ -70,7 +70,7 @@ rule draw_predictions:
     input:
         predictions="results/tables/predictions.tsv",
         code=library("draw_predictions"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/predictions", ".pdf", ".svg"),
         report(
@@ -94,7 +94,7 @@ rule draw_means:
     input:
         means=means_of_predictions,
         code=library("draw_means"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/means", ".pdf", ".svg"),
         report(

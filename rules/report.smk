@@ -8,8 +8,8 @@ rule run_notebook:
         prepared="results/data/{dataset}/prepared.h5ad",
         clusters=clusters_of,
         notebook=f"{workflow.basedir}/workflow_scripts/notebooks/dataset.ipynb",
-        code=library("run_notebook", "reporting.notebook_views"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
+        code=library("run_notebook", "report.notebook_views"),
+        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         notebook="results/notebooks/{dataset}.ipynb",
         html=report(
@@ -40,7 +40,7 @@ rule run_chapter:
         predictions=if_predicted("results/tables/predictions_summary.parquet"),
         figures=figures_of_chapter,
         notebook=notebook_of_chapter,
-        code=library("run_chapter", "reporting.chapter_views"),
+        code=library("run_chapter", "report.chapter_views"),
     output:
         notebook="results/chapters/{chapter}.ipynb",
         html=report(

@@ -5,9 +5,9 @@ the unsupervised criterion prefers.
 import anndata
 import pandas as pd
 
-from latentbench.artefacts import write_h5ad
 from latentbench.evaluation.annotation import annotate
 from latentbench.evaluation.reading import read_scores
+from latentbench.files.artefacts import write_h5ad
 from latentbench.logs import log_to
 
 

@@ -2,9 +2,9 @@
 
 from threadpoolctl import threadpool_limits
 
-from latentbench.artefacts import write_table
 from latentbench.evaluation.criteria import cluster_variant
 from latentbench.evaluation.reading import read_trained
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 
 

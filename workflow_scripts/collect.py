@@ -4,7 +4,6 @@ the study's question.
 
 import pandas as pd
 
-from latentbench.artefacts import write_table
 from latentbench.evaluation.controls import check_controls
 from latentbench.evaluation.criterion_agreement import criterion_agreement
 from latentbench.evaluation.rank_tables import rank_table, rank_tests
@@ -19,6 +18,7 @@ from latentbench.evaluation.tables import (
     collect_statuses,
     cost_table,
 )
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 
 

@@ -2,7 +2,7 @@
 another.
 """
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 from latentbench.prediction.tables import (
     collect_predictions,

@@ -5,9 +5,9 @@ import time
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from latentbench.artefacts import write_json, write_table
 from latentbench.evaluation.reading import read_scores
 from latentbench.evaluation.variants_consensus import cluster_together, consensus_status
+from latentbench.files.artefacts import write_json, write_table
 from latentbench.logs import log_to
 
 

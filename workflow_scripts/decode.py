@@ -2,8 +2,8 @@
 code.
 """
 
-from latentbench.artefacts import write_arrays
-from latentbench.decoding import decode_replica, image_shape, read_replica
+from latentbench.evaluation.decoding import decode_replica, image_shape, read_replica
+from latentbench.files.artefacts import write_arrays
 from latentbench.logs import log_to
 from latentbench.training.variant import Variant
 

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from latentbench.figures.dataset_figures import DATASET_FIGURES, Material
+from latentbench.figures.maps import gather_clusters
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
-from latentbench.reporting.dataset_figures import DATASET_FIGURES, Material
-from latentbench.reporting.maps import gather_clusters
-from latentbench.reporting.style import apply_style, save
-from latentbench.reporting.tables import STUDY_TABLES, headline_clusterings, read_tables
+from latentbench.report.tables import STUDY_TABLES, headline_clusterings, read_tables
 
 
 def main(dataset, table_paths, maps_path, prepared_path, cluster_paths, figure_paths) -> None:

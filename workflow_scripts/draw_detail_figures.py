@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from latentbench.figures.detail_figures import DETAIL_FIGURES, Details, responsibilities
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
-from latentbench.reporting.detail_figures import DETAIL_FIGURES, Details, responsibilities
-from latentbench.reporting.style import apply_style, save
 
 
 def main(kinds, embedding_paths, pca_path, figure_paths) -> None:

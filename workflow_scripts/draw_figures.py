@@ -2,11 +2,11 @@
 all of them.
 """
 
+from latentbench.figures.rank_figures import ranks_figure
+from latentbench.figures.score_figures import cost_figure, scores_figure
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
-from latentbench.reporting.figures import cost_figure, scores_figure
-from latentbench.reporting.rank_figures import ranks_figure
-from latentbench.reporting.style import apply_style, save
-from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
+from latentbench.report.tables import STUDY_TABLES, read_table, read_tables
 
 
 def main(table_paths, rank_paths, scores_paths, cost_paths, ranks_paths) -> None:

@@ -1,9 +1,9 @@
 """Draw what the networks of one data set of images decode."""
 
 from latentbench.evaluation.prepared_cells import read_prepared_cells
+from latentbench.figures.image_figures import IMAGE_FIGURES, posteriors_figure, read_decoded
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
-from latentbench.reporting.image_figures import IMAGE_FIGURES, posteriors_figure, read_decoded
-from latentbench.reporting.style import apply_style, save
 
 
 def main(prepared_path, decoded_paths, figure_paths, *, kinds, layout, seed) -> None:

@@ -1,10 +1,10 @@
 """Draw both latents of the models of one data set that have two."""
 
 from latentbench.evaluation.prepared_cells import read_prepared_cells
+from latentbench.figures.image_figures import read_decoded
+from latentbench.figures.latent_figures import two_latents_figure
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
-from latentbench.reporting.image_figures import read_decoded
-from latentbench.reporting.latent_figures import two_latents_figure
-from latentbench.reporting.style import apply_style, save
 
 
 def main(prepared_path, latents_paths, figure_paths, *, kinds) -> None:

@@ -1,8 +1,8 @@
 """Lay out the embeddings of all models of one data set in two dimensions."""
 
-from latentbench.artefacts import write_table
+from latentbench.figures.maps import draw_maps
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
-from latentbench.reporting.maps import draw_maps
 
 
 def main(prepared_path, embedding_paths, cluster_paths, maps_path, *, options) -> None:

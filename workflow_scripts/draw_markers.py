@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from latentbench.figures.marker_figures import markers_figure
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
-from latentbench.reporting.marker_figures import markers_figure
-from latentbench.reporting.style import apply_style, save
 
 
 def main(markers_path, figure_paths) -> None:

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from latentbench.figures.mean_figures import means_figure
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
-from latentbench.reporting.mean_figures import means_figure
-from latentbench.reporting.style import apply_style, save
 
 
 def main(means_paths, figure_paths) -> None:

@@ -2,10 +2,10 @@
 
 import matplotlib.pyplot as plt
 
+from latentbench.figures.diagrams.plates import plate_figure
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
 from latentbench.models.declared import factorisation_of
-from latentbench.reporting.plates import plate_figure
-from latentbench.reporting.style import apply_style, save
 
 
 def main(paths_of_kinds) -> None:

@@ -1,9 +1,9 @@
 """Draw how well every method predicts hidden cells."""
 
+from latentbench.figures.prediction_figures import predictions_figure
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
 from latentbench.prediction.tables import read_predictions
-from latentbench.reporting.prediction_figures import predictions_figure
-from latentbench.reporting.style import apply_style, save
 
 
 def main(predictions_path, figure_paths) -> None:

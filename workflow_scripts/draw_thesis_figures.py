@@ -2,9 +2,9 @@
 
 import matplotlib.pyplot as plt
 
+from latentbench.figures.diagrams.thesis_figures import THESIS_FIGURES
+from latentbench.figures.style import apply_style, save
 from latentbench.logs import log_to
-from latentbench.reporting.style import apply_style, save
-from latentbench.reporting.thesis_figures import THESIS_FIGURES
 
 
 def main(figure_paths) -> None:

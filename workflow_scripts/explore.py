@@ -3,8 +3,8 @@
 import pandas as pd
 
 from latentbench.logs import log_to
-from latentbench.reporting.explorer import explore
-from latentbench.reporting.explorer_file import write_explored
+from latentbench.report.explorer.explorer import explore
+from latentbench.report.explorer.explorer_file import write_explored
 
 
 def main(

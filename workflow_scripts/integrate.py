@@ -5,10 +5,10 @@ apart.
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from latentbench.artefacts import write_table
 from latentbench.evaluation.integration import integration_scores, require_scib_metrics
 from latentbench.evaluation.prepared_cells import read_components, read_prepared_cells
 from latentbench.evaluation.reading import read_trained
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 
 

@@ -1,8 +1,8 @@
 """Run the notebook of one chapter and render it."""
 
 from latentbench.logs import log_to
-from latentbench.reporting.notebook import run_notebook
-from latentbench.reporting.tables import STUDY_TABLES
+from latentbench.report.notebook import run_notebook
+from latentbench.report.tables import STUDY_TABLES
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])

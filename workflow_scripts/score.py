@@ -2,8 +2,8 @@
 
 from threadpoolctl import threadpool_limits
 
-from latentbench.artefacts import write_table
 from latentbench.evaluation.dataset_scores import VariantFiles, score_dataset
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from latentbench.doctor import (
+from latentbench.commands.doctor import (
     Finding,
     State,
     check_data,

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from latentbench.artefacts import write_text
 from latentbench.evaluation.verdict import verdict
+from latentbench.files.artefacts import write_text
 from latentbench.logs import log_to, logger
 
 

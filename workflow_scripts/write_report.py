@@ -2,22 +2,22 @@
 
 import pandas as pd
 
-from latentbench.artefacts import write_text
+from latentbench.files.artefacts import write_text
 from latentbench.logs import log_to
 from latentbench.prediction.tables import read_predictions
-from latentbench.reporting.bibliography import as_bib
-from latentbench.reporting.citations import references_of
-from latentbench.reporting.methods import methods_text
-from latentbench.reporting.page import read_dataset, read_predicted, render_page
-from latentbench.reporting.page_explorer import explorer_view
-from latentbench.reporting.page_inputs import (
+from latentbench.report.bibliography import as_bib
+from latentbench.report.citations import references_of
+from latentbench.report.explorer.page_explorer import explorer_view
+from latentbench.report.methods import methods_text
+from latentbench.report.page import read_dataset, read_predicted, render_page
+from latentbench.report.page_inputs import (
     figures_by_name,
     read_logs,
     read_prepared,
     read_versions,
 )
-from latentbench.reporting.rank_views import read_certainty
-from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
+from latentbench.report.rank_views import read_certainty
+from latentbench.report.tables import STUDY_TABLES, read_table, read_tables
 
 
 def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config, chapters) -> None:

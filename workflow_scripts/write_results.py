@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from latentbench.artefacts import write_text
+from latentbench.files.artefacts import write_text
 from latentbench.logs import log_to
-from latentbench.reporting.page_inputs import read_prepared
-from latentbench.reporting.results_page import results_page
-from latentbench.reporting.tables import STUDY_TABLES, read_table, read_tables
+from latentbench.report.page_inputs import read_prepared
+from latentbench.report.results_page import results_page
+from latentbench.report.tables import STUDY_TABLES, read_table, read_tables
 
 
 def main(table_paths, inputs, prepared_paths, page_path, *, config, command) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latentbench.sheets import read_sheet, read_yaml
-from latentbench.study import load_study
+from latentbench.study.sheets import read_sheet, read_yaml
+from latentbench.study.study import load_study
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDY = yaml.safe_load((CONFIG / "config.yaml").read_text())

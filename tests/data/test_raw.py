@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from latentbench.artefacts import write_h5ad
 from latentbench.data.raw import to_raw
+from latentbench.files.artefacts import write_h5ad
 
 
 def make(cells, row, **changes):

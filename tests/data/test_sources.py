@@ -17,7 +17,7 @@ from latentbench.data.row_blocks import StreamedCells
 from latentbench.data.simulation import SIMULATED
 from latentbench.data.sources import fetch
 from latentbench.preprocessing.presets import PRESETS
-from latentbench.sheets import read_sheet
+from latentbench.study.sheets import read_sheet
 
 CONFIG = Path(__file__).parents[2] / "config"
 

@@ -10,9 +10,9 @@ from anndata import AnnData
 
 import cluster
 import score
-from latentbench.artefacts import write_h5ad, write_json, write_table
 from latentbench.evaluation.dataset_scores import VariantFiles
 from latentbench.evaluation.prepared_cells import read_prepared_cells
+from latentbench.files.artefacts import write_h5ad, write_json, write_table
 
 N_GROUPS = 4
 

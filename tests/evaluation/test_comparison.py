@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp, ttest_ind
 
-from latentbench.artefacts import write_table
-from latentbench.compare import main
+from latentbench.commands.compare import main
 from latentbench.evaluation.bootstrap import p_value
 from latentbench.evaluation.comparison import Verdict, compare, counts, differs
 from latentbench.evaluation.reading import read_scores
 from latentbench.evaluation.score_rows import SCORE_COLUMNS
+from latentbench.files.artefacts import write_table
 
 MODELS = {"pca": 0.0, "vae": 0.02, "gmvae": 0.05}
 METRICS = ("ari", "nmi", "acc")

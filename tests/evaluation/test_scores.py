@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from latentbench.artefacts import write_h5ad
 from latentbench.evaluation.cluster_tables import clusters_of
 from latentbench.evaluation.dataset_scores import score_dataset
 from latentbench.evaluation.metrics import AGREEMENT
 from latentbench.evaluation.reading import read_scores
 from latentbench.evaluation.resolution import RESOLUTIONS
 from latentbench.evaluation.score_rows import SCORE_COLUMNS
+from latentbench.files.artefacts import write_h5ad
 
 
 def test_scores_have_the_contracts_columns_and_every_row_once(study_files, evaluate):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
 from latentbench.logs import logger
 from latentbench.prediction import networks
 from latentbench.prediction.baselines import baseline_predictions

@@ -9,8 +9,8 @@ import scanpy as sc
 from anndata import AnnData
 from scipy import sparse
 
-from latentbench.artefacts import sha256_of, write_h5ad
 from latentbench.data.row_blocks import blocks_on_disk
+from latentbench.files.artefacts import sha256_of, write_h5ad
 from latentbench.preprocessing import mapped
 from latentbench.preprocessing.mapped import preprocess_on_disk
 from latentbench.preprocessing.presets import preprocess

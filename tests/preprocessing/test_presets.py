@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from latentbench.artefacts import sha256_of, write_h5ad
 from latentbench.data.simulation import SIMULATED
+from latentbench.files.artefacts import sha256_of, write_h5ad
 from latentbench.preprocessing.presets import PRESETS, preprocess
 from latentbench.preprocessing.split import split_cells
 

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.artefacts import write_h5ad
+from latentbench.files.artefacts import write_h5ad
 from latentbench.preprocessing.mapped import preprocess_on_disk
 from latentbench.preprocessing.presets import preprocess
 from latentbench.preprocessing.subset import EVERYTHING, Subset

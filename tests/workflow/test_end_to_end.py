@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.manifest import artefacts_in, check, read_manifest
+from latentbench.files.manifest import artefacts_in, check, read_manifest
 
 OF_BLOBS = {
     "find what the models agree on in blobs",

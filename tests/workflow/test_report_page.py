@@ -9,7 +9,7 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from headless import Browser, find_browser
 
-from latentbench.reporting.bibliography import parse_bib
+from latentbench.report.bibliography import parse_bib
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,9 +12,9 @@ from anndata import AnnData
 from anndata.utils import make_index_unique
 from scipy import sparse
 
-from latentbench.artefacts import atomic_path, write_h5ad
 from latentbench.data.row_blocks import StreamedCells, append_csr
 from latentbench.data.values import BY_MODALITY, as_count_blocks
+from latentbench.files.artefacts import atomic_path, write_h5ad
 from latentbench.logs import logger
 
 CANONICAL_COLUMNS = ("label", "batch", "condition", "donor")

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool
 
-from latentbench.applicability import CONSENSUS
 from latentbench.evaluation.cluster_tables import Found, clusters_frame
 from latentbench.evaluation.clusterings import SWEEP
 from latentbench.evaluation.health import HEALTH
@@ -20,6 +19,7 @@ from latentbench.evaluation.trained import TrainedVariant
 from latentbench.evaluation.variant_clusters import cluster_replicas, consensus_of
 from latentbench.logs import logger
 from latentbench.outcomes import Outcome, Unavailable
+from latentbench.study.applicability import CONSENSUS
 
 Mask = Bool[np.ndarray, " obs"]
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentbench.applicability import CONSENSUS, CONTROL_KINDS
 from latentbench.evaluation.bootstrap import interval, mean_of_means
 from latentbench.evaluation.score_rows import NO_CLUSTERING
 from latentbench.outcomes import Outcome
+from latentbench.study.applicability import CONSENSUS, CONTROL_KINDS
 
 
 @dataclass(frozen=True)

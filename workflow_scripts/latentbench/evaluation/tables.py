@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentbench.applicability import CONSENSUS
 from latentbench.evaluation.metrics import AGREEMENT
 from latentbench.evaluation.score_rows import (
     COLUMN_TYPES,
@@ -16,6 +15,7 @@ from latentbench.evaluation.score_rows import (
     SPLITS,
 )
 from latentbench.outcomes import Outcome
+from latentbench.study.applicability import CONSENSUS
 
 STATUS_COLUMNS = [
     "dataset",

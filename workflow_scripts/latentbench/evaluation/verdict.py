@@ -4,8 +4,8 @@ written.
 
 import pandas as pd
 
-from latentbench.applicability import CONSENSUS
 from latentbench.outcomes import Outcome
+from latentbench.study.applicability import CONSENSUS
 
 FAILURES = (Outcome.FAILED, Outcome.DIVERGED, Outcome.OOM, Outcome.TIMEOUT, Outcome.DEGENERATE)
 """Outcomes that nobody planned; that something does not apply is no failure."""

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from latentbench.kernels.bf16_products import bf16_linear, uses_bf16
 from latentbench.kernels.hidden_units import lowest_kept, normalise_relu_drop
 from latentbench.kernels.sparse_rows import SparseCells, sparse_linear
-from latentbench.random_streams import bits_like
+from latentbench.maths.random_streams import bits_like
 
 Covariates = Float[Tensor, "replicas obs covariates"]
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Normal
+from latentbench.maths.distributions import Normal
 
 
 def log_density_by_component(

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import (
+from latentbench.maths.distributions import (
     Distribution,
     Normal,
     kl_divergence,
@@ -29,7 +29,7 @@ from latentbench.distributions import (
     log_density,
     log_standard_normal,
 )
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
 from latentbench.models.components import standard_components
 from latentbench.models.interface import (

@@ -16,7 +16,7 @@ from scipy import sparse
 from torch import Tensor
 
 from latentbench.kernels.sparse_rows import SparseCells, SparseRows, sparse_rows
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.interface import Minibatch
 
 SPARSE_BELOW = 0.12

@@ -4,10 +4,10 @@ doi:10.1111/j.2517-6161.1977.tb01600.x) as a reference.
 
 import numpy as np
 
-from latentbench.mixtures import fit_mixture
+from latentbench.maths.mixtures import fit_mixture
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.references import Reference
-from latentbench.random_streams import seed_of
 
 
 def gmm_pca(

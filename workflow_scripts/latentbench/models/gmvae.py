@@ -22,14 +22,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latentbench.distributions import (
+from latentbench.maths.distributions import (
     Distribution,
     Normal,
     kl_divergence,
     kl_of_each_dimension,
     log_density,
 )
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, Linear
 from latentbench.models.interface import (
     AbstractClusteringModel,

@@ -28,14 +28,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import (
+from latentbench.maths.distributions import (
     Distribution,
     Normal,
     kl_divergence,
     log_density,
     log_standard_normal,
 )
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
 from latentbench.models.components import log_density_of_mixture
 from latentbench.models.dirichlet import dirichlet_terms

@@ -27,8 +27,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import log_density_by_component, log_density_of_mixture
 from latentbench.models.free_bits import at_least_on_average

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractClusteringModel, Minibatch, TrainingCells
 from latentbench.models.soft_clusters import SoftClusters

@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from latentbench.distributions import Normal
 from latentbench.kernels.sparse_rows import SparseCells
-from latentbench.likelihoods import AbstractLikelihood
-from latentbench.random_streams import uniform_like
+from latentbench.maths.distributions import Normal
+from latentbench.maths.likelihoods import AbstractLikelihood
+from latentbench.maths.random_streams import uniform_like
 
 
 @dataclass(frozen=True)

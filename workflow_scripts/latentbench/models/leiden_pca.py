@@ -6,10 +6,10 @@ more than they compute."""
 
 import numpy as np
 
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.references import Reference, onehot
 from latentbench.neighbours import NeighbourGraph, leiden_at
-from latentbench.random_streams import seed_of
 
 
 def leiden_pca(

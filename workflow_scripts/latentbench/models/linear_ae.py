@@ -19,8 +19,8 @@ close."""
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import Linear
 from latentbench.models.interface import AbstractModel, Minibatch
 

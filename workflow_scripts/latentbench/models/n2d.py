@@ -19,12 +19,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentbench.distributions import Distribution
-from latentbench.likelihoods import AbstractLikelihood
-from latentbench.mixtures import ManifoldMixture
+from latentbench.maths.distributions import Distribution
+from latentbench.maths.likelihoods import AbstractLikelihood
+from latentbench.maths.mixtures import ManifoldMixture
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractCodeClusteringModel, Minibatch
-from latentbench.random_streams import seed_of
 
 
 class NotTooDeepClustering(AbstractCodeClusteringModel):

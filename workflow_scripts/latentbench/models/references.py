@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from latentbench.kernels.sparse_rows import SparseRows
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
-from latentbench.random_streams import seed_of
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, beside_its_class, floored
 from latentbench.models.interface import (
     AbstractBoundedModel,

@@ -23,13 +23,13 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution
 from latentbench.kernels.sparse_rows import SparseCells
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution
+from latentbench.maths.likelihoods import AbstractLikelihood
+from latentbench.maths.random_streams import standard_normal_like
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractClusteringModel, Minibatch, TrainingCells
 from latentbench.models.soft_clusters import SoftClusters
-from latentbench.random_streams import standard_normal_like
 
 
 class ScDeepCluster(AbstractClusteringModel):

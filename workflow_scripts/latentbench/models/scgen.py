@@ -19,8 +19,8 @@ Use: what a perturbation does to a cell type that was only seen without it, thro
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import standard_components
 from latentbench.models.interface import AbstractGaussianLatentModel, AbstractShiftModel, Minibatch

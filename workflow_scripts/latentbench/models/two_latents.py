@@ -7,7 +7,7 @@ posterior runs away while the mixture is still forming."""
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Normal, kl_divergence, kl_of_each_dimension
+from latentbench.maths.distributions import Normal, kl_divergence, kl_of_each_dimension
 from latentbench.models.blocks import soft_clip
 from latentbench.models.interface import ClassPosterior
 

@@ -27,8 +27,9 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from latentbench.distributions import Distribution, Normal, log_density
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density
+from latentbench.maths.likelihoods import AbstractLikelihood
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.components import log_density_by_component
 from latentbench.models.interface import (
@@ -39,7 +40,6 @@ from latentbench.models.interface import (
     TrainingCells,
 )
 from latentbench.models.two_latents import kl_from_components, kl_of_each_dimension_from_components
-from latentbench.random_streams import seed_of
 
 
 class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringModel):
@@ -163,7 +163,7 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
         """
         if name != "cluster":
             return
-        from latentbench.mixtures import (
+        from latentbench.maths.mixtures import (
             fit_mixture,
         )  # imported here: scikit-learn takes a second, and reading a model needs none of it
 

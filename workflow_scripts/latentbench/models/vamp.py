@@ -22,8 +22,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latentbench.distributions import Distribution, Normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import log_density_by_component
 from latentbench.models.interface import (

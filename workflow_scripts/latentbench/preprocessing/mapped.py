@@ -12,7 +12,6 @@ from anndata import AnnData
 from anndata.io import write_elem
 from jaxtyping import Bool, Int
 
-from latentbench.artefacts import atomic_path
 from latentbench.data.row_blocks import (
     RowBlocks,
     blocks_on_disk,
@@ -23,6 +22,7 @@ from latentbench.data.row_blocks import (
 )
 from latentbench.data.values import as_count_blocks
 from latentbench.faults import naming
+from latentbench.files.artefacts import atomic_path
 from latentbench.logs import logger
 from latentbench.preprocessing.counts import (
     COUNT_PRESETS,

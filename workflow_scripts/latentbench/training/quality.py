@@ -27,8 +27,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentbench.likelihoods import GaussianLikelihood
 from latentbench.logs import logger
+from latentbench.maths.likelihoods import GaussianLikelihood
+from latentbench.maths.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import (
     AbstractBoundedModel,
@@ -37,7 +38,6 @@ from latentbench.models.interface import (
     Minibatch,
 )
 from latentbench.outcomes import Outcome, Unavailable
-from latentbench.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.training.passes import evaluate_terms, mean_over_cells
 from latentbench.training.record import ReplicaReport
 from latentbench.training.replicas import stack_replicas, unstack_replicas

@@ -9,7 +9,7 @@ import anndata as ad
 import numpy as np
 from safetensors.numpy import save
 
-from latentbench.artefacts import atomic_path, write_h5ad, write_json, write_table
+from latentbench.files.artefacts import atomic_path, write_h5ad, write_json, write_table
 from latentbench.models.data import TrainingData
 from latentbench.outcomes import Outcome
 from latentbench.training.variant import Trained

@@ -14,9 +14,8 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from latentbench.applicability import sees_labels
-from latentbench.likelihoods import LIKELIHOODS
 from latentbench.logs import logger
+from latentbench.maths.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import (
@@ -25,6 +24,7 @@ from latentbench.models.interface import (
     AbstractModel,
 )
 from latentbench.outcomes import Outcome, Unavailable
+from latentbench.study.applicability import sees_labels
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.fit import fit

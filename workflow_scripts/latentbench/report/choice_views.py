@@ -1,0 +1,89 @@
+"""The choices made without labels, in words and rows: what the rule in force picked, what that was
+worth, and how other criteria would have done.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from latentbench.evaluation.contest import ALL_DATASETS
+from latentbench.evaluation.selection import BEST_ELSEWHERE, COMBINED
+from latentbench.report.page_views import estimate, number
+
+CRITERION_NAMES = {
+    "held_out_loss": "lowest held-out loss",
+    "iw_bound": "highest importance-weighted bound",
+    "silhouette_of_clusters": "widest silhouette of the clusters",
+    "agreement_of_seeds": "best agreement with the other seeds",
+    "agreement_with_consensus": "best agreement with the consensus of the seeds",
+    "agreement_of_models": "best agreement with the other models",
+    "mutual_information": "most information of the clusters about the cells",
+    "confidence": "surest cluster probabilities",
+    COMBINED: "no choice: the consensus of all",
+    BEST_ELSEWHERE: "criterion that gains most on the other data sets",
+}
+EVIDENCE_COLUMNS = (
+    "level",
+    "criterion",
+    "n_datasets",
+    "n_choices",
+    "ari",
+    "mean_ari",
+    "best_ari",
+    "gain",
+    "low",
+    "high",
+    "share",
+    "in_force",
+)
+
+
+def chosen_sentence(choices: pd.DataFrame, evidence: pd.DataFrame) -> str:
+    """Return the report's first line: which variant the rule in force picks on each data set, and
+    what the labels say of that afterwards; "" for none.
+    """
+    made = choices[choices["in_force"].astype(bool) & (choices["level"] == "model")]
+    if made.empty:
+        return ""
+    rule = CRITERION_NAMES[made["criterion"].iloc[0]]
+    picked = "; ".join(f"{row.picked} for {row.dataset}" for row in made.itertuples())
+    scored = evidence[evidence["in_force"].astype(bool) & (evidence["level"] == "model")]
+    chosen = f"Chosen without a label, by the {rule}: {picked}."
+    if scored.empty:
+        return chosen
+    means = [f"{scored[column].iloc[0]:.3f}" for column in ("ari", "mean_ari", "best_ari")]
+    return (
+        f"{chosen} Against the labels that choice has a mean ARI of {means[0]}; a variant drawn at"
+        f" random has {means[1]}, the best one {means[2]}."
+    )
+
+
+def evidence_rows(evidence: pd.DataFrame, correlations: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a row for every level and criterion, the highest gain first; where it compares
+    variants, with its correlation with the ARI over all data sets.
+
+    Raises:
+        ValueError: the table lacks a column.
+    """
+    if missing := [column for column in EVIDENCE_COLUMNS if column not in evidence]:
+        raise ValueError(
+            f"criteria.tsv: no column {', '.join(missing)}; it has {', '.join(evidence.columns)};"
+            " make the table anew with this version"
+        )
+    rho = correlations[correlations["scope"] == ALL_DATASETS].set_index("criterion")
+    return [
+        {
+            "level": "a seed of a variant" if row.level == "seed" else "a variant",
+            "criterion": CRITERION_NAMES[row.criterion],
+            "gain": estimate(pd.Series({"mean": row.gain, "low": row.low, "high": row.high})),
+            "rho": estimate(
+                rho.loc[row.criterion].rename({"rho": "mean"})
+                if row.level == "model" and row.criterion in rho.index
+                else None
+            ),
+            "share": number(row.share, 0),
+            "counted": f"{row.n_choices} on {row.n_datasets}",
+            "in_force": bool(row.in_force),
+        }
+        for row in evidence.itertuples()
+    ]

@@ -1,0 +1,140 @@
+"""What a study cites: its models, its data sets, the metrics and tests of the methods text, the
+software that ran. Entries: references.bib.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from latentbench.report.bibliography import Reference, literal, parse_bib, short_name
+from latentbench.study.applicability import CONSENSUS
+
+OF_KIND: dict[str, tuple[str, ...]] = {
+    "pca": ("pearson1901",),
+    "leiden_pca": ("wolf2018", "traag2019"),
+    "kmeans_pca": ("lloyd1982",),
+    "gmm_pca": ("dempster1977",),
+    "linear_ae": ("bourlard1988", "baldi1989"),
+    "ae": ("hinton2006",),
+    "vae": ("kingma2014",),
+    "cvae": ("sohn2015",),
+    "scvi": ("lopez2018",),
+    "ldvae": ("svensson2020",),
+    "scanvi": ("xu2021", "kingma2014semi"),
+    "scgen": ("lotfollahi2019",),
+    "m2": ("kingma2014semi",),
+    "gmvae": ("shu2016", "kingma2014semi"),
+    "gmvae_dilokthanakul": ("dilokthanakul2016",),
+    "gmvae_dirichlet": ("dilokthanakul2016",),
+    "gmvae_conditional": ("dilokthanakul2016", "sohn2015"),
+    "vamp": ("tomczak2018",),
+    "dec": ("xie2016",),
+    "idec": ("guo2017idec",),
+    "n2d": ("mcconville2021",),
+    "vade": ("jiang2017",),
+    "scdeepcluster": ("tian2019",),
+    CONSENSUS: ("fred2005", "fern2004"),
+}
+"""The papers of each kind; the controls and ready embeddings have none."""
+
+OF_SOFTWARE: dict[str, str] = {
+    "torch": "paszke2019",
+    "numpy": "harris2020",
+    "scipy": "virtanen2020",
+    "scikit-learn": "pedregosa2011",
+    "anndata": "virshup2024",
+    "matplotlib": "hunter2007",
+    "snakemake": "molder2021",
+}
+OF_EVERY_STUDY = (
+    "molder2021",
+    "hunter2007",
+    "rousseeuw1987",
+    "burda2016",
+    "guo2017calibration",
+    "lucas2019",
+)
+"""The workflow, the figures, the silhouette, active units, calibration and collapse: used
+whatever is compared."""
+
+OF_LAYOUT = {"tsne": "vandermaaten2008", "umap": "mcinnes2018"}
+CITED = re.compile(r"\[@([\w-]+)\]")
+
+
+@cache
+def known() -> dict[str, Reference]:
+    """Return the entries of references.bib."""
+    return parse_bib(Path(__file__).with_name("references.bib").read_text(encoding="utf-8"))
+
+
+def references_of(
+    kinds: Iterable[str],
+    datasets: Iterable[Mapping[str, Any]],
+    paragraphs: Iterable[str],
+    versions: Mapping[str, str],
+    config: Mapping[str, Any],
+) -> list[Reference]:
+    """Return what a study cites, by key, then its data sets (``datasets``: their rows of the
+    report) and software, each once.
+    """
+    report, evaluation = config.get("report", {}), config.get("evaluation", {})
+    keys = (
+        {key for kind in kinds for key in OF_KIND.get(kind, ())}
+        | {key for text in paragraphs for key in CITED.findall(text)}
+        | {*OF_EVERY_STUDY}
+    )
+    keys |= {OF_SOFTWARE[name] for name in versions if name in OF_SOFTWARE}
+    keys |= {
+        OF_LAYOUT[layout]
+        for layout in [report.get("maps", {}).get("layout", "tsne")]
+        if layout in OF_LAYOUT
+    }
+    keys |= {"luecken2022"} if evaluation.get("integration") else set()
+    return [
+        *(known()[key] for key in sorted(keys)),
+        *map(_of_dataset, datasets),
+        *(_of_package(*item) for item in sorted(versions.items())),
+    ]
+
+
+def linked(paragraph: str) -> Markup:
+    """Return a paragraph with every ``[@key]`` as a link to its reference."""
+    parts = CITED.split(paragraph)
+    links = [
+        Markup('<a href="#ref-{}">{}</a>').format(key, short_name(known()[key]))
+        for key in parts[1::2]
+    ]
+    return Markup("").join(
+        part
+        for pair in zip(map(escape, parts[::2]), [*links, Markup("")], strict=True)
+        for part in pair
+    )
+
+
+def _of_dataset(row: Mapping[str, Any]) -> Reference:
+    note = "; ".join(
+        part
+        for part in (
+            row["citation"],
+            f"licence: {row['licence']}" if row["licence"] else "",
+            f"source: {row['source']}",
+        )
+        if part
+    )
+    return Reference(
+        "misc",
+        f"data-{row['name']}",
+        {"title": f"Data set {literal(row['name'])}", "note": literal(note)},
+    )
+
+
+def _of_package(name: str, version: str) -> Reference:
+    return Reference(
+        "misc",
+        f"software-{name}",
+        {"title": f"{literal(name)} {literal(version)}", "note": "software"},
+    )
