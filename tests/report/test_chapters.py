@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from latentbench.reporting import chapter_views as views
+from latentbench.report import chapter_views as views
 from matplotlib.figure import Figure
 
 from latentbench.evaluation.published import compare_with_published, read_published
