@@ -18,11 +18,19 @@ PEERS := --peers .bench-venv/bin/python
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study thesis results test test-fast test-full check validate verify compare reference bench bench-full lock clean clean-all help environment
+.PHONY: study mine thesis results test test-fast test-full check validate verify compare reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
 	@echo "The report: results/report/index.html"
+
+# What is told of one's own data; anything that the sheet reads works as DATA.
+TOLD = $(foreach key,LABEL BATCH CONDITION DONOR N_CLUSTERS MODALITY LAYER PRESET ORIENTATION,$(if $($(key)),$(shell echo $(key) | tr A-Z a-z)="$($(key))")) \
+	$(if $(MODELS),'models=[$(subst $() $(),$(),$(foreach model,$(MODELS),$(model),))]')
+mine: environment ## the groups of your own data: make mine DATA=my.h5ad (LABEL= BATCH= CONDITION= DONOR= N_CLUSTERS= MODELS="pca vae_nb", ARGS=...)
+	@test -n "$(DATA)" || { echo "make mine DATA=path/to/my.h5ad: a file, a folder or an address of your own data"; exit 2; }
+	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/mine.yaml --config data="$(DATA)" $(TOLD) $(ARGS)
+	@echo "The report: results/report/index.html; your data with its groups: results/data/*/annotated.h5ad"
 
 thesis: environment ## run the study of config/thesis.yaml (ARGS="--config scale=small mirror=FOLDER": at most 10,000 cells a data set)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/thesis.yaml $(ARGS)
