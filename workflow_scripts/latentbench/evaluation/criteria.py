@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool
+from sklearn.metrics import adjusted_rand_score
 
 from latentbench.evaluation.clusterings import SWEEP
 from latentbench.evaluation.health import HEALTH
-from latentbench.evaluation.metrics import adjusted_rand_index, contingency_table, silhouette
+from latentbench.evaluation.metrics import silhouette
 from latentbench.evaluation.score_rows import ORACLE, SPLITS, Row, scores_frame
 from latentbench.evaluation.trained import TrainedVariant
 from latentbench.evaluation.variant_clusters import cluster_replicas, consensus_of
@@ -206,11 +207,4 @@ def mean_agreement(clusters: np.ndarray, others: Sequence[np.ndarray], cells: Ma
     """
     if np.ptp(clusters[cells]) == 0:
         return 0.0
-    return float(
-        np.mean(
-            [
-                adjusted_rand_index(contingency_table(clusters[cells], other[cells]))
-                for other in others
-            ]
-        )
-    )
+    return float(np.mean([adjusted_rand_score(clusters[cells], other[cells]) for other in others]))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
+from sklearn.metrics import normalized_mutual_info_score
 
 from latentbench.evaluation.calibration import class_of_clusters, reliability
 from latentbench.evaluation.clusterings import SWEEP
@@ -16,8 +17,6 @@ from latentbench.evaluation.criteria import Mask, cells_of, on_each_split
 from latentbench.evaluation.metrics import (
     AGREEMENT,
     agreement,
-    contingency_table,
-    normalised_mutual_information,
     problem_with_labels,
     silhouette,
 )
@@ -171,11 +170,7 @@ def _oracle_rows(
 
 
 def _shared_information(labels: Labels, clusters: np.ndarray) -> float:
-    return (
-        normalised_mutual_information(contingency_table(labels, clusters))
-        if clusters.max() > 0
-        else 0.0
-    )
+    return float(normalized_mutual_info_score(labels, clusters)) if clusters.max() > 0 else 0.0
 
 
 def _silhouette_rows(trained: TrainedVariant, labels: Labels, max_obs: int) -> Iterator[Row]:
