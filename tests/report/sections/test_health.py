@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from latentbench.report.health_views import flags, health_rows, health_sentence, measures
+from latentbench.report.flags import flags, measures
+from latentbench.report.sections.health import flags_of, health_table, sentence
 from latentbench.report.tables import StudyTables
 
 SOUND = {
@@ -62,8 +63,7 @@ def test_the_measures_are_means_over_seeds_on_test_cells(tables):
 
 def test_a_replica_that_diverged_is_counted_and_flagged(tables, made_up):
     dataset, model, _ = made_up.diverged
-    row = next(row for row in health_rows(tables.of_dataset(dataset), 10) if row["model"] == model)
-    assert "1 of 5 replicas did not end well" in row["flags"]
+    assert "1 of 5 replicas did not end well" in flags_of(tables.of_dataset(dataset), 10)[model]
 
 
 def test_agreement_and_components_come_from_the_scores(tables):
@@ -83,25 +83,24 @@ def test_agreement_and_components_come_from_the_scores(tables):
         for metric, value in (("components_in_use", 3.0), ("agreement_of_seeds", 0.25))
     ]
     scores = pd.concat([of_blobs.scores, pd.DataFrame(new)], ignore_index=True)
-    row = next(
-        row
-        for row in health_rows(StudyTables(**{**vars(of_blobs), "scores": scores}), 5)
-        if row["model"] == "gmvae"
-    )
-    assert [cell["text"] for cell in row["cells"]][2] == "3.0"
-    assert [cell["text"] for cell in row["cells"]][-1] == "0.25"
-    assert len(row["flags"]) == 2
+    changed = StudyTables(**{**vars(of_blobs), "scores": scores})
+    flagged = flags_of(changed, 5)
+    shown = health_table(changed, flagged)
+    row = next(row for row in shown.rows if row[0].text == "gmvae")
+    assert row[shown.columns.index("Components in use")].text == "3.0"
+    assert row[shown.columns.index("Agreement of seeds")].text == "0.25"
+    assert len(flagged["gmvae"]) == 2
 
 
 def test_controls_are_not_judged(tables):
-    models = [row["model"] for row in health_rows(tables.of_dataset("blobs"), 5)]
+    models = set(flags_of(tables.of_dataset("blobs"), 5))
     assert "vae" in models
-    assert not {"true_labels", "shuffled_labels", "random_projection"} & set(models)
+    assert not {"true_labels", "shuffled_labels", "random_projection"} & models
 
 
 def test_the_sentence_counts_the_flagged_models_of_each_data_set():
     assert (
-        health_sentence({"blobs": [{"flags": []}], "digits": [{"flags": ["x"]}, {"flags": []}]})
+        sentence({"blobs": {"vae": []}, "digits": {"vae": ["x"], "pca": []}})
         == "Flagged: 0 of 1 models on blobs, 1 of 2 models on digits."
     )
-    assert health_sentence({"blobs": [{"flags": []}]}) == "Nothing is flagged."
+    assert sentence({"blobs": {"vae": []}}) == "Nothing is flagged."

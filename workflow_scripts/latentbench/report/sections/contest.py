@@ -1,5 +1,5 @@
-"""The answer in words: which model, how sure, on how much, and who is not distinguishable from
-it.
+"""What the labels say, in words: which model, how sure, on how much, and who is not
+distinguishable from it.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,11 @@ import pandas as pd
 
 from latentbench.evaluation.statistics import ALL_DATASETS
 from latentbench.figures.style import model_colours
-from latentbench.report.page_views import estimate
+from latentbench.report.cells import Cell, counted, estimate_of, listed, table
+from latentbench.report.results import Results
+from latentbench.report.sections import Section
+from latentbench.report.sections.choices import chosen_sentence
+from latentbench.report.sections.ranks import note_of
 from latentbench.report.tables import StudyTables
 
 MOST_LEFT_OUT = 3
@@ -33,11 +37,22 @@ COLUMNS = (
 )
 
 
-def answer_view(
+def view(results: Results) -> dict[str, Any] | None:
+    """Return the verdict in sentences and as a table; without labels the choice alone, and None
+    where nothing was chosen either.
+    """
+    evidence = results.table_if_any("criteria")
+    chosen = chosen_sentence(results.tables.choices, evidence)
+    labelled = [dataset for dataset in results.datasets if results.has_labels(dataset)]
+    said = verdict_of(results.table("answer"), results.tables, labelled) if labelled else None
+    return {"chosen": chosen, "said": said} if said or chosen else None
+
+
+def verdict_of(
     answer: pd.DataFrame, tables: StudyTables, datasets: Sequence[str]
-) -> dict[str, Any]:
-    """Return model (the best, or None), verdict (what is said of it), sentences, note and rows (one
-    for the study, one for each of ``datasets``).
+) -> dict[str, Any] | None:
+    """Return model (the best, or None), verdict (what is said of it), sentences, note and table (a
+    row for the study, one for each of ``datasets``); None where nobody has a score.
 
     Raises:
         ValueError: the table lacks a column.
@@ -51,6 +66,8 @@ def answer_view(
     contest = answer[answer["in_contest"].astype(bool)].sort_values(
         ["best", "mean", "model"], ascending=[False, False, True], kind="stable"
     )
+    if contest.empty:
+        return None
     over_all = contest[contest["scope"] == ALL_DATASETS]
     scopes = [ALL_DATASETS, *datasets] if len(datasets) > 1 else datasets
     rows = [
@@ -63,30 +80,26 @@ def answer_view(
         "model": None if over_all.empty else str(over_all["model"].iloc[0]),
         "verdict": _verdict(over_all),
         "sentences": [*_sentences(over_all), *_left_out(outside)],
-        "note": (
-            ""
-            if over_all.empty or pd.isna(over_all["note"].iloc[0])
-            else f"A small study: {over_all['note'].iloc[0]}."
-        ),
-        "rows": rows,
+        "note": note_of(over_all),
+        "table": table(rows, lead="ARI [95 %]"),
     }
 
 
 def _verdict(over_all: pd.DataFrame) -> str:
     if over_all.empty:
         return (
-            "No contestant has a score on every question asked, so there is no answer; see what did"
-            " not work."
+            "No contestant has a score on every data set, so that none is the best of all; the"
+            " table has the best one of each."
         )
     best, ties = over_all.iloc[0], _not_distinguishable(over_all)
     equal = _equal_to_the_best(over_all)
     if equal:
         others = [model for model in ties if model not in equal]
-        return f"shares the highest mean ARI, {_interval(best)}, with {_listed(equal)}" + (
-            f"; {_listed(others)} cannot be told apart from it." if others else "."
+        return f"shares the highest mean ARI, {estimate_of(best)}, with {listed(equal)}" + (
+            f"; {listed(others)} cannot be told apart from it." if others else "."
         )
-    return f"has the highest mean ARI, {_interval(best)}" + (
-        f", but it cannot be told apart from {_listed(ties)}." if ties else ", and it stands alone."
+    return f"has the highest mean ARI, {estimate_of(best)}" + (
+        f", but it cannot be told apart from {listed(ties)}." if ties else ", and it stands alone."
     )
 
 
@@ -101,12 +114,12 @@ def _sentences(over_all: pd.DataFrame) -> list[str]:
         if model not in _not_distinguishable(over_all)
     ]
     sentences = [
-        f"That is over {_counted(datasets, 'data set')} with {_counted(seeds, 'seed')} each, on"
+        f"That is over {counted(datasets, 'data set')} with {counted(seeds, 'seed')} each, on"
         " held-out cells; the brackets hold the 95 % bootstrap interval."
     ]
     if told_apart:
         sentences.append(
-            f"Lower than it, and told apart from it after Holm’s correction: {_listed(told_apart)}."
+            f"Lower than it, and told apart from it after Holm’s correction: {listed(told_apart)}."
         )
     return sentences
 
@@ -119,19 +132,21 @@ def _left_out(outside: pd.DataFrame) -> list[str]:
         return [f"{row.model} is not in this comparison: {row.reason}." for row in rows]
     return [
         f"{len(rows)} variants have no score to compare on some of the data sets and are not in"
-        f" this comparison: {_listed([row.model for row in rows])}."
+        f" this comparison: {listed([row.model for row in rows])}."
     ]
 
 
-def _row(scope: str, contest: pd.DataFrame, tables: StudyTables) -> dict[str, Any]:
+def _row(scope: str, contest: pd.DataFrame, tables: StudyTables) -> dict[str, Cell | str]:
     best, equal = contest.iloc[0], _equal_to_the_best(contest)
     others = [model for model in _not_distinguishable(contest) if model not in equal]
     return {
-        "scope": "All data sets" if scope == ALL_DATASETS else scope,
-        "model": " = ".join([best["model"], *equal]),
-        "colour": model_colours(tables.kinds)[best["model"]],
-        "others": ", ".join(others) or ("no other" if equal else "none: it stands alone"),
-        **estimate(best),
+        "Data": "All data sets" if scope == ALL_DATASETS else scope,
+        "Highest mean ARI": Cell(
+            " = ".join([best["model"], *equal]), colour=model_colours(tables.kinds)[best["model"]]
+        ),
+        "ARI [95 %]": estimate_of(best),
+        "Not distinguishable from it": ", ".join(others)
+        or ("no other" if equal else "none: it stands alone"),
     }
 
 
@@ -148,14 +163,4 @@ def _not_distinguishable(contest: pd.DataFrame) -> list[str]:
     return [str(model) for model in rest.loc[~rest["distinguishable"].eq(True), "model"]]
 
 
-def _interval(row: pd.Series) -> str:
-    shown = estimate(row)
-    return f"{shown['mean']} {shown['interval']}".rstrip()
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+SECTION = Section(20, "Contest", view, heading="The answer, by the labels")

@@ -5,8 +5,14 @@ that was run.
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from latentbench.figures.style import model_colours, model_order
 from latentbench.models.declared import documentation_of
+from latentbench.report.citations import linked
+from latentbench.report.figures import plates
+from latentbench.report.results import Results
+from latentbench.report.sections import Section
 from latentbench.report.tables import StudyTables
 from latentbench.study.applicability import CONSENSUS
 
@@ -43,6 +49,20 @@ OF_CONSENSUS = (
 )
 
 
+def view(results: Results) -> dict[str, Any]:
+    """Return the text with its citations as links, the models with their plates, and the
+    configuration.
+    """
+    config = yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True, width=100)
+    return {
+        "paragraphs": [linked(text) for text in methods_text(results.config, results.tables)],
+        "models": described_models(results.tables.kinds),
+        "plates": plates(results),
+        "versions": sorted(results.versions.items()),
+        "config": config,
+    }
+
+
 def methods_text(config: Mapping[str, Any], tables: StudyTables) -> list[str]:
     """Return the paragraphs of the methods section; ``[@key]`` stands for an entry of
     references.bib.
@@ -76,3 +96,6 @@ def described_models(kinds: Mapping[str, str]) -> list[dict[str, str]]:
         }
         for model in model_order(kinds)
     ]
+
+
+SECTION = Section(180, "Methods", view)

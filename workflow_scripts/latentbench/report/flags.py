@@ -1,5 +1,4 @@
-"""Whether the fitted models are sound, in a table and in plain words: what is flagged, and from
-which value on.
+"""Whether the fitted models are sound, in plain words: what is flagged, and from which value on.
 
 Every threshold is stated beforehand, reads no label, and is the same for all data sets and models;
 nothing is chosen by a flag. Values are means over the replicas that ended ok, on test cells. The
@@ -18,13 +17,9 @@ calibration error alone is held against labels, as a description: it is never fl
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from latentbench.figures.style import model_colours, model_order
 from latentbench.outcomes import Outcome
-from latentbench.report.page_views import number
 from latentbench.report.tables import StudyTables
-from latentbench.study.applicability import CONSENSUS, CONTROL_KINDS
 
 COLLAPSED_BELOW = 0.01
 """Nats, equation (1)."""
@@ -53,23 +48,6 @@ RULES = (
     "a seed puts all cells into one cluster",
 )
 """The flags in words, as the page lists them."""
-
-
-def health_rows(tables: StudyTables, declared: int | None) -> list[dict[str, Any]]:
-    """Return a row for every model of one data set but controls and consensus: its measures as
-    texts and its flags in words.
-    """
-    kinds = {
-        model: kind
-        for model, kind in tables.kinds.items()
-        if kind not in CONTROL_KINDS and kind != CONSENSUS
-    }
-    colours = model_colours(tables.kinds)
-    models = [model for model in model_order(kinds) if model in set(tables.status["model"])]
-    return [
-        {"model": model, "colour": colours[model], **_row(measures(tables, model), declared)}
-        for model in models
-    ]
 
 
 def measures(tables: StudyTables, model: str) -> dict[str, float]:
@@ -151,46 +129,3 @@ def flags(found: Mapping[str, float], declared: int | None) -> list[str]:
         "a seed puts all cells into one cluster": found.get("fewest_clusters", 2.0) <= 1,
     }
     return [words for words, holds in said.items() if holds]
-
-
-def _row(found: Mapping[str, float], declared: int | None) -> dict[str, Any]:
-    cells = [
-        *(
-            number(found.get(name), digits)
-            for name, digits in (("active_units", 1), ("collapsed", 1), ("components_in_use", 1))
-        ),
-        *(
-            number(found.get(name), 2)
-            for name in ("mutual_information", "usage_entropy", "confidence", "ece", "agreement")
-        ),
-    ]
-    return {"cells": cells, "flags": flags(found, declared)}
-
-
-COLUMNS = (
-    "Active units",
-    "Collapsed dimensions",
-    "Components in use",
-    "Information",
-    "Usage entropy",
-    "Confidence",
-    "Calibration error",
-    "Agreement of seeds",
-)
-"""The heads of the measures, in the order of the cells."""
-
-
-def health_sentence(rows: Mapping[str, list[dict[str, Any]]]) -> str:
-    """Return how many models of each data set are flagged, in a sentence; ``rows``: by data set."""
-    flagged = {
-        name: sum(bool(row["flags"]) for row in of_dataset) for name, of_dataset in rows.items()
-    }
-    if not any(flagged.values()):
-        return "Nothing is flagged."
-    return (
-        "Flagged: "
-        + ", ".join(
-            f"{count} of {len(rows[name])} models on {name}" for name, count in flagged.items()
-        )
-        + "."
-    )
