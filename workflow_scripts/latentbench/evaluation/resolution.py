@@ -8,8 +8,8 @@ doi:10.1186/s12859-021-03957-4) with the one-standard-error rule of Breiman et a
 import igraph
 import numpy as np
 from jaxtyping import Int
+from sklearn.metrics import adjusted_rand_score
 
-from latentbench.evaluation.metrics import adjusted_rand_index, contingency_table
 from latentbench.logs import logger
 from latentbench.neighbours import leiden_at
 
@@ -104,9 +104,7 @@ def _agreements(
     falls into one cluster.
     """
     return [
-        adjusted_rand_index(
-            contingency_table(clusters[subset], leiden_at(subgraph, resolution, seed))
-        )
+        adjusted_rand_score(clusters[subset], leiden_at(subgraph, resolution, seed))
         for subset, subgraph in zip(subsets, subgraphs, strict=True)
     ]
 
