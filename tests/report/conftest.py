@@ -10,6 +10,7 @@ import pytest
 
 from latentbench.evaluation.tables import cost_table
 from latentbench.figures.captions import names_of
+from latentbench.files.tables import CORRELATIONS as CORRELATIONS_TABLE
 from latentbench.report.results import Results
 from latentbench.theory.checks import as_table, equal, unequal
 
@@ -35,9 +36,8 @@ EVIDENCE = pd.DataFrame(
         *("gain", "low", "high", "share", "in_force"),
     ],
 )
-CORRELATIONS = pd.DataFrame(
-    [("all", "silhouette_of_clusters", 0.4, 0.1, 0.7)],
-    columns=["scope", "criterion", "rho", "low", "high"],
+CORRELATIONS = CORRELATIONS_TABLE.frame(
+    [("all", "silhouette_of_clusters", 0.4, 0.1, 0.7, 3, 6, 30, 0, "ok", "", "")]
 )
 LOG = ["12:00:01 INFO epoch 11", "12:00:02 WARNING <kl_z> is not finite"]
 SHEET = {"licence": "MIT", "citation": "made up for the tests", "origin": "a test"}

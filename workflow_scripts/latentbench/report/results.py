@@ -2,19 +2,17 @@
 the files that a rule names, each read when it is asked for.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import h5py
-import numpy as np
 import pandas as pd
-from anndata.io import read_elem
 
+from latentbench.files.embedding import read_status
+from latentbench.files.prepared import PreparedFile
 from latentbench.outcomes import Outcome
-from latentbench.report.tables import COLUMNS, STUDY_TABLES, StudyTables, read_table
+from latentbench.report.tables import STUDY_TABLES, StudyTables, read_table
 
 
 class Results:
@@ -68,10 +66,7 @@ class Results:
             ValueError: it lacks a column of its contract.
         """
         if name not in self._tables:
-            path = self._paths[f"tables/{name}.parquet"]
-            self._tables[name] = (
-                read_table(path, name) if name in COLUMNS else pd.read_parquet(path)
-            )
+            self._tables[name] = read_table(self._paths[f"tables/{name}.parquet"], name)
         return self._tables[name]
 
     def table_if_any(self, name: str) -> pd.DataFrame | None:
@@ -106,7 +101,10 @@ class Results:
         n_labels; its matrices are not read.
         """
         if dataset not in self._prepared:
-            self._prepared[dataset] = read_prepared(self.path(f"data/{dataset}/prepared.h5ad"))
+            file = PreparedFile(self.path(f"data/{dataset}/prepared.h5ad"))
+            n_labels = int(file.obs["label"].nunique()) if "label" in file.obs else 0
+            sizes = {"n_obs": len(file.obs), "n_vars": len(file.var), "n_labels": n_labels}
+            self._prepared[dataset] = {"about": file.about, **sizes}
         return self._prepared[dataset]
 
     def has_labels(self, dataset: str) -> bool:
@@ -132,8 +130,7 @@ class Results:
     @cached_property
     def statuses(self) -> list[dict[str, Any]]:
         """What every training left of itself (status.json)."""
-        paths = self.paths("models/*/*/status.json")
-        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        return [read_status(path) for path in self.paths("models/*/*/status.json")]
 
     @property
     def versions(self) -> dict[str, str]:
@@ -154,22 +151,3 @@ class Results:
             for status in self.statuses
             if status.get("log")
         }
-
-
-def read_prepared(path: str | Path) -> dict[str, Any]:
-    """Return of a prepared.h5ad: about, n_obs, n_vars, n_labels."""
-    with h5py.File(path) as file:
-        about = {key: _plain(value) for key, value in read_elem(file["uns/latentbench"]).items()}
-        obs = read_elem(file["obs"])
-        n_vars = len(read_elem(file["var"]))
-    n_labels = int(obs["label"].nunique()) if "label" in obs else 0
-    return {"about": about, "n_obs": len(obs), "n_vars": n_vars, "n_labels": n_labels}
-
-
-def _plain(value: Any) -> Any:
-    """HDF5 hands out numpy scalars and bytes; a page wants Python's own."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, np.generic):
-        return value.item()
-    return value.tolist() if isinstance(value, np.ndarray) else value

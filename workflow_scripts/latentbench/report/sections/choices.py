@@ -24,20 +24,6 @@ CRITERION_NAMES = {
     COMBINED: "no choice: the consensus of all",
     BEST_ELSEWHERE: "criterion that gains most on the other data sets",
 }
-EVIDENCE_COLUMNS = (
-    "level",
-    "criterion",
-    "n_datasets",
-    "n_choices",
-    "ari",
-    "mean_ari",
-    "best_ari",
-    "gain",
-    "low",
-    "high",
-    "share",
-    "in_force",
-)
 
 
 def view(results: Results) -> dict[str, Any] | None:
@@ -73,15 +59,7 @@ def chosen_sentence(choices: pd.DataFrame, evidence: pd.DataFrame | None) -> str
 def evidence_table(evidence: pd.DataFrame, correlations: pd.DataFrame) -> Table | None:
     """Return a row for every level and criterion, the highest gain first; where it compares
     variants, with its correlation with the ARI over all data sets.
-
-    Raises:
-        ValueError: the table lacks a column.
     """
-    if missing := [column for column in EVIDENCE_COLUMNS if column not in evidence]:
-        raise ValueError(
-            f"criteria.tsv: no column {', '.join(missing)}; it has {', '.join(evidence.columns)};"
-            " make the table anew with this version"
-        )
     rho = correlations[correlations["scope"] == ALL_DATASETS].set_index("criterion")
     rho = rho.rename(columns={"rho": "mean"})
     return table(
