@@ -30,7 +30,7 @@ def results_page(results: Results, command: str) -> str:
     parts = [
         (
             f"# Results: {results.config['report']['title']}\n\nWritten by the pipeline from its"
-            f" tables; do not edit.\n\n    {command}\n"
+            f" tables; do not edit.\n\n```bash\n{command}\n```\n"
         ),
         _sizes(results),
         "" if published is None else _published(published),
