@@ -244,6 +244,25 @@ def page_assets():
     return sorted(str(path) for path in folder.rglob("*") if path.suffix in kinds)
 
 
+def sections_of_page():
+    """The modules of the page's sections, which are found by looking into their folder."""
+    folder = WORKFLOW / "workflow_scripts" / "latentbench" / "report" / "sections"
+    return [f"report.sections.{path.stem}" for path in sorted(folder.glob("[a-z]*.py"))]
+
+
+def origins(wildcards=None):
+    """What the data sheet says of where data sets are from: of one, or of those of the study."""
+    names = [wildcards.dataset] if wildcards else study.datasets
+    keys = ("licence", "citation", "origin")
+    return {name: {key: study.row(name)[key] for key in keys} for name in names}
+
+
+def figures_of_notebook(wildcards):
+    """The figures that the notebook of a data set shows."""
+    names = ["scores", "maps", "losses", "confusion", "usage"]
+    return expand(f"results/figures/{wildcards.dataset}/{{figure}}.png", figure=names)
+
+
 FIGURES_OF_IMAGES = [*["reconstructions", "samples", "heads", "traversals", "posteriors"]]
 
 
