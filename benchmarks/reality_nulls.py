@@ -25,7 +25,7 @@ from latentbench.answer.thinning import thin
 from latentbench.logs import log_to, logger
 
 N_CELLS, N_FINE, N_GENES = 300, 8, 1000
-GRID = [Rule(discreteness=discreteness) for discreteness in (0.35, 0.5, 0.65)]
+GRID = [Rule(discreteness=discreteness) for discreteness in (0.2, 0.35, 0.5)]
 
 
 def simulated(kind: str, rng: np.random.Generator) -> sparse.csr_matrix:
