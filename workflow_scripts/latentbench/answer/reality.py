@@ -30,8 +30,9 @@ AUC at least ``auc``. Until every pair is, the worst is merged.
 
 What this cannot promise: a continuum has no right answer, and one that is denser at its ends than
 in its middle counts as two groups; cells of one kind may differ by cycle, stress or quality with a
-gap between, and then are two groups in truth. Pairs that never share a batch are flagged, not
-tested within batches.
+gap between, and then are two groups in truth. p is the test of a normal cloud: of one that is
+skewed, as by programmes of log-normal rates, it rejects too often, which the margin of D is for.
+Pairs that never share a batch are flagged, not tested within batches.
 """
 
 from collections.abc import Callable, Sequence
