@@ -8,7 +8,7 @@ rule run_notebook:
         prepared="results/data/{dataset}/prepared.h5ad",
         clusters=clusters_of,
         notebook=f"{workflow.basedir}/workflow_scripts/notebooks/dataset.ipynb",
-        code=library("run_notebook", "report.notebook_views"),
+        code=library("run_notebook", "report.notebook_views", *catalogue.drawing_modules()),
         style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         notebook="results/notebooks/{dataset}.ipynb",
@@ -77,10 +77,10 @@ rule write_report:
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
         explored=expand("results/explorer/{dataset}.safetensors", dataset=study.datasets),
-        study_figures=figures_of_study(),
-        dataset_figures=svg_of_datasets(),
-        thesis_figures=expand("results/figures/thesis/{figure}.svg", figure=names_of("thesis")),
-        plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
+        study_figures=figure_files(catalogue.stems(study, "study"), "svg"),
+        dataset_figures=figure_files(catalogue.stems(study, "dataset"), "svg"),
+        thesis_figures=figure_files(catalogue.stems(study, "thesis"), "svg"),
+        plates=figure_files(catalogue.stems(study, "kind"), "svg"),
         predicted=if_predicted(
             "results/tables/predictions.tsv",
             "results/tables/predictions_summary.parquet",

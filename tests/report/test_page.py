@@ -9,7 +9,7 @@ import pytest
 
 from latentbench.evaluation.published import SHEET_COLUMNS, compare_with_published
 from latentbench.evaluation.tables import cost_table
-from latentbench.figures.captions import names_of
+from latentbench.figures.catalogue import FIGURES
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.tables import prediction_table, summarise_predictions
 from latentbench.report.citations import references_of
@@ -57,6 +57,7 @@ EVIDENCE = pd.DataFrame(
         "in_force",
     ],
 )
+OF_DATASETS = [figure.name for figure in FIGURES if figure.per == "dataset"]
 CORRELATIONS = pd.DataFrame(
     [("all", "silhouette_of_clusters", 0.4, 0.1, 0.7)],
     columns=["scope", "criterion", "rho", "low", "high"],
@@ -107,7 +108,14 @@ def make_page(study_folder, svg, ranks, tests_of_ranks):
             prepared["about"] |= about
             maps = pd.read_parquet(study_folder / f"maps/{dataset}.parquet")
             datasets.append(
-                read_dataset(dataset, prepared, dict.fromkeys(names_of("dataset"), svg), maps)
+                read_dataset(
+                    dataset,
+                    prepared,
+                    dict.fromkeys(
+                        [figure.name for figure in FIGURES if figure.per == "dataset"], svg
+                    ),
+                    maps,
+                )
             )
         config = {"datasets": tables.datasets, "preprocessing": {"split": {"test_fraction": 0.2}}}
         given = {

@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latentbench.figures.score_figures import SAW_LABELS_MARK, WIDTH
-from latentbench.figures.style import CONTROL_COLOURS, INK, model_colours
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.score_figures import SAW_LABELS_MARK
+from latentbench.figures.style import CONTROL_COLOURS, INK, WIDTH, model_colours
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.requests import CELL_TYPE
 from latentbench.prediction.tables import ALL_METHODS, asked_about
@@ -175,3 +176,7 @@ def prediction_gaps(predictions: pd.DataFrame) -> list[dict[str, str]]:
         lambda metrics: "all" if len(metrics) == len(METRICS) else ", ".join(metrics)
     ).reset_index()
     return every.assign(status=every["status"].str.replace("_", " ")).to_dict("records")
+
+
+def predictions(given: Inputs) -> Figure:
+    return predictions_figure(given.frame("predictions"))

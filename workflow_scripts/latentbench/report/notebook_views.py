@@ -11,17 +11,13 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from latentbench.figures.dataset_figures import Material
-from latentbench.figures.maps import gather_clusters
+from latentbench.figures.catalogue import figure_of
+from latentbench.figures.drawing import drawn
+from latentbench.figures.inputs import Inputs
 from latentbench.outcomes import Outcome
 from latentbench.report.page_inputs import read_prepared
 from latentbench.report.page_views import Row, dataset_row, score_rows
-from latentbench.report.tables import (
-    HEADLINE_METRICS,
-    StudyTables,
-    headline_clusterings,
-    read_tables,
-)
+from latentbench.report.tables import HEADLINE_METRICS, StudyTables
 
 
 def read_material(
@@ -30,13 +26,20 @@ def read_material(
     maps_path: str | Path,
     prepared_path: str | Path,
     cluster_paths: Mapping[str, str | Path],
-) -> tuple[Material, Row]:
+) -> tuple[Inputs, Row]:
     """Return all that the notebook draws from, and the data set's row of the report."""
-    tables = read_tables(table_paths).of_dataset(dataset)
-    found = gather_clusters(prepared_path, cluster_paths, headline_clusterings(tables))
-    return Material(tables, pd.read_parquet(maps_path), found), dataset_row(
-        dataset, **read_prepared(prepared_path)
-    )
+    paths = {
+        "tables": list(table_paths.values()),
+        "maps": maps_path,
+        "prepared": prepared_path,
+        "clusters": list(cluster_paths.values()),
+    }
+    return Inputs(paths, of=dataset), dataset_row(dataset, **read_prepared(prepared_path))
+
+
+def figure(given: Inputs, name: str) -> HTML:
+    """Return a figure of the data set as an image."""
+    return show(drawn(figure_of(name, "dataset").draw, given))
 
 
 def introduction(dataset: str, about: Row) -> str:

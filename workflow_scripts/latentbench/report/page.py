@@ -162,7 +162,7 @@ def render_page(
             figures,
             {data["row"]["name"]: data["figures"] for data in datasets},
             diagrams,
-            figures_of("thesis", thesis_figures, folder="thesis/"),
+            figures_of("thesis", thesis_figures),
         ),
         theory=theory_rows(theory),
         methods=[linked(paragraph) for paragraph in methods_text(config, tables)],
@@ -191,9 +191,7 @@ def read_dataset(
         "row": row,
         "declared": prepared["about"].get("n_clusters"),
         "layout": LAYOUTS[str(maps["layout"].iloc[0])] if len(maps) else "no layout",
-        "figures": figures_of(
-            "dataset", figure_paths, folder=f"{name}/", dataset=name, shown=shown
-        ),
+        "figures": figures_of("dataset", figure_paths, of=name, shown=shown),
     }
 
 

@@ -6,36 +6,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latentbench.figures.captions import PLATE, Caption, Scope, caption_of, described, names_of
-from latentbench.figures.svg import inline_svg
+from latentbench.figures.catalogue import FIGURES, Per, figure_of
+from latentbench.figures.svg import inline_svg, shows_something
 
 Figure = dict[str, Any]
 
 
 def figures_of(
-    scope: Scope, paths: Mapping[str, str | Path], *, folder: str = "", **facts: str
+    per: Per, paths: Mapping[str, str | Path], *, of: str = "", **facts: str
 ) -> list[Figure]:
-    """Return the figures whose svg files are given by name, in the order of their records; those
-    that have a place in the page hold their svg.
+    """Return the figures whose svg files are given by name, in the order of the catalogue, those
+    that show something; those that have a place in the page hold their svg.
 
-    ``folder``: the part of their path between figures/ and their name; ``facts`` fill in titles and
-    captions.
+    ``of``: the data set; ``facts`` fill in titles and captions.
 
     Raises:
-        ValueError: a figure has no record in figure_records.py.
+        ValueError: the catalogue has no such figure.
     """
-    order = names_of(scope)
-    records = sorted(
-        (caption_of(name, scope) for name in paths), key=lambda record: order.index(record.name)
+    order = [figure.name for figure in FIGURES if figure.per == per]
+    found = sorted(
+        (figure_of(name, per) for name in paths), key=lambda each: order.index(each.name)
     )
     return [
-        _figure(record, paths[record.name], f"{folder}{record.name}", facts) for record in records
+        _figure(each.described(of, **facts), paths[each.name])
+        for each in found
+        if shows_something(paths[each.name])
     ]
 
 
 def plate_figures(paths: Mapping[str, str | Path]) -> list[Figure]:
     """Return the plate diagrams, given by kind."""
-    return [_figure(PLATE, path, f"plates/{kind}", {"kind": kind}) for kind, path in paths.items()]
+    return [
+        _figure(figure_of("plates", "kind").described(kind), path) for kind, path in paths.items()
+    ]
 
 
 def figure_groups(
@@ -56,10 +59,6 @@ def figure_groups(
     return [{"name": name, "figures": figures} for name, figures in groups if figures]
 
 
-def _figure(record: Caption, path: str | Path, stem: str, facts: Mapping[str, str]) -> Figure:
-    figure = described(record, stem=stem, **facts)
-    return figure | {
-        "svg": (
-            inline_svg(path, prefix=figure["id"], title=figure["title"]) if record.section else None
-        )
-    }
+def _figure(figure: Figure, path: str | Path) -> Figure:
+    drawn = inline_svg(path, prefix=figure["id"], title=figure["title"])
+    return figure | {"svg": drawn if figure["section"] else None}
