@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentbench.evaluation.cluster_tables import clusters_of, seeds_of
-from latentbench.evaluation.prepared_cells import read_prepared_cells
 from latentbench.figures.style import model_colours, model_order
+from latentbench.files.clusters import CELL, clusters_of, seeds_of
+from latentbench.files.prepared import PreparedFile
 from latentbench.report.tables import (
     COLUMNS,
     StudyTables,
@@ -78,7 +78,7 @@ class Inputs:
     def obs(self) -> pd.DataFrame:
         """What is known of the cells."""
         (path,) = self._paths["prepared"]
-        return read_prepared_cells(path).obs
+        return PreparedFile(path).cells.obs
 
     def of_models(self, name: str) -> dict[str, Path]:
         """Return the files of all models in their order: of ``clusters``, ``embeddings``,
@@ -120,7 +120,7 @@ class Inputs:
             table = pd.read_parquet(path)
             for seed in seeds_of(table, clusterings[model]) if model in clusterings else []:
                 found = pd.Series(
-                    clusters_of(table, seed, clusterings[model]), index=table["cell"]
+                    clusters_of(table, seed, clusterings[model]), index=table[CELL]
                 ).astype("string")
                 named = found.rename("cluster").rename_axis("cell").reset_index()
                 frames.append(named.assign(model=model, seed=seed).join(cells, on="cell"))

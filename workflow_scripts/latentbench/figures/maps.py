@@ -10,9 +10,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
-from latentbench.evaluation.cluster_tables import CELL, clusters_of
-from latentbench.evaluation.prepared_cells import read_prepared_cells
 from latentbench.evaluation.trained import headline_clustering
+from latentbench.files.clusters import CELL, clusters_of
+from latentbench.files.prepared import PreparedFile
 from latentbench.logs import logger
 from latentbench.report.tables import COLUMNS
 from latentbench.study.applicability import CONTROL_KINDS
@@ -39,7 +39,7 @@ def draw_maps(
     The first replica of each model that ended ok is shown, with the clusters of its headline
     clustering. Above ``max_points`` cells, a random subset (fixed by ``seed``, the same for every
     model) is laid out and shown. ``cluster_paths`` are in the order of ``embedding_paths``."""
-    prepared = read_prepared_cells(prepared_path)
+    prepared = PreparedFile(prepared_path).cells
     obs, n_clusters = prepared.obs, prepared.n_clusters
     shown = subset(len(obs), max_points, seed)
     frames, done = [], {}
