@@ -227,6 +227,26 @@ def page_assets():
     return sorted(str(path) for path in folder.rglob("*") if path.suffix in kinds)
 
 
+def sections_of_page():
+    """The modules of the page's sections, which are found by looking into their folder."""
+    folder = WORKFLOW / "workflow_scripts" / "latentbench" / "report" / "sections"
+    return [f"report.sections.{path.stem}" for path in sorted(folder.glob("[a-z]*.py"))]
+
+
+def origins(wildcards=None):
+    """What the data sheet says of where data sets are from: of one, or of those of the study."""
+    names = [wildcards.dataset] if wildcards else study.datasets
+    keys = ("licence", "citation", "origin")
+    return {name: {key: study.row(name)[key] for key in keys} for name in names}
+
+
+def figures_of_notebook(wildcards):
+    """The figures that the notebook of a data set shows, those that it has."""
+    shown = ["scores", "maps", "losses", "confusion", "usage"]
+    stems = catalogue.stems(study, "dataset", [wildcards.dataset])
+    return figure_files([stem for stem in stems if stem.split("/")[1] in shown], "png")
+
+
 def figure_files(stems, suffix):
     """The files of figures, which the catalogue names by their stems."""
     return expand("results/figures/{stem}.{suffix}", stem=stems, suffix=suffix)

@@ -144,7 +144,7 @@ FIGURES: tuple[Figure, ...] = (
         "apart",
         caption="Each model is led to its mean rank. Models under one bar are not told apart.",
         data="tables/ranks.tsv",
-        section="certainty",
+        section="ranks",
     ),
     Figure(
         "cost",
@@ -563,13 +563,6 @@ def stems(study: Study, per: Per | None = None, datasets: Iterable[str] | None =
         for figure, of in unit.figures
         if per in (None, unit.per) and (unit.per != "dataset" or datasets is None or of in datasets)
     ]
-
-
-def drawing_modules() -> list[str]:
-    """Return the modules that draw the figures of data sets."""
-    return sorted(
-        {f"figures.{each.draw.split(':')[0]}" for each in FIGURES if each.per == "dataset"}
-    )
 
 
 def figure_of(name: str, per: Per) -> Figure:

@@ -12,7 +12,6 @@ from latentbench.figures.style import model_colours, model_order
 from latentbench.files.clusters import CELL, clusters_of, seeds_of
 from latentbench.files.prepared import PreparedFile
 from latentbench.report.tables import (
-    COLUMNS,
     StudyTables,
     headline_clusterings,
     read_table,
@@ -66,7 +65,7 @@ class Inputs:
         """Return a table of its own: ``ranks``, ``tests``, ``maps``, ``pca``,
         ``markers``, ``predictions``."""
         (path,) = self._paths[name]
-        return read_table(path, name) if name in COLUMNS else pd.read_parquet(path)
+        return read_table(path, name)
 
     @cached_property
     def means(self) -> pd.DataFrame:

@@ -328,8 +328,8 @@ ANSWER_TREE = Table(
     },
     ("dataset", "leaf"),
 )
-"""A row a leaf of the consensus tree: it breaks off ``parent`` (-1: the root) at ``height``, a split
-found again in the share ``support`` of resamples."""
+"""A row a leaf of the consensus tree: it breaks off ``parent`` (-1: the root) at ``height``, a
+split found again in the share ``support`` of resamples."""
 ANSWER_AGREEMENT = Table(
     "answer_agreement",
     {**_texts("dataset", "model", "other"), "ari": REAL},
