@@ -489,7 +489,8 @@ def test_a_guide_is_trained_too_and_is_that_of_the_modality(folder):
     study = load(folder, datasets=["pbmc68k_reduced", "digits"], models=["mine"])
     assert study.guide_of("mine", "pbmc68k_reduced") == "codes"
     assert study.guide_of("mine", "digits") == "pixels"
-    assert study.trained_models == ["mine", "codes", "pixels"]
+    assert study.known_models == ["mine", "codes", "pixels"]
+    assert study.trained_cells == [*study.cells, ("pbmc68k_reduced", "codes"), ("digits", "pixels")]
     assert study.cells == [("pbmc68k_reduced", "mine"), ("digits", "mine")]
     assert "guide_on" not in study.variant("mine", "digits")["task"]
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from latentbench.data.places import local_path
 from latentbench.models import MODELS
 from latentbench.prediction.requests import CELL_TYPE, obstacle_to_prediction
 from latentbench.study.applicability import (
@@ -103,34 +104,48 @@ class Study:
         """Return the sheet's row of a data set."""
         return self.rows[dataset]
 
+    def kind_of(self, model: str) -> str:
+        """Return the kind of a variant."""
+        return self.variants[model]["kind"]
+
+    def models_on(self, dataset: str) -> list[str]:
+        """Return the variants that run on a data set."""
+        return [model for name, model in self.cells if name == dataset]
+
     def pretrained_on(self, model: str) -> str | None:
         """Return the data set that task mode transfer trains a variant on first; None for any other
         mode.
         """
         return self.variants[model].get("task", {}).get("pretrain_on")
 
-    @property
-    def trained_models(self) -> list[str]:
-        """Names of the variants that are trained: those of the study, and those whose codes guide
-        one of them, and theirs.
+    @cached_property
+    def trained_cells(self) -> list[tuple[str, str]]:
+        """The (dataset, model) pairs that are trained: ``cells``, and those whose codes guide one
+        of them, and theirs.
         """
-        names = list(self.models)
-        for model in names:  # grows while it is gone through
-            names += dict.fromkeys(
-                guide
-                for dataset in self.datasets
-                if (guide := self.guide_of(model, dataset)) and guide not in names
-            )
-        return names
+        cells = list(self.cells)
+        for dataset, model in cells:  # grows while it is gone through
+            guide = self.guide_of(model, dataset)
+            if guide and (dataset, guide) not in cells:
+                cells.append((dataset, guide))
+        return cells
+
+    @property
+    def known_models(self) -> list[str]:
+        """Names of all variants that the study has anything to do with: those of the config, those
+        whose codes guide one, and those that predict and need not be among the compared.
+        """
+        predicting = [model for each in self.predictions.values() for model in each["models"]]
+        guides = [model for _, model in self.trained_cells]
+        return list(dict.fromkeys([*self.models, *guides, *predicting]))
 
     def members_of_consensus(self, dataset: str) -> list[str]:
         """Return the variants whose clusters of a data set may agree on something: no control, and
         none that sees labels.
         """
-        models = [model for name, model in self.cells if name == dataset]
         return [
             model
-            for model in models
+            for model in self.models_on(dataset)
             if self.variants[model]["kind"] not in CONTROL_KINDS
             and not sees_labels(self.variants[model])
         ]
@@ -262,12 +277,13 @@ def scaled(config: Mapping[str, Any], *, named: str) -> dict[str, Any]:
             f"{named}: scale: '{config['scale']}' is not among scales{hint}; known:"
             f" {', '.join(scales) or 'none'}"
         )
-    return _laid_over(config, scales[config["scale"]])
+    return laid_over(config, scales[config["scale"]])
 
 
-def _laid_over(config: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(config: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``config`` with the keys of ``over`` in place of its own, mappings into mappings."""
     both = {
-        key: _laid_over(config[key], over[key])
+        key: laid_over(config[key], over[key])
         for key in over
         if isinstance(over[key], dict) and isinstance(config.get(key), dict)
     }
@@ -397,12 +413,9 @@ def _check_local_sources(row: Mapping[str, Any], mirror: str | None, sheet: Path
     """Refuse at once what can be known at once: files that are not there, and tables that do not
     say which way they lie.
     """
-    local = [source for source in row["sources"] if ":" not in source]
-    if (
-        local == row["sources"]
-        and mirror is None
-        and not any(Path(source).exists() for source in local)
-    ):
+    local = [source for source in row["sources"] if local_path(source)]
+    is_there = any(path.exists() for path in map(local_path, local) if path)
+    if local == row["sources"] and mirror is None and not is_there:
         raise ValueError(
             f"{sheet}: {row['dataset']}: no such file: {', '.join(local)}; paths are looked for in"
             f" the working directory, {Path.cwd()}"
