@@ -4,7 +4,11 @@
 rule validate:
     input:
         code=library("validate"),
-        lock=str(WORKFLOW / "requirements.lock"),
+        project=str(WORKFLOW / "pyproject.toml"),
+        locks=[
+            str(WORKFLOW / "requirements.lock"),
+            str(WORKFLOW / "requirements-torch.txt"),
+        ],
     log:
         "results/logs/validate.log",
     localrule: True

@@ -18,7 +18,7 @@ def names(script, *also):
 def test_imports_are_followed_through_modules_to_the_end():
     assert {
         "training/fit.py",
-        "random_streams.py",
+        "maths/random_streams.py",
         "outcomes.py",
         "training/__init__.py",
         "__init__.py",

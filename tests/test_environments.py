@@ -8,13 +8,18 @@ import ast
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from latentbench.code_dependencies import library_files
+from latentbench.commands.doctor import locked
 
 ROOT = Path(__file__).parents[1]
+LOCK, TORCH = ROOT / "requirements.lock", ROOT / "requirements-torch.txt"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SCRIPTS = ROOT / "workflow_scripts"
 LIBRARY = SCRIPTS / "latentbench"
 ENVIRONMENTS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
@@ -66,13 +71,8 @@ def listed(environment: str) -> dict[str, str]:
     return dict(re.findall(r"^  - ([\w-]+) =(\S+)$", text, re.MULTILINE))
 
 
-def locked() -> dict[str, str]:
-    return {
-        name.lower(): version
-        for name, version in re.findall(
-            r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE
-        )
-    }
+def pinned() -> dict[str, str]:
+    return locked(LOCK, TORCH)
 
 
 def scripts_of(environment: str) -> list[str]:
@@ -146,7 +146,7 @@ def packages_of(environment: str) -> set[str]:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_versions_are_those_of_the_lock(environment):
-    pins, lock = listed(environment), locked()
+    pins, lock = listed(environment), pinned()
     assert pins.pop("python") == "3.11"
     text = (ROOT / f"envs/{environment}.yaml").read_text()
     assert text.startswith("channels:\n  - conda-forge\n  - nodefaults\n")
@@ -173,3 +173,26 @@ def test_the_two_environments_of_training_differ_by_the_build_of_torch_alone():
     cpu, gpu = listed("train"), listed("train_gpu")
     assert cpu.pop("pytorch") == gpu.pop("pytorch-gpu")
     assert cpu == gpu
+
+
+def test_every_package_of_the_lock_has_a_hash_and_torch_is_not_among_them():
+    first, *entries = re.split(r"\n(?=[a-z0-9])", LOCK.read_text())
+    assert first.startswith("#")
+    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+    names = {entry.split("==")[0] for entry in entries}
+    assert not {name for name in names if re.match(r"torch$|nvidia-|cuda-|triton$", name)}
+    assert "uv" in names
+    assert "://" not in LOCK.read_text(), "an address"
+
+
+def test_the_locks_hold_what_the_project_asks_for():
+    asked = [
+        Requirement(line)
+        for line in [
+            *PROJECT["dependencies"],
+            *(line for extra in PROJECT["optional-dependencies"].values() for line in extra),
+        ]
+    ]
+    pins = pinned()
+    assert [str(one) for one in asked if not one.specifier.contains(pins[one.name.lower()])] == []
+    assert TORCH.read_text().strip() in PROJECT["dependencies"]

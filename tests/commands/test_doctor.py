@@ -70,15 +70,36 @@ def test_labels_that_tell_little_are_noted(tmp_path):
     assert "the label has 1 class" in found.sentence
 
 
-def test_the_environment_is_compared_with_the_lock(tmp_path):
-    lock = tmp_path / "requirements.lock"
-    lock.write_text(f"# a comment\nnumpy=={metadata.version('numpy')}\n")
-    assert check_environment(lock).state is State.OK
+@pytest.fixture
+def project(tmp_path):
+    path = tmp_path / "pyproject.toml"
+    path.write_text('[project]\nrequires-python = ">=3.11,<3.14"\n')
+    return path
+
+
+def test_the_environment_is_compared_with_the_lock(project, tmp_path):
+    lock, torch = tmp_path / "requirements.lock", tmp_path / "requirements-torch.txt"
+    numpy = metadata.version("numpy")
+    lock.write_text(
+        f"# a comment\nnumpy=={numpy} ; python_version >= '3' \\\n    --hash=sha256:00 \\\n"
+        "    --hash=sha256:01\n    # via scanpy==1\nwinnow==1.0 ; sys_platform == 'win32' \\\n"
+    )
+    torch.write_text(f"torch=={metadata.version('torch').split('+')[0]}\n")
+    found = check_environment(project, lock, torch)
+    assert found.state is State.OK
+    assert "all 2 packages of requirements.lock and requirements-torch.txt" in found.sentence
     lock.write_text("numpy==1.0\nno-such-package==2.0\n")
-    found = check_environment(lock)
+    found = check_environment(project, lock, torch)
     assert found.state is State.FAIL
-    assert f"numpy {metadata.version('numpy')} (locked: 1.0)" in found.sentence
+    assert f"numpy {numpy} (locked: 1.0)" in found.sentence
     assert "no-such-package is not installed" in found.sentence
+
+
+def test_a_python_outside_the_range_of_the_project_is_named(project):
+    project.write_text('[project]\nrequires-python = "<3.11"\n')
+    found = check_environment(project)
+    assert found.state is State.FAIL
+    assert "<3.11 is wanted" in found.sentence
 
 
 @pytest.mark.parametrize(

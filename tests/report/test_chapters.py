@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from latentbench.reporting import chapter_views as views
 from matplotlib.figure import Figure
 
 from latentbench.evaluation.published import compare_with_published, read_published
 from latentbench.figures.style import save
+from latentbench.report import chapter_views as views
 from latentbench.report.notebook import run_notebook
 from latentbench.report.tables import STUDY_TABLES
 from latentbench.theory.table import theory_table

@@ -197,7 +197,7 @@ def test_every_row_of_the_sheet_and_every_variant_makes_a_valid_study(folder):
         ),
         (
             {"datasets": [], "models": []},
-            "config.yaml: nothing to run: name datasets and models, or experiments that have both",
+            "config.yaml: nothing to run: name datasets and models, experiments that have both",
         ),
         (
             {"experiments": [{"name": "a", "datasets": ["digits"], "models": ["gmvea"]}]},
@@ -609,3 +609,19 @@ def test_the_reference_of_the_config_is_fresh():
     assert (ROOT / "config/README.md").read_text() == reference(ROOT / "config/schemas"), (
         "run: make reference"
     )
+
+
+def test_ones_own_data_are_a_study_of_their_own_with_the_columns_that_were_given(folder):
+    study = load(folder, data="simulate:counts", label="group", n_clusters=4)
+
+    assert study.datasets == ["simulate_counts"]
+    row = study.row("simulate_counts")
+    assert (row["sources"], row["modality"]) == (["simulate:counts"], "counts")
+    assert (row["label"], row["n_clusters"], row["batch"]) == ("group", 4, None)
+
+
+def test_ones_own_data_that_are_not_there_are_refused_by_their_path(folder):
+    with pytest.raises(
+        ValueError, match=r"config\.yaml: nothing_here: no such file: .*nothing_here"
+    ):
+        load(folder, data="my folder/nothing_here.h5ad")

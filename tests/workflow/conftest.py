@@ -19,7 +19,9 @@ WORKFLOW = (
     "envs",
     "profiles",
     "report",
+    "pyproject.toml",
     "requirements.lock",
+    "requirements-torch.txt",
 )
 TINY = """
 datasets: [blobs]

@@ -3,10 +3,11 @@ environment, the machine. One finding a check.
 """
 
 import os
+import platform
 import re
 import shutil
 import subprocess
-import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,11 +15,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
 from latentbench.data.row_blocks import StreamedCells
 from latentbench.data.sources import candidates, fetch
 from latentbench.preprocessing.gate import label_warnings
 
-PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)")
+PIN = re.compile(r"^[A-Za-z0-9][\w.-]*==[^#\\\n]+", re.MULTILINE)
+"""A package of a lock with its version and marker, without its hashes."""
 GB = 1e9
 LARGE_GB = 1.0
 """A local file above this is not read through: that is no matter of seconds."""
@@ -79,39 +84,48 @@ def check_data(row: Mapping[str, Any], *, mirror: str | None, cache: Path) -> Fi
     return Finding(check, State.NOTE if warnings else State.OK, "; ".join([sentence, *warnings]))
 
 
-def check_environment(lock: Path) -> Finding:
-    """Compare what is installed with the versions of the lock."""
-    pins = {
-        match["name"]: match["version"]
-        for match in map(PIN.match, lock.read_text(encoding="utf-8").splitlines())
-        if match
-    }
-    installed = {name: _version(name) for name in pins}
-    other = [
-        f"{name} {found} (locked: {pins[name]})"
-        for name, found in installed.items()
-        if found not in (None, pins[name])
+def locked(*locks: Path) -> dict[str, str]:
+    """Return the version that the locks pin of each package that this Python and system want."""
+    pins = [
+        Requirement(pin) for lock in locks for pin in PIN.findall(lock.read_text(encoding="utf-8"))
     ]
-    missing = [name for name, found in installed.items() if found is None]
-    if sys.version_info[:2] != (3, 11):
+    return {
+        pin.name: next(iter(pin.specifier)).version
+        for pin in pins
+        if pin.marker is None or pin.marker.evaluate()
+    }
+
+
+def check_environment(project: Path, *locks: Path) -> Finding:
+    """Compare Python with the range of pyproject.toml, what is installed with the locks."""
+    supported = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["requires-python"]
+    python = platform.python_version()
+    if not SpecifierSet(supported).contains(python, prereleases=True):
         return Finding(
             "environment",
             State.FAIL,
-            f"Python {sys.version.split()[0]}; the lock is of 3.11: make environment"
-            " PYTHON=python3.11",
+            f"Python {python}, and {supported} is wanted: make environment PYTHON=path/to/python",
         )
-    if other or missing:
-        listed = [*other, *(f"{name} is not installed" for name in missing)]
+    pins = locked(*locks)
+    installed = {name: _version(name) for name in pins}
+    listed = [
+        *(
+            f"{name} {found} (locked: {pins[name]})"
+            for name, found in installed.items()
+            if found not in (None, pins[name])
+        ),
+        *(f"{name} is not installed" for name, found in installed.items() if found is None),
+    ]
+    if listed:
         more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
         return Finding(
             "environment",
             State.FAIL,
-            f"{', '.join(listed[:SHOWN])}{more}; install {lock.name} (make environment)",
+            f"{', '.join(listed[:SHOWN])}{more}; install what is locked (make environment)",
         )
+    names = " and ".join(lock.name for lock in locks)
     return Finding(
-        "environment",
-        State.OK,
-        f"Python {sys.version.split()[0]} and all {len(pins)} packages of {lock.name}",
+        "environment", State.OK, f"Python {python} and all {len(pins)} packages of {names}"
     )
 
 

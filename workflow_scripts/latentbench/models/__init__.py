@@ -16,7 +16,8 @@ class Kind:
 
     ``covariates`` says whether it takes obs columns as conditions. Where a data set lacks a column
     that a variant names, an optional one is left out and a required one makes the variant not
-    applicable. ``predicts`` says whether it can be asked for cells under another condition."""
+    applicable. ``predicts`` says whether it can be asked for cells under another condition.
+    """
 
     module: str
     name: str

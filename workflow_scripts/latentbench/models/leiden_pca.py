@@ -2,7 +2,8 @@
 2018, doi:10.1186/s13059-017-1382-0).
 
 A file of its own: the other references need neither scikit-learn nor igraph, whose imports cost
-more than they compute."""
+more than they compute.
+"""
 
 import numpy as np
 

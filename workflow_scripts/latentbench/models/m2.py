@@ -103,8 +103,8 @@ class SemiSupervisedVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
         return qy.expectation(qz.kl_of_each_dimension_from_standard())
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return E[z] = sum_y q(y | x) m(x, y): the style, from which the class is meant to be
-        absent.
+        """Return E[z] = sum_y q(y | x) m(x, y): the style, from which the class is meant to
+        be absent.
         """
         qy, qz = self.posteriors(minibatch)
         return qy.expectation(qz.mean)

@@ -1,5 +1,5 @@
-"""scDeepCluster (Tian 2019, doi:10.1038/s42256-019-0037-0): deep clustering of counts, on the codes
-of a denoising autoencoder with a ZINB likelihood.
+"""scDeepCluster (Tian 2019, doi:10.1038/s42256-019-0037-0): deep clustering of counts, on the
+codes of a denoising autoencoder with a ZINB likelihood.
 
     z = e(x),  z' = e(x + noise)                                             (1)
     loss(x) = -log p(x | d(z')) + gamma n KL(P || Q)                         (2)
@@ -14,9 +14,10 @@ minibatch; there is none outside training. Symbols to code: e is ``encoder``, d 
 and Q are of ``clusters`` (soft_clusters.py). Deviations: Adam in both phases (the paper: Adam with
 AMSGrad, then Adadelta); a refresh after a number of steps, not after every epoch.
 
-Use: for counts with many dropouts, and as the reference of deep clustering of cells. Cost: two
-passes of the encoder (one of them on dense values) and one of the decoder a step, and all training
-cells through the encoder at every refresh."""
+Use: for counts with many dropouts, and as the reference of deep clustering of cells.
+Cost: two passes of the encoder (one of them on dense values) and one of the decoder a step, and all
+training cells through the encoder at every refresh.
+"""
 
 from collections.abc import Sequence
 

@@ -2,7 +2,8 @@
 components as functions of w, the divergence from them.
 
 Means are soft-clipped to [-5, 5] and log variances to [-9, 1], so that neither a component nor a
-posterior runs away while the mixture is still forming."""
+posterior runs away while the mixture is still forming.
+"""
 
 from jaxtyping import Float
 from torch import Tensor

@@ -14,7 +14,9 @@ among the codes. Symbols to code: (m, log s^2) is ``encoder``; u is ``pseudo_inp
 normalisation: a cell and a pseudo-input must be read alike.
 
 Use: for a prior as flexible as the posterior, which gives typical cells of each cluster as its
-pseudo-inputs. Cost: that of ``vae``, and the pseudo-inputs through the encoder at every step."""
+pseudo-inputs.
+Cost: that of ``vae``, and the pseudo-inputs through the encoder at every step.
+"""
 
 import math
 

@@ -21,6 +21,7 @@ from latentbench.study.applicability import (
     obstacle,
     sees_labels,
 )
+from latentbench.study.own_data import GIVEN, own_row
 from latentbench.study.sheets import check, read_sheet, read_yaml
 from latentbench.study.spelling import nearest
 
@@ -213,6 +214,8 @@ def load_study(
         if path is not None
     }
     rows = read_sheet(sheets["datasets"], schemas)
+    if config.get("data"):
+        config, rows = _of_own_data(config, rows, schemas)
     variants = read_yaml(sheets["models"])
     check(variants, schemas / "models.schema.json", str(sheets["models"]))
     if CONSENSUS in variants:
@@ -243,7 +246,10 @@ def load_study(
     )
     for dataset in study.prepared_datasets:
         _check_genes_of(rows, dataset, sheets["datasets"])
-        _check_local_sources(rows[dataset], config.get("mirror"), sheets["datasets"])
+        is_own = config.get("data") and rows[dataset]["sources"] == [config["data"]]
+        _check_local_sources(
+            rows[dataset], config.get("mirror"), named if is_own else sheets["datasets"]
+        )
     for dataset, models in study.asked.items():
         for model in models:
             reason = obstacle(
@@ -259,6 +265,20 @@ def load_study(
             f" {study.not_applicable[0]['reason']}"
         )
     return study
+
+
+def _of_own_data(
+    config: Mapping[str, Any], rows: Mapping[str, dict[str, Any]], schemas: Path
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return config and rows of a study of the data that the config names, which no row names."""
+    given = {key: config.get(key) for key in GIVEN}
+    columns = next(iter(rows.values())).keys()
+    row = own_row(config["data"], given, columns=columns, taken=rows)
+    check(row, schemas / "datasets.schema.json", f"data={config['data']}")
+    return {**config, "datasets": [row["dataset"]], "experiments": []}, {
+        **rows,
+        row["dataset"]: row,
+    }
 
 
 def scaled(config: Mapping[str, Any], *, named: str) -> dict[str, Any]:
@@ -306,7 +326,8 @@ def _check_products(study: Study, named: str, sheets: Mapping[str, Path]) -> Non
         _check_names(product["models"], study.variants, named, f"{place}models", sheets["models"])
     if not study.models:
         raise ValueError(
-            f"{named}: nothing to run: name datasets and models, or experiments that have both"
+            f"{named}: nothing to run: name datasets and models, experiments that have both, or a"
+            " file of your own: --config data=path/to/my.h5ad"
         )
 
 
@@ -409,7 +430,7 @@ def _check_chapters(study: Study, named: str) -> None:
                 )
 
 
-def _check_local_sources(row: Mapping[str, Any], mirror: str | None, sheet: Path) -> None:
+def _check_local_sources(row: Mapping[str, Any], mirror: str | None, sheet: Path | str) -> None:
     """Refuse at once what can be known at once: files that are not there, and tables that do not
     say which way they lie.
     """
