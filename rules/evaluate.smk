@@ -71,6 +71,7 @@ rule score:
         "../envs/evaluate.yaml"
     threads: 1
     params:
+        n_clusters=told(parameters.n_clusters),
         scoring=config["evaluation"]["scoring"],
     message:
         "score the models on {wildcards.dataset} against its labels"
@@ -91,6 +92,8 @@ rule integrate:
     conda:
         "../envs/integrate.yaml"
     threads: 1
+    params:
+        n_clusters=told(parameters.n_clusters),
     message:
         "score how the models mix the batches of {wildcards.dataset}"
     script:

@@ -15,6 +15,7 @@ rule draw_maps:
         "../envs/figures.yaml"
     threads: 1
     params:
+        n_clusters=told(parameters.n_clusters),
         options=parameters.maps_options(study),
     message:
         "lay out the embeddings of {wildcards.dataset}"
@@ -37,6 +38,7 @@ rule explore:
         "../envs/figures.yaml"
     threads: 1
     params:
+        n_clusters=told(parameters.n_clusters),
         options=told(parameters.explorer_options),
     message:
         "make {wildcards.dataset} ready for the explorer"

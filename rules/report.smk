@@ -26,6 +26,7 @@ rule run_notebook:
     threads: 1
     params:
         models=told(parameters.models),
+        sheet=told(parameters.row_to_report),
     message:
         "run the notebook of {wildcards.dataset}"
     script:
@@ -110,6 +111,7 @@ rule write_report:
         datasets=study.datasets,
         config=parameters.config_of_results(study),
         chapters=list(study.chapters.values()),
+        sheet=parameters.rows_to_report(study),
     message:
         "write the report"
     script:

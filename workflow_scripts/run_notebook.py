@@ -15,6 +15,7 @@ if __name__ == "__main__":
     inputs = snakemake.input
     paths = {name: str(inputs[name]) for name in ("maps", "prepared")}
     paths["tables"] = {name: str(inputs[name]) for name in STUDY_TABLES}
+    paths["sheet"] = snakemake.params.sheet
     paths["clusters"] = dict(zip(snakemake.params.models, map(str, inputs.clusters), strict=True))
     main(
         inputs.notebook,

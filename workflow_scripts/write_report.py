@@ -20,7 +20,9 @@ from latentbench.report.rank_views import read_certainty
 from latentbench.report.tables import STUDY_TABLES, read_table, read_tables
 
 
-def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config, chapters) -> None:
+def main(
+    table_paths, dataset_paths, inputs, page_path, bib_path, *, config, chapters, sheet
+) -> None:
     """Write the page and what it cites; ``dataset_paths``: by data set, its prepared.h5ad, maps
     table and svg figures; ``inputs``: the other files by name, ``predicted`` the tables and the
     figure of the predictions, or none."""
@@ -28,7 +30,7 @@ def main(table_paths, dataset_paths, inputs, page_path, bib_path, *, config, cha
     datasets = [
         read_dataset(
             dataset,
-            read_prepared(prepared),
+            read_prepared(prepared, sheet[dataset]),
             figures_by_name(figures),
             pd.read_parquet(maps, columns=["cell", "layout"]),
         )
@@ -92,4 +94,5 @@ if __name__ == "__main__":
         snakemake.output.bib,
         config=snakemake.params.config,
         chapters=snakemake.params.chapters,
+        sheet=snakemake.params.sheet,
     )

@@ -11,7 +11,6 @@ from anndata import AnnData
 import cluster
 import score
 from latentbench.evaluation.dataset_scores import VariantFiles
-from latentbench.evaluation.prepared_cells import read_prepared_cells
 from latentbench.files.artefacts import write_h5ad, write_json, write_table
 
 N_GROUPS = 4
@@ -147,7 +146,8 @@ def evaluate(folder, model, *, scoring=None, **clustering):
     return the paths of its scores and clusters.
     """
     here = folder / model
-    n_clusters = read_prepared_cells(folder / "prepared.h5ad").n_clusters
+    about = anndata.read_h5ad(folder / "prepared.h5ad", backed="r").uns["latentbench"]
+    n_clusters = about.get("n_clusters")
     scores, clusters, criteria = (
         here / "scores.tsv",
         here / "clusters.parquet",
@@ -175,6 +175,7 @@ def evaluate(folder, model, *, scoring=None, **clustering):
         [],
         scores,
         here / "reliability.tsv",
+        n_clusters=n_clusters,
         scoring=scoring or {},
     )
     return scores, clusters

@@ -190,10 +190,9 @@ def _required_digests(row: dict[str, Any]) -> list[str]:
 
 
 def _mirror_only(row: dict[str, Any], name: str) -> str:
-    origin = f" (made from {row['origin']})" if row.get("origin") else ""
     return (
-        f"no public file holds this data set ready for use{origin}; put"
-        f" {name or row['dataset'] + '.h5ad'} into a folder and give that as mirror"
+        "no public file holds this data set ready for use (column origin of its row says what it is"
+        f" made from); put {name or row['dataset'] + '.h5ad'} into a folder and give that as mirror"
     )
 
 

@@ -1,6 +1,4 @@
-"""The cells of a prepared.h5ad: what its obs says of them and how many clusters the sheet declares,
-without its matrices.
-"""
+"""The cells of a prepared.h5ad: what its obs says of them, without its matrices."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,10 @@ from jaxtyping import Float, Int
 
 @dataclass(frozen=True)
 class PreparedCells:
-    """``obs`` of a prepared data set, and the declared number of clusters, if any."""
+    """``obs`` of a prepared data set."""
 
     path: str | Path
     obs: pd.DataFrame
-    n_clusters: int | None
 
     def codes(self, column: str) -> Int[np.ndarray, " obs"]:
         """Return integer codes of an obs column, -1 where a cell has no value or there is no such
@@ -43,10 +40,7 @@ def read_prepared_cells(path: str | Path) -> PreparedCells:
     )  # imported here: its import takes longer than what many a rule does
 
     with h5py.File(path) as file:
-        declared = file["uns/latentbench"].get("n_clusters")
-        return PreparedCells(
-            path, read_elem(file["obs"]), None if declared is None else int(declared[()])
-        )
+        return PreparedCells(path, read_elem(file["obs"]))
 
 
 def read_components(path: str | Path) -> Float[np.ndarray, "obs pcs"]:

@@ -30,12 +30,13 @@ def read_material(
     maps_path: str | Path,
     prepared_path: str | Path,
     cluster_paths: Mapping[str, str | Path],
+    row: Mapping[str, Any],
 ) -> tuple[Material, Row]:
     """Return all that the notebook draws from, and the data set's row of the report."""
     tables = read_tables(table_paths).of_dataset(dataset)
     found = gather_clusters(prepared_path, cluster_paths, headline_clusterings(tables))
     return Material(tables, pd.read_parquet(maps_path), found), dataset_row(
-        dataset, **read_prepared(prepared_path)
+        dataset, **read_prepared(prepared_path, row)
     )
 
 

@@ -1,7 +1,7 @@
 """Reading what the page shows besides the tables."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,16 @@ import numpy as np
 from anndata.io import read_elem
 
 
-def read_prepared(path: str | Path) -> dict[str, Any]:
-    """Return of a prepared.h5ad: about (its ``uns['latentbench']``), n_obs, n_vars, n_labels; the
-    matrices are not read.
+def read_prepared(path: str | Path, row: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return of a prepared.h5ad: about (its ``uns['latentbench']``, and what its
+    ``row`` of the data sheet says), n_obs, n_vars, n_labels; the matrices are not read.
     """
     with h5py.File(path) as file:
         about = {key: _plain(value) for key, value in read_elem(file["uns/latentbench"]).items()}
         obs = read_elem(file["obs"])
         n_vars = len(read_elem(file["var"]))
     return {
-        "about": about,
+        "about": about | dict(row or {}),
         "n_obs": len(obs),
         "n_vars": n_vars,
         "n_labels": int(obs["label"].nunique()) if "label" in obs else 0,
