@@ -1,6 +1,7 @@
 # Read and check the study before anything runs. What it makes, where and from what parameters is decided in latentbench/plan.py and
 # latentbench/study/, which tests can call; here is only what brings their answers into the form that Snakemake asks for.
 import os
+import subprocess
 import sys
 import time
 from functools import partial
@@ -15,6 +16,7 @@ from latentbench import plan
 from latentbench.code_dependencies import library_files, page_assets
 from latentbench.logs import failures_since
 from latentbench.study import parameters
+from latentbench.study.ending import account_of, command_without, refused_datasets
 from latentbench.study.sheets import numbers_of, read_yaml
 from latentbench.study.study import laid_over, load_study
 from snakemake.exceptions import WorkflowError
@@ -50,13 +52,18 @@ wildcard_constraints:
 
 
 onerror:
-    for failure in failures_since(STARTED, Path("results/logs")):
-        print(f"\nFAILED: {failure}", file=sys.stderr)
-    print(
-        "\nMend what is named above and run the same command again: what is done stays done."
-        "\nUntil then results/tables, figures and report are those of an earlier run, if there are any.",
-        file=sys.stderr,
-    )
+    failures = failures_since(STARTED, Path("results/logs"))
+    refused = refused_datasets(failures) if runs_whole_study() else {}
+    print(f"\n{account_of(failures, goes_on_without=list(refused))}\n", file=sys.stderr)
+    if refused:
+        given = workflow.config_settings.config or {}
+        subprocess.run(command_without(refused, sys.argv[1:], given))
+
+
+def runs_whole_study():
+    """Whether this is the process of a user who asked for the whole study, and did not stop it."""
+    asked = set(workflow.dag_settings.targets) <= {"all"}
+    return workflow.is_main_process and asked and not workflow.scheduler._user_kill
 
 
 def of(path, where):

@@ -33,6 +33,7 @@ rule verdict:
         "../envs/evaluate.yaml"
     threads: 1
     params:
+        refused=study.refused,
         allow_failures=config["allow_failures"],
     message:
         "say how the study ended"

@@ -31,7 +31,8 @@ class Study:
     """A validated study: its sheets, their rows and variants by name, and what runs.
 
     ``cells`` are the (dataset, model) pairs that are trained; ``not_applicable`` the pairs that the
-    config asks for and that cannot be, each with its reason."""
+    config asks for and that cannot be, each with its reason; ``refused`` the data sets that were
+    refused and that the study goes on without, each with its reason."""
 
     config: dict[str, Any]
     sheets: dict[str, Path]
@@ -39,6 +40,18 @@ class Study:
     variants: dict[str, dict[str, Any]]
     cells: list[tuple[str, str]] = field(default_factory=list)
     not_applicable: list[dict[str, str]] = field(default_factory=list)
+
+    @cached_property
+    def refused(self) -> dict[str, str]:
+        """Data set -> why it was refused: those of the config's key ``refused``, and those that are
+        kept to the genes of one of them.
+        """
+        named = dict(self.config.get("refused", {}))
+        return named | {
+            name: f"its genes are those of {other}, which was refused: {named[other]}"
+            for name, row in self.rows.items()
+            if name not in named and (other := row["genes_of"]) in named
+        }
 
     @property
     def experiments(self) -> list[dict[str, Any]]:
@@ -63,20 +76,21 @@ class Study:
 
     @property
     def datasets(self) -> list[str]:
-        """Names of the data sets of the study, in the config's order."""
-        return list(self.asked)
+        """Names of the data sets of the study that were not refused, in the config's order."""
+        return [name for name in self.asked if name not in self.refused]
 
     @property
     def prepared_datasets(self) -> list[str]:
         """Names of the data sets that are prepared: those of the study, those that a variant of it
         is pretrained on, and those whose genes one is kept to.
         """
-        names = dict.fromkeys(
-            [*self.datasets, *filter(None, map(self.pretrained_on, self.models)), *self.predictions]
-        )
-        return list(
-            dict.fromkeys([*names, *filter(None, (self.rows[name]["genes_of"] for name in names))])
-        )
+        names = [
+            *self.datasets,
+            *filter(None, map(self.pretrained_on, self.models)),
+            *self.predictions,
+        ]
+        names += filter(None, [self.rows[name]["genes_of"] for name in names])
+        return [name for name in dict.fromkeys(names) if name not in self.refused]
 
     @property
     def models(self) -> list[str]:
@@ -91,7 +105,13 @@ class Study:
     @property
     def chapters(self) -> dict[str, dict[str, Any]]:
         """The chapters that are written from the results, by name: title and data sets."""
-        return {chapter["name"]: chapter for chapter in self.config.get("chapters", [])}
+        return {
+            chapter["name"]: {
+                **chapter,
+                "datasets": [name for name in chapter["datasets"] if name not in self.refused],
+            }
+            for chapter in self.config.get("chapters", [])
+        }
 
     @property
     def predictions(self) -> dict[str, dict[str, Any]]:
@@ -99,6 +119,7 @@ class Study:
         return {
             request["dataset"]: {"hidden": [CELL_TYPE], **request}
             for request in self.config.get("predictions", [])
+            if request["dataset"] not in self.refused
         }
 
     def row(self, dataset: str) -> dict[str, Any]:
@@ -237,6 +258,7 @@ def load_study(
         _check_guides(study, model, sheets["models"])
     _check_predictions(study, named, sheets)
     _check_chapters(study, named)
+    _check_names(list(config.get("refused", {})), rows, named, "refused", sheets["datasets"])
     _check_names(
         list(config["report"].get("explorer", {}).get("genes", {})),
         rows,
@@ -252,9 +274,11 @@ def load_study(
         )
     for dataset, models in study.asked.items():
         for model in models:
-            reason = obstacle(
-                variants[model], rows[dataset], study.source_row(model)
-            ) or _obstacle_of_guide(study, model, dataset)
+            reason = (
+                _refusal(study, model, dataset)
+                or obstacle(variants[model], rows[dataset], study.source_row(model))
+                or _obstacle_of_guide(study, model, dataset)
+            )
             if reason is None:
                 study.cells.append((dataset, model))
             else:
@@ -358,6 +382,16 @@ def _obstacle_of_guide(study: Study, model: str, dataset: str) -> str | None:
         study.variants[guide], study.rows[dataset], study.source_row(guide)
     ) or _obstacle_of_guide(study, guide, dataset)
     return f"it is guided by {guide}: {reason}" if reason else None
+
+
+def _refusal(study: Study, model: str, dataset: str) -> str | None:
+    """Return that a data set, or the one that a variant is pretrained on, was refused."""
+    if dataset in study.refused:
+        return f"the data set was refused: {study.refused[dataset]}"
+    source = study.pretrained_on(model)
+    if source in study.refused:
+        return f"it is pretrained on {source}, which was refused: {study.refused[source]}"
+    return None
 
 
 def find_file(path: str, folders: list[Path], named: str) -> Path:
