@@ -28,7 +28,7 @@ def read_study():
     try:
         for path in workflow.configfiles:
             read_yaml(Path(path))
-        for key in workflow.config_settings.config or {}:
+        for key in set(workflow.config_settings.config or {}) & set(config):
             config[key] = numbers_of(config[key])
         return load_study(
             laid_over(read_yaml(WORKFLOW / "config" / "config.yaml"), config),
