@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from latentbench.evaluation.cluster_tables import clusters_frame
 from latentbench.evaluation.rank_tables import rank_table, rank_tests
 from latentbench.evaluation.selection import choices
 from latentbench.evaluation.statistics import answer, summarise
 from latentbench.figures.style import apply_style, save
+from latentbench.files.clusters import clusters_frame
 from latentbench.report.tables import STUDY_TABLES, StudyTables, read_table, read_tables
 
 SEEDS = (0, 1, 2, 3, 4)

@@ -59,9 +59,13 @@ command, the notebook's kernel, what functions import, the drawing library whose
 report holds."""
 NOT_LOCKED = {"python", "scib-metrics"}
 """scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
-NOT_REACHED = {"notebook": {"umap-learn", "numba"}, "figures": {"numba"}}
+NOT_REACHED = {
+    "notebook": {"umap-learn", "numba"},
+    "figures": {"numba"},
+    "report": {"statsmodels"},
+}
 """Imported inside functions that the step does not call: maps are drawn, not laid out, in
-notebooks; no figure looks for neighbours."""
+notebooks; no figure looks for neighbours; the report repeats p-values and adjusts none."""
 NOTEBOOKS = {"run_notebook": "*.ipynb", "run_chapter": "chapters/*.ipynb"}
 IMPORTED_BY_NAME = {"train", "predict"}
 

@@ -3,7 +3,7 @@
 from threadpoolctl import threadpool_limits
 
 from latentbench.evaluation.criteria import cluster_variant
-from latentbench.evaluation.reading import read_trained
+from latentbench.evaluation.trained import read_trained
 from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 

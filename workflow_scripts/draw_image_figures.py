@@ -1,8 +1,8 @@
 """Draw what the networks of one data set of images decode."""
 
-from latentbench.evaluation.prepared_cells import read_prepared_cells
 from latentbench.figures.image_figures import IMAGE_FIGURES, posteriors_figure, read_decoded
 from latentbench.figures.style import apply_style, save
+from latentbench.files.prepared import PreparedFile
 from latentbench.logs import log_to
 
 
@@ -11,7 +11,7 @@ def main(prepared_path, decoded_paths, figure_paths, *, kinds, layout, seed) -> 
     the figure, its paths.
     """
     apply_style()
-    decoded = read_decoded(decoded_paths, kinds, read_prepared_cells(prepared_path).obs)
+    decoded = read_decoded(decoded_paths, kinds, PreparedFile(prepared_path).cells.obs)
     for name, draw in IMAGE_FIGURES.items():
         save(draw(decoded), figure_paths[name])
     save(posteriors_figure(decoded, layout=layout, seed=seed), figure_paths["posteriors"])

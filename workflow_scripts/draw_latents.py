@@ -1,16 +1,16 @@
 """Draw both latents of the models of one data set that have two."""
 
-from latentbench.evaluation.prepared_cells import read_prepared_cells
 from latentbench.figures.image_figures import read_decoded
 from latentbench.figures.latent_figures import two_latents_figure
 from latentbench.figures.style import apply_style, save
+from latentbench.files.prepared import PreparedFile
 from latentbench.logs import log_to
 
 
 def main(prepared_path, latents_paths, figure_paths, *, kinds) -> None:
     """Write the figure under every path; ``latents_paths`` and ``kinds``: by model."""
     apply_style()
-    found = read_decoded(latents_paths, kinds, read_prepared_cells(prepared_path).obs)
+    found = read_decoded(latents_paths, kinds, PreparedFile(prepared_path).cells.obs)
     save(two_latents_figure(found.arrays, found.obs), figure_paths)
 
 

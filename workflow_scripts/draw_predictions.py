@@ -2,14 +2,14 @@
 
 from latentbench.figures.prediction_figures import predictions_figure
 from latentbench.figures.style import apply_style, save
+from latentbench.files.tables import PREDICTIONS
 from latentbench.logs import log_to
-from latentbench.prediction.tables import read_predictions
 
 
 def main(predictions_path, figure_paths) -> None:
     """Write the figure under every path."""
     apply_style()
-    save(predictions_figure(read_predictions(predictions_path)), figure_paths)
+    save(predictions_figure(PREDICTIONS.read(predictions_path)), figure_paths)
 
 
 if __name__ == "__main__":

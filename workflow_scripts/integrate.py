@@ -6,16 +6,16 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from latentbench.evaluation.integration import integration_scores, require_scib_metrics
-from latentbench.evaluation.prepared_cells import read_components, read_prepared_cells
-from latentbench.evaluation.reading import read_trained
+from latentbench.evaluation.trained import read_trained
 from latentbench.files.artefacts import write_table
+from latentbench.files.prepared import PreparedFile
 from latentbench.logs import log_to
 
 
 def main(prepared_path, embedding_paths, status_paths, scores_path, *, n_clusters) -> None:
     """Write the scores of all variants, whose embeddings and statuses go in step."""
     require_scib_metrics()
-    prepared, pca = read_prepared_cells(prepared_path), read_components(prepared_path)
+    prepared, pca = PreparedFile(prepared_path).cells, PreparedFile(prepared_path).components
     frames = []
     for embedding_path, status_path in zip(embedding_paths, status_paths, strict=True):
         trained = read_trained(embedding_path, status_path)

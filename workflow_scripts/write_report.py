@@ -3,8 +3,8 @@
 import pandas as pd
 
 from latentbench.files.artefacts import write_text
+from latentbench.files.tables import PREDICTIONS
 from latentbench.logs import log_to
-from latentbench.prediction.tables import read_predictions
 from latentbench.report.bibliography import as_bib
 from latentbench.report.citations import references_of
 from latentbench.report.explorer.page_explorer import explorer_view
@@ -60,7 +60,7 @@ def main(
         chapters=chapters,
         thesis_figures=figures_by_name(inputs["thesis_figures"]),
         predictions=(
-            read_predicted(read_predictions(predicted[0]), pd.read_parquet(predicted[1]))
+            read_predicted(PREDICTIONS.read(predicted[0]), pd.read_parquet(predicted[1]))
             if predicted
             else None
         ),

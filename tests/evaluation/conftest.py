@@ -12,6 +12,7 @@ import cluster
 import score
 from latentbench.evaluation.dataset_scores import VariantFiles
 from latentbench.files.artefacts import write_h5ad, write_json, write_table
+from latentbench.files.prepared import PreparedFile
 
 N_GROUPS = 4
 
@@ -146,8 +147,7 @@ def evaluate(folder, model, *, scoring=None, **clustering):
     return the paths of its scores and clusters.
     """
     here = folder / model
-    about = anndata.read_h5ad(folder / "prepared.h5ad", backed="r").uns["latentbench"]
-    n_clusters = about.get("n_clusters")
+    n_clusters = PreparedFile(folder / "prepared.h5ad").about.get("n_clusters")
     scores, clusters, criteria = (
         here / "scores.tsv",
         here / "clusters.parquet",

@@ -13,11 +13,11 @@ from latentbench.evaluation.decoding import (
     Sizes,
     decode_network,
     decode_replica,
-    image_shape,
     read_replica,
     sample_replica,
     two_latents,
 )
+from latentbench.files.prepared import PreparedFile
 from latentbench.models import MODELS
 from latentbench.models.declared import factorisation_of
 from latentbench.models.interface import (
@@ -130,7 +130,7 @@ def trained_files(folder, training_data, outcomes, kind="vae"):
 
 def test_the_first_replica_that_ended_ok_is_decoded_with_its_own_weights(tmp_path, training_data):
     files = trained_files(tmp_path, training_data, {5: "diverged", 8: "ok", 9: "ok"})
-    arrays = decode_replica(read_replica(*files), image_shape(files[0]), sizes=SIZES)
+    arrays = decode_replica(read_replica(*files), PreparedFile(files[0]).image_shape(), sizes=SIZES)
     alone = build_replicas("vae", 12, likelihood="gaussian", seeds=[8], n_latent=3, n_hidden=16)
     expected = decode_network(alone.eval(), training_data("images"), seed=8, sizes=SIZES)
     assert arrays["seed"].tolist() == [8]
@@ -172,7 +172,7 @@ def test_pixels_that_are_no_square_and_say_no_place_are_refused(tmp_path, traini
         pd.DataFrame(index=[f"pixel{i}" for i in range(12)]),
     )
     with pytest.raises(ValueError, match=r"12 pixels are no square.*'row' and 'column'"):
-        image_shape(prepared)
+        PreparedFile(prepared).image_shape()
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

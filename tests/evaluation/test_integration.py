@@ -8,9 +8,9 @@ import pytest
 
 from latentbench.evaluation import integration
 from latentbench.evaluation.integration import METRICS, integration_scores, require_scib_metrics
-from latentbench.evaluation.prepared_cells import PreparedCells
-from latentbench.evaluation.score_rows import SCORE_COLUMNS
 from latentbench.evaluation.trained import TrainedVariant
+from latentbench.files.prepared import PreparedCells
+from latentbench.files.tables import SCORES
 
 
 def variant(z, *, failed=()):
@@ -76,7 +76,7 @@ def test_every_metric_has_a_row_a_seed_and_split_and_gaps_say_why(cells):
         z,
         n_clusters=None,
     )
-    assert list(scores.columns) == SCORE_COLUMNS
+    assert list(scores.columns) == SCORES.columns
     assert len(scores) == 2 * 2 * len(METRICS)
     assert set(scores.loc[scores["seed"] == 1, "status"]) == {"oom"}
     of_labels = scores[

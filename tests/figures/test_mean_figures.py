@@ -5,7 +5,7 @@ import pytest
 
 from latentbench.figures.mean_figures import first_seeds, means_figure, plot_means, shown_type
 from latentbench.figures.style import save
-from latentbench.prediction.means import MEAN_COLUMNS
+from latentbench.files.tables import MEANS
 
 GENES = [f"g{j}" for j in range(12)]
 
@@ -41,7 +41,7 @@ def means():
                             }
                         )
                     )
-    return pd.concat(frames, ignore_index=True)[MEAN_COLUMNS].astype({"seed": "Int64"})
+    return pd.concat(frames, ignore_index=True)[MEANS.columns].astype({"seed": "Int64"})
 
 
 def test_every_gene_is_a_dot_at_its_two_means_and_the_most_changed_are_named(means):

@@ -69,7 +69,7 @@ def test_every_score_is_one_of_the_table(page, tables):
 
 
 def test_the_page_says_how_it_was_made_and_what_failed(page, made_up):
-    assert "    snakemake --config scale=small" in page
+    assert "```bash\nsnakemake --config scale=small\n```" in page
     assert "Scale `small`, seeds 0, 1, 2, 3, 4. At this scale at most 120 cells" in page
     assert (
         f"| {made_up.diverged[0]} | `{made_up.diverged[1]}` | {made_up.diverged[2]} | diverged |"

@@ -58,10 +58,10 @@ def read_side(path: Path) -> pd.DataFrame:
         ValueError: it is no scores table.
     """
     # Imported here: two identical files are told without it.
-    from latentbench.evaluation.reading import read_scores
+    from latentbench.files.tables import SCORES
 
     try:
-        scores = read_scores(path)
+        scores = SCORES.read(path)
     except (ValueError, UnicodeDecodeError) as mistake:
         raise ValueError(
             f"{path}: cannot be read as a scores table ({mistake}); it may be truncated: make it"

@@ -9,10 +9,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
-from anndata.io import read_elem
 from jaxtyping import Float, Int
 from safetensors.numpy import load_file
 from torch import Tensor
@@ -227,26 +225,6 @@ def walks(
         "steps": steps,
         "traversals": decoded.unflatten(0, tuple(steps.shape)),
     }
-
-
-def image_shape(prepared: str | Path) -> tuple[int, int]:
-    """Return rows and columns of the images of a prepared.h5ad: those that its var says, else a
-    square.
-
-    Raises:
-        ValueError: var says no row and column, and the pixels are no square.
-    """
-    with h5py.File(prepared) as file:
-        var = read_elem(file["var"])
-    if {"row", "column"} <= set(var):
-        return int(var["row"].max()) + 1, int(var["column"].max()) + 1
-    side = round(len(var) ** 0.5)
-    if side * side != len(var):
-        raise ValueError(
-            f"{prepared}: {len(var)} pixels are no square, and var has no columns 'row' and"
-            " 'column': give the raw file both"
-        )
-    return side, side
 
 
 def _cells(model: AbstractModel, data: TrainingData, cells: Int[Tensor, " cells"]) -> Minibatch:

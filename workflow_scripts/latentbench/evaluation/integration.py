@@ -20,9 +20,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 from sklearn.neighbors import NearestNeighbors
 
-from latentbench.evaluation.prepared_cells import PreparedCells
 from latentbench.evaluation.score_rows import NO_CLUSTERING, SPLITS, Row, scores_frame
 from latentbench.evaluation.trained import TrainedVariant
+from latentbench.files.prepared import PreparedCells
 from latentbench.logs import logger
 from latentbench.outcomes import Outcome, Unavailable
 

@@ -10,9 +10,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
-from latentbench.evaluation.cluster_tables import CELL, clusters_of, seeds_of
-from latentbench.evaluation.prepared_cells import read_prepared_cells
 from latentbench.evaluation.trained import headline_clustering
+from latentbench.files.clusters import CELL, clusters_of, seeds_of
+from latentbench.files.prepared import PreparedFile
 from latentbench.logs import logger
 from latentbench.report.tables import COLUMNS
 from latentbench.study.applicability import CONTROL_KINDS
@@ -41,7 +41,7 @@ def draw_maps(
     clustering. Above ``max_points`` cells, a random subset (fixed by ``seed``, the same for every
     model) is laid out and shown. ``cluster_paths`` are in the order of ``embedding_paths``,
     ``n_clusters`` is the declared number, if any."""
-    prepared = read_prepared_cells(prepared_path)
+    prepared = PreparedFile(prepared_path).cells
     obs = prepared.obs
     shown = subset(len(obs), max_points, seed)
     frames, done = [], {}
@@ -103,7 +103,7 @@ def gather_clusters(
 
     ``cluster_paths`` and ``clusterings``: by model, its clusters table and the name of its headline
     clustering. The truth comes as model ``label``, seed 0."""
-    obs = read_prepared_cells(prepared_path).obs
+    obs = PreparedFile(prepared_path).cells.obs
     cells = pd.DataFrame(
         {
             column: obs[column].astype("string") if column in obs else pd.NA

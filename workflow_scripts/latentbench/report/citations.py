@@ -16,6 +16,7 @@ from latentbench.study.applicability import CONSENSUS
 OF_KIND: dict[str, tuple[str, ...]] = {
     "pca": ("pearson1901",),
     "leiden_pca": ("wolf2018", "traag2019"),
+    "leiden_pca_declared": ("wolf2018", "traag2019"),
     "kmeans_pca": ("lloyd1982",),
     "gmm_pca": ("dempster1977",),
     "linear_ae": ("bourlard1988", "baldi1989"),

@@ -38,7 +38,7 @@ def results_page(
     parts = [
         (
             f"# Results: {config['report']['title']}\n\nWritten by the pipeline from its tables; do"
-            f" not edit.\n\n    {command}\n"
+            f" not edit.\n\n```bash\n{command}\n```\n"
         ),
         _sizes(tables, datasets, config),
         _published(published),

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int, UInt8, UInt16
 
-from latentbench.evaluation.prepared_cells import PreparedCells, read_prepared_cells
 from latentbench.evaluation.trained import headline_clustering
 from latentbench.figures.map_figures import cluster_colours, natural_order
 from latentbench.figures.maps import OBS_COLUMNS, UNMAPPED_KINDS, clusters_of_replica, lay_out
 from latentbench.figures.style import label_colours
+from latentbench.files.prepared import PreparedCells, PreparedFile
 from latentbench.report.explorer.explorer_file import Explored, quantise, thin
 from latentbench.report.explorer.explorer_values import choose_variables, pictures, read_values
 
@@ -57,7 +57,7 @@ def explore(
     Raises:
         ValueError: a gene that is not there, or a budget in which hardly a cell has room.
     """
-    prepared = read_prepared_cells(prepared_path)
+    prepared = PreparedFile(prepared_path).cells
     # In random order: of cells that overlap none lies on top because its group comes last in the
     # table.
     rows = np.random.default_rng(seed).permutation(

@@ -5,6 +5,8 @@ A clustering of one replica is the column ``<clustering>_seed<seed>``; one of al
 such as their consensus, has no seed in its name. Clusters are numbers from 0. A clustering that
 could not be had has no column: the reason stands beside it in the criteria."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
@@ -40,6 +42,11 @@ def clusters_frame(
             **columns,
         }
     )
+
+
+def read_clusters(path: str | Path) -> pd.DataFrame:
+    """Return the clusters table of a variant or of a consensus."""
+    return pd.read_parquet(path)
 
 
 def training_cells(frame: pd.DataFrame) -> Bool[np.ndarray, " obs"]:
