@@ -13,7 +13,7 @@ SCRIPTS = WORKFLOW / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from latentbench import plan
-from latentbench.code_dependencies import library_files, page_assets
+from latentbench.code_dependencies import library_files, modules_in, page_assets
 from latentbench.logs import failures_since
 from latentbench.study import parameters
 from latentbench.study.ending import account_of, command_without, refused_datasets

@@ -1,4 +1,5 @@
-# What people look at: maps, the explorer's data, figures. Every figure comes as pdf and svg for papers and as png.
+# What people look at: maps, the explorer's data, figures. Every figure comes as pdf and svg for
+# papers and as png.
 
 
 rule draw_maps:

@@ -1,5 +1,7 @@
-# Stimulated cells of one cell type at a time, predicted by models that never saw them, and, where the config asks for it, by models that saw all cells
-# (config key predictions; by its nature it uses the cell types). One job a (data set, model): all its seeds are trained anew for every set of training cells.
+# Stimulated cells of one cell type at a time, predicted by models that never saw them, and, where
+# the config asks for it, by models that saw all cells (config key predictions; by its nature it
+# uses the cell types). One job a (data set, model): all its seeds are trained anew for every set
+# of training cells.
 
 
 rule predict:

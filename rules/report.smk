@@ -4,12 +4,10 @@
 rule run_notebook:
     input:
         **TABLES,
-        maps=rules.draw_maps.output.maps,
         prepared=rules.preprocess.output.prepared,
-        clusters=of(rules.cluster.output.clusters, plan.evaluated),
+        figures=drawn(plan.figures_of_notebook, "png"),
         notebook=f"{SCRIPTS}/notebooks/dataset.ipynb",
         code=library("run_notebook", "report.notebook_views"),
-        style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
     output:
         notebook="results/notebooks/{dataset}.ipynb",
         html=report(
@@ -25,8 +23,7 @@ rule run_notebook:
         "../envs/notebook.yaml"
     threads: 1
     params:
-        models=told(parameters.models),
-        sheet=told(parameters.row_to_report),
+        sheet=told(parameters.sheet_of_dataset),
     message:
         "run the notebook of {wildcards.dataset}"
     script:
@@ -41,7 +38,7 @@ rule run_chapter:
         predictions=of(parquet(rules.collect_predictions.output.summary), plan.where_predicted),
         figures=drawn(plan.figures_of_chapter, "png"),
         notebook=f"{SCRIPTS}/notebooks/chapters/{{chapter}}.ipynb",
-        code=library("run_chapter", "report.chapter_views"),
+        code=library("run_chapter", "report.notebook_views"),
     output:
         notebook="results/chapters/{chapter}.ipynb",
         html=report(
@@ -84,7 +81,7 @@ rule write_report:
         plates=drawn(plan.plates, "svg"),
         predicted=of(
             [
-                rules.collect_predictions.output.predictions[0],
+                parquet(rules.collect_predictions.output.predictions),
                 parquet(rules.collect_predictions.output.summary),
             ],
             plan.where_predicted,
@@ -92,7 +89,7 @@ rule write_report:
         notebooks=of(rules.run_notebook.output.html, plan.compared),
         chapters=of(rules.run_chapter.output.html, plan.written),
         published=of(parquet(rules.compare_published.output), plan.where_published),
-        code=library("write_report"),
+        code=library("write_report", *modules_in("report.sections", SCRIPTS / "latentbench")),
         template=page_assets(SCRIPTS / "latentbench"),
     output:
         page=report(
@@ -111,7 +108,7 @@ rule write_report:
         datasets=study.datasets,
         config=parameters.config_of_results(study),
         chapters=list(study.chapters.values()),
-        sheet=parameters.rows_to_report(study),
+        sheet=parameters.sheet_of_study(study),
     message:
         "write the report"
     script:

@@ -18,6 +18,8 @@ from latentbench.evaluation.selection import choices
 from latentbench.evaluation.statistics import answer, summarise
 from latentbench.figures.style import apply_style, save
 from latentbench.files.clusters import clusters_frame
+from latentbench.prediction.metrics import METRICS
+from latentbench.prediction.tables import ALL_METHODS
 from latentbench.report.tables import STUDY_TABLES, StudyTables, read_table, read_tables
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -366,13 +368,10 @@ def write_cells(folder: Path, dataset: str, random: np.random.Generator, n_obs: 
         "modality": "real",
         "source": f"builtin:{dataset}",
         "sha256": "ab" * 32,
-        "licence": "MIT",
-        "citation": "made up for the tests",
     }
     about |= {
         "preset": "real_standardised",
         "filters": {"empty_cells": 0, "empty_genes": 3},
-        "n_clusters": DATASETS[dataset],
     }
     var = pd.DataFrame({"highly_variable": True}, index=["gene_a", "gene_b", "gene_c"])
     prepared = ad.AnnData(
@@ -497,3 +496,23 @@ def svg(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("svg") / "figure.svg"
     save(figure, [path])
     return path
+
+
+@pytest.fixture
+def predictions() -> pd.DataFrame:
+    """Two methods on two cell types, one of them without one of the metrics; a third type is too
+    rare for any.
+    """
+    rows = []
+    for metric in METRICS:
+        for cell_type, level in (("a", 0.6), ("b", 0.8)):
+            for seed in (0, 1):
+                rows.append(("scgen", seed, cell_type, metric, level + 0.01 * seed, "ok", "", True))
+            none = metric == "r2_change"
+            told = (np.nan, "degenerate", "none") if none else (0.5, "ok", "")
+            rows.append(("no_prediction", pd.NA, cell_type, metric, *told, False))
+        few = (np.nan, "not_applicable", "3 cells", False)
+        rows.append((ALL_METHODS, pd.NA, "<rare>", metric, *few))
+    columns = ["model", "seed", "cell_type", "metric", "value", "status", "reason", "saw_labels"]
+    frame = pd.DataFrame(rows, columns=columns).assign(dataset="kang", hidden="cell_type")
+    return frame.astype({"seed": "Int64"})

@@ -151,5 +151,5 @@ def test_a_step_is_no_more_the_same_on_another_machine_than_what_it_reads():
     written = read_rules(ROOT / "rules")
     classes = {step.rule: step.on_another_machine for step in artefact_steps()}
     for rule, kind in classes.items():
-        for read in written[rule].reads:
+        for read in set(written[rule].reads) & set(classes):
             assert order.index(classes[read]) <= order.index(kind), f"{rule} reads {read}"

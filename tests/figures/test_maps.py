@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from latentbench.figures.maps import draw_maps, gather_clusters, lay_out, subset
-from latentbench.report.tables import COLUMNS
+from latentbench.files.tables import MAPS
 
 SCHEMA = Path(__file__).parents[2] / "config" / "schemas" / "report.schema.json"
 
@@ -29,7 +29,7 @@ def test_every_model_but_those_made_of_labels_gets_a_map(study_folder, made_up):
         layout="pca",
         max_points=50,
     )
-    assert list(maps.columns) == list(COLUMNS["maps"])
+    assert list(maps.columns) == MAPS.columns
     assert set(maps["model"]) == set(models) - {"true_labels", "shuffled_labels"}
     assert (maps.groupby("model")["cell"].nunique() == 50).all()
     assert maps["cluster"].notna().all()

@@ -26,21 +26,10 @@ def published(tables):
 
 
 @pytest.fixture(scope="module")
-def page(tables, ranks, tests_of_ranks, published):
-    datasets = [
-        {"name": name, "n_obs": 120, "n_vars": 3, "n_labels": 10} for name in tables.datasets
-    ]
-    criteria = evidence(tables.choices, n_bootstrap=200)
-    return results_page(
-        tables,
-        published=published,
-        ranks=ranks,
-        tests=tests_of_ranks,
-        evidence=criteria,
-        datasets=datasets,
-        config=CONFIG,
-        command="snakemake --config scale=small",
-    )
+def page(make_results, tables, published):
+    results = make_results(published=published, criteria=evidence(tables.choices, n_bootstrap=200))
+    results.config |= CONFIG
+    return results_page(results, "snakemake --config scale=small")
 
 
 def test_every_published_result_has_its_row_with_our_number(page, published):

@@ -319,6 +319,11 @@ def figures_of_chapter(study: Study, chapter: str) -> list[str]:
     return stems + (figures_of_thesis(study) if chapter == "theory" else [])
 
 
+def figures_of_notebook(study: Study, dataset: str) -> list[str]:
+    """Return the stems of the figures that the notebook of a data set shows."""
+    return [f"{dataset}/{name}" for name in ("scores", "maps", "losses", "confusion", "usage")]
+
+
 def networks(study: Study) -> list[str]:
     """Return the kinds of the study's variants that are networks, each once."""
     kinds = dict.fromkeys(study.kind_of(model) for model in study.models)

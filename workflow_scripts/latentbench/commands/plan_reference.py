@@ -53,6 +53,7 @@ def read_rules(folder: Path) -> Mapping[str, Written]:
             given, made = _directive(body, "input"), _directive(body, "output")
             reads = re.findall(r"\brules\.(\w+)\.|\bof_another\(\s*\"(\w+)\"", given)
             others = ["collect"] if "**TABLES" in given else []
+            others += ["all that draw"] if "drawn(" in given else []
             others += ["every rule above"] if "artefacts" in given else []
             found[name] = Written(
                 tuple(dict.fromkeys([*others, *(a or b for a, b in reads)])),

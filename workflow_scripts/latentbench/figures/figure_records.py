@@ -47,7 +47,7 @@ CAPTIONS: tuple[Caption, ...] = (
         "Mean ranks of the models over data sets, with bars over groups that are not told apart",
         "Each model is led to its mean rank. Models under one bar are not told apart.",
         "tables/ranks.tsv",
-        "certainty",
+        "ranks",
     ),
     Caption(
         "cost",

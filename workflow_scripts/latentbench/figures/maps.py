@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from latentbench.evaluation.trained import headline_clustering
 from latentbench.files.clusters import CELL, clusters_of, seeds_of
 from latentbench.files.prepared import PreparedFile
+from latentbench.files.tables import MAPS
 from latentbench.logs import logger
-from latentbench.report.tables import COLUMNS
 from latentbench.study.applicability import CONTROL_KINDS
 
 Layout = Literal["tsne", "umap", "pca"]
@@ -74,11 +74,7 @@ def draw_maps(
             replicas[0],
             layout,
         )
-    return (
-        pd.concat(frames, ignore_index=True)
-        if frames
-        else pd.DataFrame(columns=list(COLUMNS["maps"]))
-    )
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=MAPS.columns)
 
 
 def clusters_of_replica(clusters: pd.DataFrame, clustering: str, replica: int) -> pd.Series:
@@ -207,5 +203,5 @@ def _rows(
         }
     )
     return frame.assign(layout=layout, cluster=clusters.reindex(cells).to_numpy())[
-        list(COLUMNS["maps"])
+        MAPS.columns
     ].astype(dict.fromkeys((*OBS_COLUMNS, "cluster", "layout"), "string"))

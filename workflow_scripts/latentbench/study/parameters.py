@@ -32,14 +32,14 @@ def own_files(study: Study, dataset: str) -> list[str]:
     return [str(path) for path in local_files(study.row(dataset))]
 
 
-def row_to_report(study: Study, dataset: str) -> dict[str, Any]:
-    """Return the columns of the sheet that are told to readers."""
-    return _columns(study, dataset, READ_BY_REPORT)
+def sheet_of_dataset(study: Study, dataset: str) -> dict[str, dict[str, Any]]:
+    """Return what of its row of the sheet is told to readers, by the name of the data set."""
+    return {dataset: _columns(study, dataset, READ_BY_REPORT)}
 
 
-def rows_to_report(study: Study) -> dict[str, dict[str, Any]]:
-    """Return those columns of every data set that is compared."""
-    return {dataset: row_to_report(study, dataset) for dataset in study.datasets}
+def sheet_of_study(study: Study) -> dict[str, dict[str, Any]]:
+    """Return the same of every data set that is compared."""
+    return {name: _columns(study, name, READ_BY_REPORT) for name in study.datasets}
 
 
 def preset(study: Study, dataset: str) -> str:
