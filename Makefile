@@ -18,7 +18,7 @@ PEERS := --peers .bench-venv/bin/python
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study mine thesis results test test-fast test-full check validate verify compare reference bench bench-full lock clean clean-all help environment
+.PHONY: study mine thesis results test test-fast test-full lint check validate verify compare reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
@@ -51,12 +51,13 @@ test-full: environment ## what takes the better part of an hour: SLURM, conda, t
 test-fast: environment ## run the tests that take seconds
 	$(PYTEST) -m "not slow"
 
-check: environment ## ruff, snakefmt, snakemake --lint, tests
+lint: environment ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
-	$(PYTEST)
+
+check: lint test ## what CI asks, but for the default study
 
 validate: environment ## check config, sheets, local data, environment, device, disk and SLURM in seconds; trains nothing
 	@$(BIN)/snakemake validate --cores 1 --quiet all $(ARGS)

@@ -11,7 +11,7 @@ from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
 from latentbench.models.declared import factorisation_of
 from latentbench.logs import failures_since
-from latentbench.figures.captions import names_of
+from latentbench.figures import catalogue
 from latentbench.study.sheets import numbers_of, read_yaml
 from latentbench.study.study import load_study
 from snakemake.exceptions import WorkflowError
@@ -97,17 +97,6 @@ def training_environment():
     return f"../envs/{build}.yaml"
 
 
-def networks_of_study():
-    """The kinds of the study's models that are networks, each once."""
-    kinds = dict.fromkeys(study.variants[model]["kind"] for model in study.models)
-    return [kind for kind in kinds if MODELS[kind].is_network]
-
-
-def modules_of_networks():
-    """The modules of their files: a plate diagram is drawn from what they declare."""
-    return [f"models.{MODELS[kind].module}" for kind in networks_of_study()]
-
-
 def prediction_request(wildcards):
     return study.predictions[wildcards.dataset]
 
@@ -159,16 +148,10 @@ def predictions_table(wildcards):
 
 
 def figures_of_chapter(wildcards):
-    """The figures that a chapter may show: those of the study, and those of its data sets."""
-    figures = ["scores", "cost", "ranks", *if_predicted("predictions")]
-    figures += [
-        f"{dataset}/{figure}"
-        for dataset in study.chapters[wildcards.chapter]["datasets"]
-        for figure in figures_of_dataset(dataset)
-    ]
-    if wildcards.chapter == "theory":
-        figures += [f"thesis/{figure}" for figure in names_of("thesis")]
-    return expand("results/figures/{figure}.png", figure=figures)
+    """The figures that a chapter may show: those of the study and of its data sets, and the numbered ones."""
+    datasets = study.chapters[wildcards.chapter]["datasets"]
+    pers = ["study", "dataset", *(["thesis"] if wildcards.chapter == "theory" else [])]
+    return figure_files([s for per in pers for s in catalogue.stems(study, per, datasets)], "png")
 
 
 def title_of_chapter(wildcards):
@@ -244,32 +227,29 @@ def page_assets():
     return sorted(str(path) for path in folder.rglob("*") if path.suffix in kinds)
 
 
-FIGURES_OF_IMAGES = [*["reconstructions", "samples", "heads", "traversals", "posteriors"]]
+def sections_of_page():
+    """The modules of the page's sections, which are found by looking into their folder."""
+    folder = WORKFLOW / "workflow_scripts" / "latentbench" / "report" / "sections"
+    return [f"report.sections.{path.stem}" for path in sorted(folder.glob("[a-z]*.py"))]
 
 
-def figures_of_dataset(dataset):
-    """The figures of a data set: some only of images, of counts, where a model has two latents, or where something is predicted."""
-    made = {
-        **dict.fromkeys(FIGURES_OF_IMAGES, dataset in dict(decoded_cells())),
-        "markers": dataset in datasets_of_counts(),
-        "two_latents": dataset in dict(cells_with_two_latents()),
-        "means": dataset in study.predictions,
-    }
-    return [name for name in names_of("dataset") if made.get(name, True)]
+def origins(wildcards=None):
+    """What the data sheet says of where data sets are from: of one, or of those of the study."""
+    names = [wildcards.dataset] if wildcards else study.datasets
+    keys = ("licence", "citation", "origin")
+    return {name: {key: study.row(name)[key] for key in keys} for name in names}
 
 
-def svg_of_datasets():
-    return [
-        f"results/figures/{dataset}/{figure}.svg"
-        for dataset in study.datasets
-        for figure in figures_of_dataset(dataset)
-    ]
+def figures_of_notebook(wildcards):
+    """The figures that the notebook of a data set shows, those that it has."""
+    shown = ["scores", "maps", "losses", "confusion", "usage"]
+    stems = catalogue.stems(study, "dataset", [wildcards.dataset])
+    return figure_files([stem for stem in stems if stem.split("/")[1] in shown], "png")
 
 
-def figures_of_study():
-    """The figures of the whole study, as svg: that of the predictions only where something is predicted."""
-    names = [n for n in names_of("study") if n != "predictions" or study.predictions]
-    return expand("results/figures/{figure}.svg", figure=names)
+def figure_files(stems, suffix):
+    """The files of figures, which the catalogue names by their stems."""
+    return expand("results/figures/{stem}.{suffix}", stem=stems, suffix=suffix)
 
 
 def explorer_options(wildcards):
@@ -448,16 +428,23 @@ def trained_cells():
     return cells
 
 
+def figures_by_sort():
+    """All files of the figures, by the sort of jobs that draw them."""
+    sorts = {"study": "study", "dataset": "dataset", "plates": "kind", "thesis": "thesis"}
+    return {
+        f"draw_{name}": figure_files(catalogue.stems(study, per), ["pdf", "svg", "png", "rst"])
+        for name, per in sorts.items()
+    }
+
+
 def artefacts_of_study(wildcards):
     """Every file that the study makes, by the rule that makes it."""
     asked = [(d, m) for d, request in study.predictions.items() for m in request["models"]]
     once = [
-        *["collect", "theory", "draw_figures", "draw_plates", "draw_thesis_figures"],
-        "write_report",
+        *["collect", "theory", "write_report"],
     ]
     of_each_dataset = [
-        *["annotate", "draw_maps", "explore", "draw_dataset_figures"],
-        *["run_notebook", "analyse_pca", "draw_detail_figures"],
+        *["annotate", "draw_maps", "explore", "run_notebook", "analyse_pca"],
     ]
     artefacts = {
         "download": expand(rules.download.output, dataset=study.prepared_datasets),
@@ -472,17 +459,9 @@ def artefacts_of_study(wildcards):
         "run_chapter": expand(rules.run_chapter.output, chapter=study.chapters),
         "decode": of_pairs(rules.decode.output, decoded_cells()),
         "sample_latents": of_pairs(rules.sample_latents.output, cells_with_two_latents()),
-        "draw_latents": expand(
-            rules.draw_latents.output,
-            dataset=dict.fromkeys(dataset for dataset, _ in cells_with_two_latents()),
-        ),
         "find_markers": expand(rules.find_markers.output, dataset=datasets_of_counts()),
-        "draw_markers": expand(rules.draw_markers.output, dataset=datasets_of_counts()),
         "collect_markers": (list(rules.collect_markers.output) if datasets_of_counts() else []),
-        "draw_image_figures": expand(
-            rules.draw_image_figures.output,
-            dataset=dict.fromkeys(dataset for dataset, _ in decoded_cells()),
-        ),
+        **figures_by_sort(),
         **{name: list(getattr(rules, name).output) for name in once},
         **{
             name: expand(getattr(rules, name).output, dataset=study.datasets)
@@ -495,6 +474,4 @@ def artefacts_of_study(wildcards):
         "predict": of_pairs(rules.predict.output, asked),
         "predict_baselines": expand(rules.predict_baselines.output, dataset=study.predictions),
         "collect_predictions": list(rules.collect_predictions.output),
-        "draw_predictions": list(rules.draw_predictions.output),
-        "draw_means": expand(rules.draw_means.output, dataset=study.predictions),
     }

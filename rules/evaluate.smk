@@ -1,5 +1,5 @@
-# Clusterings and their consensus, which no label reaches: none of their inputs holds one. Then scores against the labels, the study's tables, and the data
-# set given back with what was found.
+# Clusterings and their consensus, which no label reaches: none of their inputs holds one. Then
+# scores against the labels, the study's tables, and the data set given back with what was found.
 
 
 rule cluster:

@@ -1,5 +1,7 @@
-# Stimulated cells of one cell type at a time, predicted by models that never saw them, and, where the config asks for it, by models that saw all cells
-# (config key predictions; by its nature it uses the cell types). One job a (data set, model): all its seeds are trained anew for every set of training cells.
+# Stimulated cells of one cell type at a time, predicted by models that never saw them, and, where
+# the config asks for it, by models that saw all cells (config key predictions; by its nature it
+# uses the cell types). One job a (data set, model): all its seeds are trained anew for every set
+# of training cells.
 
 
 rule predict:
@@ -64,52 +66,3 @@ rule collect_predictions:
         "collect the predictions of the study"
     script:
         "../workflow_scripts/collect_predictions.py"
-
-
-rule draw_predictions:
-    input:
-        predictions="results/tables/predictions.tsv",
-        code=library("draw_predictions"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
-    output:
-        multiext("results/figures/predictions", ".pdf", ".svg"),
-        report(
-            "results/figures/predictions.png",
-            caption="../report/predictions.rst",
-            category="Study",
-            labels={"figure": "predictions"},
-        ),
-    log:
-        "results/logs/draw_predictions.log",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    message:
-        "draw the predictions of the study"
-    script:
-        "../workflow_scripts/draw_predictions.py"
-
-
-rule draw_means:
-    input:
-        means=means_of_predictions,
-        code=library("draw_means"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
-    output:
-        multiext("results/figures/{dataset}/means", ".pdf", ".svg"),
-        report(
-            "results/figures/{dataset}/means.png",
-            caption="../report/means.rst",
-            category="Data sets",
-            subcategory="{dataset}",
-            labels={"figure": "predicted means"},
-        ),
-    log:
-        "results/logs/draw_means/{dataset}.log",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    message:
-        "draw predicted against true means of {wildcards.dataset}"
-    script:
-        "../workflow_scripts/draw_means.py"

@@ -4,12 +4,10 @@
 rule run_notebook:
     input:
         **TABLES,
-        maps="results/maps/{dataset}.parquet",
         prepared="results/data/{dataset}/prepared.h5ad",
-        clusters=clusters_of,
+        figures=figures_of_notebook,
         notebook=f"{workflow.basedir}/workflow_scripts/notebooks/dataset.ipynb",
         code=library("run_notebook", "report.notebook_views"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
     output:
         notebook="results/notebooks/{dataset}.ipynb",
         html=report(
@@ -25,7 +23,7 @@ rule run_notebook:
         "../envs/notebook.yaml"
     threads: 1
     params:
-        models=models_of,
+        sheet=origins,
     message:
         "run the notebook of {wildcards.dataset}"
     script:
@@ -40,7 +38,7 @@ rule run_chapter:
         predictions=if_predicted("results/tables/predictions_summary.parquet"),
         figures=figures_of_chapter,
         notebook=notebook_of_chapter,
-        code=library("run_chapter", "report.chapter_views"),
+        code=library("run_chapter", "report.notebook_views"),
     output:
         notebook="results/chapters/{chapter}.ipynb",
         html=report(
@@ -77,18 +75,18 @@ rule write_report:
         prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
         maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
         explored=expand("results/explorer/{dataset}.safetensors", dataset=study.datasets),
-        study_figures=figures_of_study(),
-        dataset_figures=svg_of_datasets(),
-        thesis_figures=expand("results/figures/thesis/{figure}.svg", figure=names_of("thesis")),
-        plates=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
+        study_figures=figure_files(catalogue.stems(study, "study"), "svg"),
+        dataset_figures=figure_files(catalogue.stems(study, "dataset"), "svg"),
+        thesis_figures=figure_files(catalogue.stems(study, "thesis"), "svg"),
+        plates=figure_files(catalogue.stems(study, "kind"), "svg"),
         predicted=if_predicted(
-            "results/tables/predictions.tsv",
+            "results/tables/predictions.parquet",
             "results/tables/predictions_summary.parquet",
         ),
         notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
         chapters=expand("results/chapters/{chapter}.html", chapter=study.chapters),
         published=if_published("results/tables/published.parquet"),
-        code=library("write_report"),
+        code=library("write_report", *sections_of_page()),
         template=page_assets(),
     output:
         page=report(
@@ -107,6 +105,7 @@ rule write_report:
         datasets=study.datasets,
         config=config_of_results(),
         chapters=list(study.chapters.values()),
+        sheet=origins(),
     message:
         "write the report"
     script:

@@ -1,4 +1,5 @@
-# The equations that the models rest on, with numbers put in: one that does not hold stops the study.
+# The equations that the models rest on, with numbers put in: one that does not hold stops the
+# study.
 
 
 rule theory:

@@ -1,4 +1,5 @@
-# One job a (data set, model): all seeds of the variant are trained in it, side by side on the rule's threads.
+# One job a (data set, model): all seeds of the variant are trained in it, side by side on the
+# rule's threads.
 
 
 rule train:

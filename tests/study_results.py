@@ -3,6 +3,7 @@ replica that diverged.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,8 +17,11 @@ from matplotlib.figure import Figure
 from latentbench.evaluation.rank_tables import rank_table, rank_tests
 from latentbench.evaluation.selection import choices
 from latentbench.evaluation.statistics import answer, summarise
+from latentbench.figures.inputs import Inputs
 from latentbench.figures.style import apply_style, save
 from latentbench.files.clusters import clusters_frame
+from latentbench.prediction.metrics import METRICS
+from latentbench.prediction.tables import ALL_METHODS
 from latentbench.report.tables import STUDY_TABLES, StudyTables, read_table, read_tables
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -469,6 +473,27 @@ def tables(study_folder) -> StudyTables:
 
 
 @pytest.fixture(scope="session")
+def inputs_of(study_folder) -> Callable[[str], Inputs]:
+    """Give what the figures of a data set, or of the study (""), are drawn from."""
+
+    def inputs(of: str) -> Inputs:
+        folder = study_folder
+        one = {"prepared": f"data/{of}/prepared.h5ad", "maps": f"maps/{of}.parquet"}
+        one |= {name: f"tables/{name}.parquet" for name in ("ranks", "tests")}
+        several = {"clusters": f"clusters/{of}/*.parquet", "embeddings": f"models/{of}/*/*.h5ad"}
+        return Inputs(
+            {
+                "tables": [folder / f"tables/{name}.parquet" for name in STUDY_TABLES],
+                **{name: folder / path for name, path in one.items()},
+                **{name: sorted(folder.glob(pattern)) for name, pattern in several.items()},
+            },
+            of=of,
+        )
+
+    return inputs
+
+
+@pytest.fixture(scope="session")
 def ranks(study_folder) -> pd.DataFrame:
     return read_table(study_folder / "tables/ranks.parquet", "ranks")
 
@@ -497,3 +522,23 @@ def svg(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("svg") / "figure.svg"
     save(figure, [path])
     return path
+
+
+@pytest.fixture
+def predictions() -> pd.DataFrame:
+    """Two methods on two cell types, one of them without one of the metrics; a third type is too
+    rare for any.
+    """
+    rows = []
+    for metric in METRICS:
+        for cell_type, level in (("a", 0.6), ("b", 0.8)):
+            for seed in (0, 1):
+                rows.append(("scgen", seed, cell_type, metric, level + 0.01 * seed, "ok", "", True))
+            none = metric == "r2_change"
+            told = (np.nan, "degenerate", "none") if none else (0.5, "ok", "")
+            rows.append(("no_prediction", pd.NA, cell_type, metric, *told, False))
+        few = (np.nan, "not_applicable", "3 cells", False)
+        rows.append((ALL_METHODS, pd.NA, "<rare>", metric, *few))
+    columns = ["model", "seed", "cell_type", "metric", "value", "status", "reason", "saw_labels"]
+    frame = pd.DataFrame(rows, columns=columns).assign(dataset="kang", hidden="cell_type")
+    return frame.astype({"seed": "Int64"})

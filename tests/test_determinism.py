@@ -18,6 +18,7 @@ def test_every_rule_that_makes_something_declares_its_class():
         for path in (ROOT / "rules").glob("*.smk")
         for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
     }
+    rules |= {f"draw_{jobs}" for jobs in ("study", "dataset", "plates", "thesis")}
     assert set(ON_ANOTHER_MACHINE) == rules - {"manifest", "verdict", "validate"}
 
 

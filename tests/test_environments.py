@@ -68,7 +68,8 @@ NOT_REACHED = {
 """Imported inside functions that the step does not call: maps are drawn, not laid out, in
 notebooks; no figure looks for neighbours; the report repeats p-values and adjusts none."""
 NOTEBOOKS = {"run_notebook": "*.ipynb", "run_chapter": "chapters/*.ipynb"}
-IMPORTED_BY_NAME = {"train", "predict"}
+IMPORTED_BY_NAME = {"train": "models", "predict": "models", "write_report": "report.sections"}
+"""The packages whose modules a script imports by name."""
 
 
 def listed(environment: str) -> dict[str, str]:
@@ -102,7 +103,7 @@ def modules_of(text: str) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
 
 
@@ -110,11 +111,9 @@ def imported_by(script: str) -> set[str]:
     """The top-level modules outside the standard library that a script and its library files
     import.
     """
-    also = (
-        [f"models.{path.stem}" for path in (LIBRARY / "models").glob("[a-z]*.py")]
-        if script in IMPORTED_BY_NAME
-        else []
-    )
+    package = IMPORTED_BY_NAME.get(script, "")
+    folder = LIBRARY.joinpath(*package.split("."))
+    also = [f"{package}.{path.stem}" for path in folder.glob("[a-z]*.py")] if package else []
     texts = [
         path.read_text()
         for path in (

@@ -3,6 +3,7 @@ embedding.
 """
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +49,7 @@ def test_what_is_asked_for_is_read_and_values_come_in_the_order_of_the_rows(prep
 
 def test_an_embedding_is_read_as_it_was_written(tmp_path):
     obs = pd.DataFrame({"split": pd.Categorical(["train", "test"])}, index=["a", "b"])
+    obs = obs.assign(batch=["two", "one"], label=["T", "B"])
     codes = {0: np.eye(2), 10: 2 * np.eye(2), 2: 3 * np.eye(2)}
     about = {"dataset": "small", "model": "vae", "kind": "vae", "clusters": False}
     write_embedding(
@@ -59,3 +61,6 @@ def test_an_embedding_is_read_as_it_was_written(tmp_path):
     assert file.cells.tolist() == ["a", "b"]
     assert file.is_train.tolist() == [True, False]
     assert np.array_equal(file.codes(10), codes[10])
+    assert file.batch.tolist() == [1, 0]
+    with h5py.File(file.path) as stored:
+        assert "label" not in stored["obs"]

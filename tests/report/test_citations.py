@@ -1,21 +1,24 @@
 import re
 
 import pytest
+from pybtex.database import Entry, Person, parse_string
 
 from latentbench.models import MODELS
 from latentbench.models.declared import documentation_of
-from latentbench.report.bibliography import as_bib, parse_bib, short_name
 from latentbench.report.citations import (
     CITED,
     OF_EVERY_STUDY,
     OF_KIND,
     OF_LAYOUT,
     OF_SOFTWARE,
+    as_bib,
+    formatted,
     known,
     linked,
     references_of,
+    short_name,
 )
-from latentbench.report.methods import PARAGRAPHS
+from latentbench.report.sections.methods import PARAGRAPHS
 from latentbench.study.applicability import CONSENSUS, CONTROL_KINDS
 
 ROW = {
@@ -58,8 +61,7 @@ def test_a_study_cites_its_models_data_and_software_and_the_file_parses():
         {"torch": "2.13.0+cpu"},
         {"report": {"maps": {"layout": "umap"}}},
     )
-    keys = [reference.key for reference in references]
-    assert len(keys) == len(set(keys))
+    keys = list(references)
     assert {
         "kingma2014",
         "hubert1985",
@@ -69,19 +71,17 @@ def test_a_study_cites_its_models_data_and_software_and_the_file_parses():
         "software-torch",
     } <= set(keys)
     assert not {"vandermaaten2008", "lopez2018", "luecken2022"} & set(keys)
-    found = parse_bib(as_bib(references))
+    found = parse_string(as_bib(references), "bibtex").entries
     assert list(found) == keys
     assert (
-        found["data-blobs"].fields["note"]
-        == "Baron et al. 2016, Cell Syst. 3:346; licence: MIT; source: builtin:blobs\\_1"
+        formatted(found["data-blobs"])
+        == "Data set blobs. Baron et al. 2016, Cell Syst. 3:346; licence: MIT; source:"
+        " builtin:blobs_1."
     )
 
 
 def test_integration_is_cited_where_it_is_asked_for():
-    assert "luecken2022" in [
-        reference.key
-        for reference in references_of([], [], [], {}, {"evaluation": {"integration": True}})
-    ]
+    assert "luecken2022" in references_of([], [], [], {}, {"evaluation": {"integration": True}})
 
 
 def test_a_citation_becomes_a_link_and_everything_else_is_escaped():
@@ -94,3 +94,30 @@ def test_a_citation_becomes_a_link_and_everything_else_is_escaped():
 
 def test_every_entry_can_be_called_by_name():
     assert all(re.search(r" (19|20)\d\d$", short_name(entry)) for entry in known().values())
+
+
+@pytest.mark.parametrize("text", ["100% of {x} & y_1 #2", "a\\b", "two\nlines", "}", "~/a^b $3"])
+def test_any_text_of_a_data_sheet_becomes_an_entry_that_parses(text):
+    row = ROW | {"name": "x", "citation": text}
+    found = parse_string(as_bib(references_of([], [row], [], {}, {})), "bibtex").entries
+    said = " ".join(text.split()).replace("{", "(").replace("}", ")")
+    assert formatted(found["data-x"]).startswith(f"Data set x. {said}; licence: MIT")
+
+
+@pytest.mark.parametrize(
+    ("authors", "name"),
+    [
+        (["Holm, Sture"], "Holm 1985"),
+        (["Hubert, Lawrence", "Arabie, Phipps"], "Hubert and Arabie 1985"),
+        (["A, B", "C, D", "E, F"], "A et al. 1985"),
+        (["Harris, C.", "others"], "Harris et al. 1985"),
+        (["Dem{\\v s}ar, Janez"], "Demšar 1985"),
+    ],
+)
+def test_the_short_name_of_an_entry(authors, name):
+    persons = {"author": [Person(author) for author in authors]}
+    assert short_name(Entry("article", {"year": "1985"}, persons)) == name
+
+
+def test_titles_keep_their_capitals():
+    assert "Gaussian mixture" in formatted(known()["dilokthanakul2016"])

@@ -1,40 +1,48 @@
 import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from matplotlib.figure import Figure
 
-from latentbench.report.notebook import rendered, run_notebook, without_times
-from latentbench.report.tables import STUDY_TABLES
+from latentbench.figures.style import save
+from latentbench.report.notebook import rendered, run_of_results, without_times
 
 TEMPLATE = Path(__file__).parents[2] / "workflow_scripts" / "notebooks" / "dataset.ipynb"
 
 
 @pytest.fixture(scope="module")
-def run(study_folder, made_up):
-    dataset, before = "digits", os.getcwd()
-    tables = {name: f"results/tables/{name}.parquet" for name in STUDY_TABLES}
-    clusters = {
-        model: f"results/clusters/{dataset}/{model}.parquet"
-        for name, model in made_up.pairs
-        if name == dataset
-    }
-    paths = {
-        "maps": f"results/maps/{dataset}.parquet",
-        "prepared": f"results/data/{dataset}/prepared.h5ad",
-    }
-    os.chdir(study_folder.parent)
+def run(study_folder, tmp_path_factory):
+    """The folder of the notebook of a data set, run on a copy of the study."""
+    folder = tmp_path_factory.mktemp("notebook")
+    root = folder / "results"
+    shutil.copytree(study_folder, root)
+    for name in ("scores", "maps", "losses", "confusion", "usage"):
+        path = root / f"figures/digits/{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(Figure(figsize=(2, 1)), [path])
+    paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    inputs = [str(path.relative_to(folder)) for path in paths]
+    before = os.getcwd()
+    os.chdir(folder)
     try:
-        run_notebook(
-            TEMPLATE,
-            "n.ipynb",
-            "n.html",
-            {"dataset": dataset, "clusters": clusters, "tables": tables, **paths},
-            title=dataset,
+        run_of_results(
+            Inputs([*inputs, TEMPLATE]),
+            SimpleNamespace(notebook="results/notebooks/n.ipynb", html="results/notebooks/n.html"),
+            {"dataset": "digits", "sheet": {"digits": {"licence": "CC <0>"}}},
+            title="digits",
         )
     finally:
         os.chdir(before)
-    return study_folder.parent
+    return root / "notebooks"
+
+
+class Inputs(list):
+    """A rule's inputs: a list in which the notebook has a name."""
+
+    notebook = TEMPLATE
 
 
 def test_the_notebook_runs_on_another_data_set_and_every_cell_shows_something(run):

@@ -8,60 +8,14 @@ import pandas as pd
 import pytest
 
 from latentbench.evaluation.published import SHEET_COLUMNS, compare_with_published
-from latentbench.evaluation.tables import cost_table
-from latentbench.figures.captions import names_of
+from latentbench.figures.catalogue import FIGURES
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.tables import prediction_table, summarise_predictions
-from latentbench.report.citations import references_of
-from latentbench.report.explorer.page_explorer import explorer_view
-from latentbench.report.methods import methods_text
-from latentbench.report.page import read_dataset, read_predicted, render_page
-from latentbench.report.page_inputs import figures_by_name, read_prepared, read_versions
-from latentbench.report.rank_views import read_certainty
-from latentbench.report.tables import StudyTables
-from latentbench.theory.checks import as_table, equal, unequal
+from latentbench.report.page import render_page
+from latentbench.report.sections import Section, all_sections, section_names
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 SCHEMA = Path(__file__).parents[2] / "config" / "schemas" / "report.schema.json"
-
-THEORY = as_table(
-    [
-        (
-            "bounds",
-            [
-                equal("(3.4)", "the bound & the divergence", 1.0, 1.0),
-                unequal("(3.4), as drafted", "another sign", 1.0, -2.5),
-            ],
-        )
-    ]
-)
-
-EVIDENCE = pd.DataFrame(
-    [
-        ("seed", "agreement_of_models", 3, 21, 0.62, 0.6, 0.65, 0.02, 0.01, 0.03, 40.0, True),
-        ("model", "silhouette_of_clusters", 3, 3, 0.5, 0.6, 0.7, -0.1, -0.2, 0.05, -50.0, False),
-        ("model", "agreement_of_models", 3, 3, 0.71, 0.62, 0.74, 0.09, 0.0, 0.2, 75.0, True),
-    ],
-    columns=[
-        "level",
-        "criterion",
-        "n_datasets",
-        "n_choices",
-        "ari",
-        "mean_ari",
-        "best_ari",
-        "gain",
-        "low",
-        "high",
-        "share",
-        "in_force",
-    ],
-)
-CORRELATIONS = pd.DataFrame(
-    [("all", "silhouette_of_clusters", 0.4, 0.1, 0.7)],
-    columns=["scope", "criterion", "rho", "low", "high"],
-)
-LOGS = {("digits", "gmvae"): "12:00:01 INFO epoch 11\n12:00:02 WARNING <kl_z> is not finite"}
 
 
 class Structure(HTMLParser):
@@ -91,71 +45,19 @@ class Structure(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def make_page(study_folder, svg, ranks, tests_of_ranks):
-    def make(
-        tables: StudyTables,
-        answer: pd.DataFrame,
-        predictions=None,
-        tests=tests_of_ranks,
-        published=None,
-        chapters=(),
-        **about,
-    ) -> str:
-        datasets = []
-        for dataset in tables.datasets:
-            prepared = read_prepared(study_folder / f"data/{dataset}/prepared.h5ad")
-            prepared["about"] |= about
-            maps = pd.read_parquet(study_folder / f"maps/{dataset}.parquet")
-            datasets.append(
-                read_dataset(dataset, prepared, dict.fromkeys(names_of("dataset"), svg), maps)
-            )
-        config = {"datasets": tables.datasets, "preprocessing": {"split": {"test_fraction": 0.2}}}
-        given = {
-            "cost": cost_table(tables.status),
-            "study_figures": dict.fromkeys(
-                ["scores", "ranks", "cost", *(["predictions"] if predictions else [])], svg
-            ),
-            "plates": {"vae": svg},
-            "thesis_figures": {"figure_3_1_vae": svg},
-            "theory": THEORY,
-            "evidence": EVIDENCE,
-            "correlations": CORRELATIONS,
-            "logs": LOGS,
-            "versions": {"torch": "2.13.0"},
-            "references": references_of(
-                tables.kinds.values(),
-                [data["row"] for data in datasets],
-                methods_text(config, tables),
-                {"torch": "2.13.0"},
-                config,
-            ),
-            "config": config,
-        }
-        certainty = read_certainty(ranks, tests, tables.kinds)
-        return render_page(
-            tables,
-            answer,
-            certainty=certainty,
-            explorer=explorer_view([]),
-            datasets=datasets,
-            **given,
-            predictions=predictions,
-            published=published,
-            chapters=chapters,
-            title="A study",
-        )
-
-    return make
+def make_page(make_results):
+    return lambda **changes: render_page(make_results(**changes), all_sections())
 
 
 @pytest.fixture(scope="module")
-def answer(study_folder):
-    return pd.read_parquet(study_folder / "tables" / "answer.parquet")
+def page(results):
+    return render_page(results, all_sections())
 
 
-@pytest.fixture(scope="module")
-def page(make_page, tables, answer):
-    return make_page(tables, answer)
+def section_of(page: str, name: str) -> str:
+    """The text of one section."""
+    start = page.index(f'<section class="{name}"')
+    return page[start : page.index("</section>", start)]
 
 
 def test_the_page_asks_nothing_of_the_network(page):
@@ -187,23 +89,27 @@ def test_every_section_of_the_navigation_is_there(page):
     assert set(targets) <= set(structure.ids)
 
 
-def test_the_answer_comes_before_everything_else(page):
-    places = [
-        page.index(f'id="{section}"')
-        for section in (
-            "answer",
-            "certainty",
-            "scores",
-            "maps",
-            "training",
-            "failures",
-            "cost",
-            "data",
-            "methods",
-            "files",
-        )
-    ]
-    assert places == sorted(places)
+def test_sections_come_in_the_order_of_their_places_and_the_answer_first(page):
+    shown = re.findall(r'<section class="(\w+)"', page)
+    places = {section.name: section.place for section in all_sections()}
+    assert [places[name] for name in shown] == sorted(places[name] for name in shown)
+    assert shown[0] == "contest"
+    assert len(set(places.values())) == len(places)
+
+
+def test_every_section_has_its_template_and_every_figure_a_section_that_is_there():
+    folder = Path(__file__).parents[2] / "workflow_scripts/latentbench/report/sections"
+    assert {path.name for path in folder.glob("*.j2")} == {
+        f"{name}.html.j2" for name in section_names()
+    }
+    assert {figure.section for figure in FIGURES} <= {*section_names(), None}
+
+
+def test_a_section_with_nothing_to_say_is_left_out_of_page_and_navigation(results):
+    silent = Section(10, "Silent", lambda results: None, name="silent")
+    page = render_page(results, [silent, *all_sections()])
+    assert "silent" not in page
+    assert "Silent" not in page
 
 
 def test_every_figure_has_a_text_alternative_and_every_column_a_scope(page):
@@ -213,7 +119,7 @@ def test_every_figure_has_a_text_alternative_and_every_column_a_scope(page):
 
 
 def test_how_sure_the_order_is_has_the_ranks_the_test_and_the_diagram(page, ranks):
-    section = page[page.index('id="certainty"') : page.index('id="scores"')]
+    section = section_of(page, "ranks")
     over_all = ranks[ranks["scope"] == "all"]
     assert all(
         f"{row.mean_rank:.2f}" in section and row.model in section for row in over_all.itertuples()
@@ -224,19 +130,46 @@ def test_how_sure_the_order_is_has_the_ranks_the_test_and_the_diagram(page, rank
     assert section.count("<svg") == 1
 
 
-def test_without_a_test_the_page_says_why_and_shows_no_diagram(
-    make_page, tables, answer, tests_of_ranks
-):
-    page = make_page(
-        tables,
-        answer,
-        tests=tests_of_ranks.assign(
-            status="not_applicable", reason="it takes at least 2 data sets"
-        ),
+def test_without_a_test_there_is_no_section_on_ranks(make_page, tests_of_ranks):
+    page = make_page(tests=tests_of_ranks.assign(status="not_applicable", reason="one data set"))
+    assert '<section class="ranks"' not in page
+    targets = {
+        attrs["href"][1:]
+        for tag, attrs in Structure(page).attributes
+        if tag == "a" and attrs["href"].startswith("#")
+    }
+    assert targets <= set(Structure(page).ids)
+
+
+@pytest.fixture(scope="module")
+def page_without_labels(make_page, tables, ranks, tests_of_ranks, study_folder):
+    answer = pd.read_parquet(study_folder / "tables/answer.parquet")
+    of_labels = tables.scores["metric"].isin(["ari", "nmi", "acc"])
+    unscored = tables.summary["metric"].isin(["ari", "nmi", "acc"])
+    return make_page(
+        labels=False,
+        scores=tables.scores[~of_labels],
+        summary=tables.summary[~unscored],
+        answer=answer.iloc[:0],
+        ranks=ranks.iloc[:0],
+        tests=tests_of_ranks.assign(status="not_applicable", reason="no labels"),
+        criteria=None,
+        correlations=None,
     )
-    section = page[page.index('id="certainty"') : page.index('id="scores"')]
-    assert "There is no test over data sets: it takes at least 2 data sets." in section
-    assert "<svg" not in section
+
+
+def test_without_labels_nothing_is_empty_and_nothing_explains_an_absence(page_without_labels):
+    shown = re.findall(r'<section class="(\w+)"', page_without_labels)
+    assert not {"ranks", "scores", "choices"} & set(shown)
+    assert ">Labels<" not in section_of(page_without_labels, "data")
+    assert all(
+        f"blobs-{figure}" not in page_without_labels
+        for figure in ("scores", "confusion", "calibration")
+    )
+    assert "no answer" not in page_without_labels
+    assert "Chosen without a label" in section_of(page_without_labels, "contest")
+    for body in re.findall(r"<tbody>(.*?)</tbody>", page_without_labels, re.DOTALL):
+        assert "<td" in body
 
 
 def test_failures_are_listed_with_their_reason(page, made_up):
@@ -245,37 +178,36 @@ def test_failures_are_listed_with_their_reason(page, made_up):
 
 
 def test_the_checks_of_the_theory_show_both_sides_and_whether_they_hold(page):
-    section = page[page.index('id="theory"') : page.index('id="methods"')]
+    section = section_of(page, "theory")
     assert "the bound &amp; the divergence" in section
     assert "1 ≠ −2.5" in section
     assert "Bounds: 2 checks, all hold" in section
-    assert section.count("<td>yes</td>") == 2
+    assert section.count(">yes</td>") == 2
 
 
 def test_the_methods_name_the_seeds_of_the_study(page):
     assert "once for each seed (0, 1, 2, 3, 4)" in page
 
 
-def test_no_failure_is_said_plainly(make_page, tables, answer):
-    ok = StudyTables(
-        **{
-            name: frame[frame["status"] == "ok"] if "status" in frame else frame
-            for name, frame in vars(tables).items()
-        }
-    )
-    assert "None: every replica of every variant ended well" in make_page(ok, answer)
+def test_no_failure_is_said_plainly(make_page, tables):
+    ok = {
+        name: frame[frame["status"] == "ok"]
+        for name, frame in vars(tables).items()
+        if "status" in frame
+    }
+    assert "None: every replica of every variant ended well" in make_page(**ok)
 
 
-def test_names_of_files_are_harmless_in_the_page(make_page, tables, answer):
+def test_names_of_files_are_harmless_in_the_page(make_page):
     hostile = "<script>alert(1)</script>"
-    page = make_page(tables, answer, citation=hostile, filters={hostile: 3}, source=f'"{hostile}')
+    page = make_page(sheet={"citation": hostile, "licence": hostile, "origin": f'"{hostile}'})
     assert hostile not in page
     assert page.count("&lt;script&gt;alert(1)") >= 3
     assert Structure(page).tags.count("script") == 1
 
 
-def test_the_same_study_gives_the_same_page(make_page, tables, answer, page):
-    assert make_page(tables, answer) == page
+def test_the_same_study_gives_the_same_page(make_page, page):
+    assert make_page() == page
 
 
 def test_sorting_values_are_numbers_or_empty(page):
@@ -289,7 +221,7 @@ def test_sorting_values_are_numbers_or_empty(page):
 
 
 def test_published_results_and_chapters_have_a_section_only_where_the_study_has_them(
-    make_page, page, tables, answer
+    make_page, page, tables
 ):
     assert 'id="published"' not in page
     row = dict.fromkeys(SHEET_COLUMNS, "") | {
@@ -312,9 +244,7 @@ def test_published_results_and_chapters_have_a_section_only_where_the_study_has_
         ]
     )
     published = compare_with_published(sheet, tables.scores, None, n_bootstrap=200)
-    shown = make_page(
-        tables, answer, published=published, chapters=[{"name": "mnist", "title": "M & N"}]
-    )
+    shown = make_page(published=published, chapters=[{"name": "mnist", "title": "M & N"}])
 
     assert '<a href="../chapters/mnist.html">M &amp; N</a>' in shown
     assert "&lt;digits&gt;" in shown
@@ -322,9 +252,7 @@ def test_published_results_and_chapters_have_a_section_only_where_the_study_has_
     assert "0.1: reached" in shown
 
 
-def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted(
-    make_page, page, tables, answer, svg
-):
+def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted(make_page, page):
     assert 'id="predictions"' not in page
     rows = [
         ("kang", "scgen", "cell_type", 0, "<rare>", metric, 0.5, "ok", "", True)
@@ -344,27 +272,12 @@ def test_the_page_has_a_section_on_predictions_only_where_something_is_predicted
             True,
         )
     )
+    predictions = prediction_table(rows)
     with_predictions = make_page(
-        tables,
-        answer,
-        predictions=read_predicted(
-            prediction_table(rows), summarise_predictions(prediction_table(rows))
-        ),
+        predictions=predictions, predictions_summary=summarise_predictions(predictions)
     )
     assert {"predictions", "failures"} <= set(Structure(with_predictions).ids)
     assert "&lt;rare&gt;" in with_predictions
-
-
-def test_versions_that_differ_between_jobs_are_all_named(tmp_path):
-    for i, version in enumerate(("2.13.0", "2.12.0", "2.13.0")):
-        (tmp_path / f"{i}.json").write_text(json.dumps({"versions": {"torch": version}}))
-    assert read_versions(sorted(tmp_path.iterdir())) == {"torch": "2.12.0 and 2.13.0"}
-
-
-def test_figures_are_found_by_name():
-    assert figures_by_name(["results/figures/a.b/scores.svg"]) == {
-        "scores": Path("results/figures/a.b/scores.svg")
-    }
 
 
 def test_the_schema_asks_for_a_title_and_options_of_maps():
@@ -375,7 +288,7 @@ def test_the_first_line_is_what_was_chosen_without_labels_and_what_that_was_wort
     made = tables.choices[
         tables.choices["in_force"].astype(bool) & (tables.choices["level"] == "model")
     ]
-    first = page[page.index('id="answer-title"') :]
+    first = section_of(page, "contest")
     first = first[first.index("<p>") : first.index("</p>")]
     assert "by the best agreement with the other models" in first
     for row in made.itertuples():
@@ -384,13 +297,13 @@ def test_the_first_line_is_what_was_chosen_without_labels_and_what_that_was_wort
 
 
 def test_every_criterion_shows_its_gain_and_the_rule_in_force_is_marked(page):
-    section = page[page.index('id="choices"') : page.index('id="failures"')]
+    section = section_of(page, "choices")
     assert "best agreement with the other models" in section
     assert "0.020" in section
     assert "−0.100" in section
-    assert section.count("<td>yes</td>") == 2
+    assert section.count(">yes</td>") == 2
 
 
 def test_a_failed_training_shows_the_last_lines_of_its_log(page):
-    section = page[page.index('id="failures"') : page.index('id="cost"')]
+    section = section_of(page, "failures")
     assert "&lt;kl_z&gt; is not finite" in section

@@ -26,21 +26,10 @@ def published(tables):
 
 
 @pytest.fixture(scope="module")
-def page(tables, ranks, tests_of_ranks, published):
-    datasets = [
-        {"name": name, "n_obs": 120, "n_vars": 3, "n_labels": 10} for name in tables.datasets
-    ]
-    criteria = evidence(tables.choices, n_bootstrap=200)
-    return results_page(
-        tables,
-        published=published,
-        ranks=ranks,
-        tests=tests_of_ranks,
-        evidence=criteria,
-        datasets=datasets,
-        config=CONFIG,
-        command="snakemake --config scale=small",
-    )
+def page(make_results, tables, published):
+    results = make_results(published=published, criteria=evidence(tables.choices, n_bootstrap=200))
+    results.config |= CONFIG
+    return results_page(results, "snakemake --config scale=small")
 
 
 def test_every_published_result_has_its_row_with_our_number(page, published):
@@ -69,7 +58,7 @@ def test_every_score_is_one_of_the_table(page, tables):
 
 
 def test_the_page_says_how_it_was_made_and_what_failed(page, made_up):
-    assert "    snakemake --config scale=small" in page
+    assert "```bash\nsnakemake --config scale=small\n```" in page
     assert "Scale `small`, seeds 0, 1, 2, 3, 4. At this scale at most 120 cells" in page
     assert (
         f"| {made_up.diverged[0]} | `{made_up.diverged[1]}` | {made_up.diverged[2]} | diverged |"

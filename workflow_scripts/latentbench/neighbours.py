@@ -63,11 +63,7 @@ class NeighbourGraph:
         """The undirected graph of the training cells, edge attribute ``weight`` from equation
         (2).
         """
-        edges = _edges(self._neighbourhoods)
-        weights = _jaccard(self._neighbourhoods, self._neighbourhoods, edges)
-        return igraph.Graph(
-            n=len(self._z_train), edges=edges, edge_attrs={"weight": weights.tolist()}
-        )
+        return graph_of(self._neighbourhoods)
 
     @cached_property
     def _votes(self) -> csr_array:
@@ -89,6 +85,13 @@ class NeighbourGraph:
             shape=(len(clusters_train), n_clusters),
         )
         return np.asarray((self._votes @ membership).toarray().argmax(axis=1), dtype=np.int64)
+
+
+def graph_of(hoods: Neighbourhoods) -> igraph.Graph:
+    """Return the undirected graph of neighbourhoods N(i), one a cell, with the weights (2)."""
+    edges = _edges(hoods)
+    weights = _jaccard(hoods, hoods, edges)
+    return igraph.Graph(n=len(hoods), edges=edges, edge_attrs={"weight": weights.tolist()})
 
 
 def leiden_at(graph: igraph.Graph, resolution: float, seed: int) -> Int[np.ndarray, " train"]:

@@ -41,14 +41,14 @@ N_PERMUTATIONS = 20_000
 
 @dataclass(frozen=True)
 class RankTest:
-    """A test that all models rank alike; ``df_residual`` is NaN where the distribution has one
-    number of degrees of freedom; ``method``: where p is from.
+    """A test that all models rank alike; ``df_residual`` is None where the distribution has
+    one number of degrees of freedom; ``method``: where p is from.
     """
 
     name: str
     statistic: float
     df: float
-    df_residual: float
+    df_residual: float | None
     p_value: float
     method: str
 
@@ -96,7 +96,7 @@ def friedman(
     else:
         p_chi, method = _permutation_p_value(ranks)
         p_f, methods = p_chi, (method, method)
-    return RankTest("friedman", chi_square, df, np.nan, p_chi, methods[0]), RankTest(
+    return RankTest("friedman", chi_square, df, None, p_chi, methods[0]), RankTest(
         "iman_davenport", ratio, df, df_residual, p_f, methods[1]
     )
 

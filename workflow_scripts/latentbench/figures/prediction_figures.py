@@ -1,21 +1,18 @@
-"""The figure and the rows of the predictions: how well every method predicts cells that were hidden
-from it.
-"""
+"""The figure of the predictions: how well every method predicts cells that were hidden from it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latentbench.figures.score_figures import SAW_LABELS_MARK, WIDTH
-from latentbench.figures.style import CONTROL_COLOURS, INK, model_colours
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.score_figures import SAW_LABELS_MARK
+from latentbench.figures.style import CONTROL_COLOURS, INK, WIDTH, model_colours
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.requests import CELL_TYPE
 from latentbench.prediction.tables import ALL_METHODS, asked_about
-from latentbench.report.page_views import number
 
 METRIC_NAMES = {
     "r2_mean": "r², means",
@@ -130,48 +127,5 @@ def in_order(asked: pd.DataFrame) -> dict[str, str]:
     return models | dict(zip(has_seed.index[~has_seed], CONTROL_COLOURS.values(), strict=False))
 
 
-def prediction_rows(summary: pd.DataFrame, colours: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return a row for every data set, protocol and method, those of ``colours`` in their order,
-    from the summary of the predictions.
-    """
-    rows = []
-    for key, of_dataset in summary.groupby(["dataset", "hidden", "asked"], sort=True):
-        for method, colour in colours.items():
-            of_method = of_dataset[of_dataset["model"] == method].set_index("metric")
-            if len(of_method):
-                counts = {
-                    "n_types": int(of_method["n_types"].max()),
-                    "n_seeds": int(of_method["n_seeds"].max()),
-                }
-                about = {
-                    "dataset": question_name(*key),
-                    "method": method,
-                    "colour": colour,
-                    "saw_labels": bool(of_method["saw_labels"].any()),
-                }
-                rows.append(
-                    {
-                        **about,
-                        **counts,
-                        "metrics": [
-                            number(of_method["value"].get(metric), 3) for metric in METRICS
-                        ],
-                    }
-                )
-    return rows
-
-
-def prediction_gaps(predictions: pd.DataFrame) -> list[dict[str, str]]:
-    """Return a row for everything without a value, with its reason."""
-    absent = predictions[predictions["status"] != "ok"]
-    gaps = absent.groupby(["dataset", "model", "metric", "status", "reason"], sort=True)[
-        "cell_type"
-    ].agg(lambda types: ", ".join(sorted(set(types))))
-    # What holds for all metrics is said once.
-    frame = gaps.reset_index().groupby(
-        ["dataset", "model", "cell_type", "status", "reason"], sort=True
-    )["metric"]
-    every = frame.agg(
-        lambda metrics: "all" if len(metrics) == len(METRICS) else ", ".join(metrics)
-    ).reset_index()
-    return every.assign(status=every["status"].str.replace("_", " ")).to_dict("records")
+def predictions(given: Inputs) -> Figure:
+    return predictions_figure(given.frame("predictions"))

@@ -270,3 +270,78 @@ PRINCIPAL_COMPONENTS = Table(
 )
 """measure: variance_share (of the split), angle_decoder, angle_encoder (degrees, the largest
 first); component: 1, 2 ..."""
+
+ANSWER_SUMMARY = Table(
+    "answer_summary",
+    {
+        "dataset": TEXT,
+        **dict.fromkeys(("n_cells", "n_groups", "n_found", "n_low", "n_high"), SEED),
+        "n_declared": SEED,
+        **_reals("certain_share", "agreement", "null_agreement"),
+        "n_agreed": SEED,
+        "chosen": TEXT,
+        "chance": REAL,
+        **GAP,
+    },
+    ("dataset",),
+)
+"""A row a data set. ``n_groups`` are shown, ``n_found`` were found (another number where one was
+declared), in ``n_low`` to ``n_high``; ``certain_share``: of the cells, those with a certainty of .9
+or more; ``agreement``: of members and groups (ARI), ``null_agreement``: where there is one group;
+``n_agreed``: groups that most variants find; ``chosen``: the variant, with its ``chance``."""
+ANSWER_GROUPS = Table(
+    "answer_groups",
+    {
+        "dataset": TEXT,
+        "group": WHOLE,
+        "cells": WHOLE,
+        **_reals("share", "certainty", "support_cells", "support_seeds", "support_variants"),
+        "nearest": SEED,
+        **_reals("together", "separability", "p_value"),
+        "told_apart": TEXT,
+        "markers": TEXT,
+    },
+    ("dataset", "group"),
+)
+"""A row a group, numbered from 0 by falling size. ``nearest``: the group that members put together
+with it most (share ``together``); ``separability``: the AUC by which counts that no model has seen
+tell the two apart, with its p-value; ``told_apart``: yes, no, or empty where it was not asked;
+``markers``: the first genes, separated by commas."""
+ANSWER_MODELS = Table(
+    "answer_models",
+    {
+        **_texts("dataset", "model"),
+        **_reals("agreement", "stability", "predictive", "score", "chance"),
+        "chosen": TRUTH,
+    },
+    ("dataset", "model"),
+)
+ANSWER_TREE = Table(
+    "answer_tree",
+    {
+        "dataset": TEXT,
+        "leaf": WHOLE,
+        "parent": WHOLE,
+        **_reals("height", "support"),
+        "group": WHOLE,
+        "cells": WHOLE,
+    },
+    ("dataset", "leaf"),
+)
+"""A row a leaf of the consensus tree: it breaks off ``parent`` (-1: the root) at ``height``, a
+split found again in the share ``support`` of resamples."""
+ANSWER_AGREEMENT = Table(
+    "answer_agreement",
+    {**_texts("dataset", "model", "other"), "ari": REAL},
+    ("dataset", "model", "other"),
+)
+ANSWER_NUMBERS = Table(
+    "answer_numbers",
+    {"dataset": TEXT, "n_groups": WHOLE, "agreement": REAL},
+    ("dataset", "n_groups"),
+)
+"""How far members agree with the cut into so many groups."""
+ANSWER_CELLS = Table(
+    "answer_cells",
+    {"cell": TEXT, "group": WHOLE, "certainty": REAL, "runner_up": WHOLE},
+)

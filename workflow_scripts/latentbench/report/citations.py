@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
+from pybtex.database import BibliographyData, Entry, parse_file
+from pybtex.style.formatting.unsrt import Style
+from pybtex.style.template import Node, field, sentence
 
-from latentbench.report.bibliography import Reference, literal, parse_bib, short_name
 from latentbench.study.applicability import CONSENSUS
 
 OF_KIND: dict[str, tuple[str, ...]] = {
@@ -66,10 +68,46 @@ OF_LAYOUT = {"tsne": "vandermaaten2008", "umap": "mcinnes2018"}
 CITED = re.compile(r"\[@([\w-]+)\]")
 
 
+LITERAL = str.maketrans({"{": "(", "}": ")", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}"})
+"""What BibTeX reads as a command or a group; the writer escapes the other signs."""
+
+
+class TitlesAsWritten(Style):
+    """The plain style of BibTeX, which would write "Gaussian" in a title as "gaussian"."""
+
+    def format_title(self, e: Entry, which_field: str, as_sentence: bool = True) -> Node:
+        """Return the title as its entry has it."""
+        title = field(which_field)
+        return sentence[title] if as_sentence else title
+
+
 @cache
-def known() -> dict[str, Reference]:
-    """Return the entries of references.bib."""
-    return parse_bib(Path(__file__).with_name("references.bib").read_text(encoding="utf-8"))
+def known() -> dict[str, Entry]:
+    """Return the entries of references.bib by key."""
+    return dict(parse_file(str(Path(__file__).with_name("references.bib")), "bibtex").entries)
+
+
+def as_bib(references: Mapping[str, Entry]) -> str:
+    """Return entries as BibTeX."""
+    return BibliographyData(references).to_string("bibtex")
+
+
+def formatted(entry: Entry) -> str:
+    """Return an entry as one line of a list of references."""
+    return TitlesAsWritten().format_entry("", entry).text.render_as("text")
+
+
+def short_name(entry: Entry) -> str:
+    """Return how a text calls an entry: "Hubert and Arabie 1985", "Luecken et al. 2022"."""
+    names = [
+        " ".join(
+            part.render_as("text") for part in [*person.rich_prelast_names, *person.rich_last_names]
+        )
+        for person in entry.persons["author"]
+    ]
+    several = len(names) > 2 or names[-1] == "others"
+    who = f"{names[0]} et al." if several else " and ".join(names)
+    return f"{who} {entry.fields['year']}"
 
 
 def references_of(
@@ -78,9 +116,9 @@ def references_of(
     paragraphs: Iterable[str],
     versions: Mapping[str, str],
     config: Mapping[str, Any],
-) -> list[Reference]:
-    """Return what a study cites, by key, then its data sets (``datasets``: their rows of the
-    report) and software, each once.
+) -> dict[str, Entry]:
+    """Return what a study cites, by key: papers, then its data sets (``datasets``: name, citation,
+    licence and source of each) and software.
     """
     report, evaluation = config.get("report", {}), config.get("evaluation", {})
     keys = (
@@ -95,11 +133,14 @@ def references_of(
         if layout in OF_LAYOUT
     }
     keys |= {"luecken2022"} if evaluation.get("integration") else set()
-    return [
-        *(known()[key] for key in sorted(keys)),
-        *map(_of_dataset, datasets),
-        *(_of_package(*item) for item in sorted(versions.items())),
-    ]
+    return {
+        **{key: known()[key] for key in sorted(keys)},
+        **{f"data-{row['name']}": _of_dataset(row) for row in datasets},
+        **{
+            f"software-{name}": _misc(title=f"{name} {version}", note="software")
+            for name, version in sorted(versions.items())
+        },
+    }
 
 
 def linked(paragraph: str) -> Markup:
@@ -116,26 +157,15 @@ def linked(paragraph: str) -> Markup:
     )
 
 
-def _of_dataset(row: Mapping[str, Any]) -> Reference:
-    note = "; ".join(
-        part
-        for part in (
-            row["citation"],
-            f"licence: {row['licence']}" if row["licence"] else "",
-            f"source: {row['source']}",
-        )
-        if part
+def _of_dataset(row: Mapping[str, Any]) -> Entry:
+    parts = (
+        row["citation"],
+        f"licence: {row['licence']}" if row["licence"] else "",
+        f"source: {row['source']}",
     )
-    return Reference(
-        "misc",
-        f"data-{row['name']}",
-        {"title": f"Data set {literal(row['name'])}", "note": literal(note)},
-    )
+    return _misc(title=f"Data set {row['name']}", note="; ".join(filter(None, parts)))
 
 
-def _of_package(name: str, version: str) -> Reference:
-    return Reference(
-        "misc",
-        f"software-{name}",
-        {"title": f"{literal(name)} {literal(version)}", "note": "software"},
-    )
+def _misc(**fields: str) -> Entry:
+    plain = [(name, " ".join(text.split()).translate(LITERAL)) for name, text in fields.items()]
+    return Entry("misc", plain)

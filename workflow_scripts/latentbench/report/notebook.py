@@ -19,6 +19,16 @@ from latentbench.files.artefacts import atomic_path, write_text
 EQUATION = re.compile(r"\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$\n]+?)\$", re.DOTALL)
 
 
+def run_of_results(inputs: Any, outputs: Any, parameters: Mapping[str, Any], *, title: str) -> None:
+    """Run ``inputs.notebook`` on the other inputs, as far as they are files of the study, into
+    ``outputs.notebook`` and ``outputs.html``.
+    """
+    root = Path(outputs.html).parents[1]
+    files = [str(path) for path in inputs if Path(path).is_relative_to(root)]
+    parameters = {**parameters, "files": files, "root": str(root)}
+    run_notebook(inputs.notebook, outputs.notebook, outputs.html, parameters, title=title)
+
+
 def run_notebook(
     template: str | Path,
     notebook_path: str | Path,

@@ -2,15 +2,18 @@
 with the command that makes it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from latentbench.evaluation.statistics import ALL_DATASETS
 from latentbench.outcomes import Outcome
-from latentbench.report.choice_views import CRITERION_NAMES, chosen_sentence
-from latentbench.report.published_views import counted_sentence, published_rows
+from latentbench.report.cells import NOTHING, estimate, estimate_of, markdown
+from latentbench.report.results import Results
+from latentbench.report.sections.choices import CRITERION_NAMES, chosen_sentence
+from latentbench.report.sections.published import counted_sentence, published_table
+from latentbench.report.sections.ranks import over_all_datasets
 from latentbench.report.tables import StudyTables, headline
 from latentbench.study.applicability import CONTROL_KINDS
 
@@ -20,42 +23,30 @@ FIGURES = {
 }
 
 
-def results_page(
-    tables: StudyTables,
-    *,
-    published: pd.DataFrame,
-    ranks: pd.DataFrame,
-    tests: pd.DataFrame,
-    evidence: pd.DataFrame,
-    datasets: Sequence[Mapping[str, Any]],
-    config: Mapping[str, Any],
-    command: str,
-) -> str:
-    """Return the page.
-
-    ``datasets``: name, n_obs, n_vars, n_labels of each, as they were after preparation;
-    ``command``: what runs the study; the other arguments are tables."""
+def results_page(results: Results, command: str) -> str:
+    """Return the page; ``command``: what runs the study."""
+    published = results.table_if_any("published")
+    tables = results.tables
     parts = [
         (
-            f"# Results: {config['report']['title']}\n\nWritten by the pipeline from its tables; do"
-            f" not edit.\n\n    {command}\n"
+            f"# Results: {results.config['report']['title']}\n\nWritten by the pipeline from its"
+            f" tables; do not edit.\n\n```bash\n{command}\n```\n"
         ),
-        _sizes(tables, datasets, config),
-        _published(published),
-        _why_below(config) if len(published) else "",
+        _sizes(results),
+        "" if published is None else _published(published),
+        "" if published is None else _why_below(results.config),
         _figures(),
-        _ranks(ranks, tests),
-        *[_scores(tables.of_dataset(data["name"]), data["name"]) for data in datasets],
-        _choices(tables, evidence),
+        _ranks(results),
+        *[_scores(tables.of_dataset(dataset), dataset) for dataset in results.datasets],
+        _choices(results),
         _failures(tables),
     ]
     return "\n".join(parts)
 
 
-def _sizes(
-    tables: StudyTables, datasets: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
-) -> str:
-    status = tables.status[tables.status["status"] != Outcome.NOT_APPLICABLE]
+def _sizes(results: Results) -> str:
+    status, config = results.tables.status, results.config
+    status = status[status["status"] != Outcome.NOT_APPLICABLE]
     at_most = config["preprocessing"].get("max_obs")
     drawn = (
         f"At this scale at most {at_most} cells or images of a data set are looked at, drawn at"
@@ -70,50 +61,28 @@ def _sizes(
     )
     rows = [
         [
-            data["name"],
-            data["n_obs"],
-            data["n_vars"],
-            data["n_labels"],
-            status[status["dataset"] == data["name"]]["model"].nunique() - 1,
+            dataset,
+            *(results.prepared(dataset)[size] for size in ("n_obs", "n_vars", "n_labels")),
+            status[status["dataset"] == dataset]["model"].nunique() - 1,
         ]
-        for data in datasets
+        for dataset in results.datasets
     ]
     header = ["data set", "cells", "variables", "classes", "variants"]
-    return f"## What was run\n\n{sentence}\n\n{_table(header, rows)}"
+    return f"## What was run\n\n{sentence}\n\n{markdown(header, rows)}"
 
 
 def _published(published: pd.DataFrame) -> str:
-    if published.empty:
-        return ""
+    found = published_table(published)
+    header = [name.lower() for name in found.columns]
     rows = [
         [
-            row["experiment"],
-            f"`{row['model']}`",
-            row["metric"],
-            " ".join(filter(None, [row["ours"]["mean"], row["ours"]["interval"]])),
-            row["theirs"],
-            f"{row['source']}: {row['protocol']}",
-            row["standing"] if row["ours"]["value"] else row["reason"],
-            row["bar"],
-            row["remark"],
+            f"`{cell}`" if name == "Variant" else cell
+            for name, cell in zip(found.columns, row, strict=True)
         ]
-        for row in published_rows(published)
+        for row in found.rows
     ]
-    header = [
-        "experiment",
-        "variant",
-        "metric",
-        "ours",
-        "published",
-        "by",
-        "ours is",
-        "our bar",
-        "remark",
-    ]
-    return (
-        "## Beside the published"
-        f" numbers\n\n{counted_sentence(published)}\n\n{_table(header, rows)}"
-    )
+    said = counted_sentence(published)
+    return f"## Beside the published numbers\n\n{said}\n\n{markdown(header, rows)}"
 
 
 def _why_below(config: Mapping[str, Any]) -> str:
@@ -150,13 +119,13 @@ def _figures() -> str:
     )
 
 
-def _ranks(ranks: pd.DataFrame, tests: pd.DataFrame) -> str:
-    over_all = ranks[ranks["scope"] == ALL_DATASETS].sort_values("mean_rank", kind="stable")
+def _ranks(results: Results) -> str:
+    over_all, tests = over_all_datasets(results.table("ranks")), results.table("tests")
     rows = [
         [
             f"`{row.model}`",
-            _estimate(row.mean_rank, row.rank_low, row.rank_high, 2),
-            row.cliques or "–",
+            estimate(row.mean_rank, row.rank_low, row.rank_high, 2),
+            row.cliques or NOTHING,
         ]
         for row in over_all.itertuples()
     ]
@@ -169,7 +138,7 @@ def _ranks(ranks: pd.DataFrame, tests: pd.DataFrame) -> str:
     )
     return (
         f"## Ranks over data sets\n\n{said} Variants that share a letter are not told"
-        f" apart.\n\n{_table(['variant', 'mean rank', 'group'], rows)}"
+        f" apart.\n\n{markdown(['variant', 'mean rank', 'group'], rows)}"
     )
 
 
@@ -186,11 +155,7 @@ def _scores(tables: StudyTables, dataset: str) -> str:
             + (" (control)" if tables.kinds.get(model) in CONTROL_KINDS else "")
         )
         metrics = [
-            (
-                _estimate(*of_model.loc[metric, ["mean", "low", "high"]])
-                if metric in of_model.index
-                else "–"
-            )
+            estimate_of(of_model.loc[metric] if metric in of_model.index else None)
             for metric in ("ari", "nmi", "acc", "purity")
         ]
         lowest = f"{of_model.loc['ari', 'lowest']:.3f}" if "ari" in of_model.index else "–"
@@ -198,24 +163,23 @@ def _scores(tables: StudyTables, dataset: str) -> str:
             [name, of_model["clustering"].iloc[0], *metrics, lowest, int(of_model["n_ok"].max())]
         )
     header = ["variant", "clusters", "ARI", "NMI", "ACC", "purity", "lowest ARI of a seed", "seeds"]
-    return f"## {dataset}\n\n{_table(header, rows)}"
+    return f"## {dataset}\n\n{markdown(header, rows)}"
 
 
-def _choices(tables: StudyTables, evidence: pd.DataFrame) -> str:
+def _choices(results: Results) -> str:
+    evidence = results.table("criteria")
     rows = [
         [
             "a seed" if row.level == "seed" else "a variant",
             CRITERION_NAMES[row.criterion] + (" **(in force)**" if row.in_force else ""),
-            _estimate(row.gain, row.low, row.high),
+            estimate(row.gain, row.low, row.high),
             f"{row.n_choices} on {row.n_datasets}",
         ]
         for row in evidence.itertuples()
     ]
     header = ["to choose", "by the", "gain in ARI over a random pick", "choices"]
-    return (
-        "## Choosing without"
-        f" labels\n\n{chosen_sentence(tables.choices, evidence)}\n\n{_table(header, rows)}"
-    )
+    said = chosen_sentence(results.tables.choices, evidence)
+    return f"## Choosing without labels\n\n{said}\n\n{markdown(header, rows)}"
 
 
 def _failures(tables: StudyTables) -> str:
@@ -228,25 +192,10 @@ def _failures(tables: StudyTables) -> str:
     ]
     return (
         "## What did not"
-        f" work\n\n{_table(['data set', 'variant', 'seed', 'outcome', 'reason'], rows)}"
+        f" work\n\n{markdown(['data set', 'variant', 'seed', 'outcome', 'reason'], rows)}"
     )
 
 
 def _mean(rows: pd.DataFrame, metric: str) -> float:
     value = rows["mean"].get(metric)
     return -1.0 if value is None or pd.isna(value) else float(value)
-
-
-def _estimate(mean: float, low: float, high: float, digits: int = 3) -> str:
-    if pd.isna(mean):
-        return "–"
-    return f"{mean:.{digits}f}" + (
-        "" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-    )
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(
-        f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in line)} |\n" for line in lines
-    )

@@ -6,115 +6,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from latentbench.files import tables as files
 from latentbench.outcomes import Outcome
 from latentbench.study.applicability import CONSENSUS, CONTROL_KINDS
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "scores": (
-        "dataset",
-        "model",
-        "seed",
-        "split",
-        "clustering",
-        "metric",
-        "value",
-        "status",
-        "reason",
-        "saw_labels",
-        "headline",
-    ),
-    "summary": (
-        "dataset",
-        "model",
-        "clustering",
-        "split",
-        "metric",
-        "n_ok",
-        "n_failed",
-        "mean",
-        "sd",
-        "low",
-        "high",
-        "saw_labels",
-    ),
-    "status": (
-        "dataset",
-        "model",
-        "kind",
-        "saw_labels",
-        "seed",
-        "status",
-        "reason",
-        "seconds",
-        "peak_memory_mb",
-        "epochs",
-    ),
-    "history": ("dataset", "model", "replica", "epoch", "term", "split", "value"),
-    "choices": (
-        "dataset",
-        "level",
-        "model",
-        "criterion",
-        "n_candidates",
-        "picked",
-        "value",
-        "ari",
-        "mean_ari",
-        "best_ari",
-        "gain",
-        "share",
-        "in_force",
-    ),
-    "reliability": ("dataset", "model", "seed", "split", "bin", "n_obs", "confidence", "accuracy"),
-    "quality": (
-        "dataset",
-        "model",
-        "seed",
-        "split",
-        "measure",
-        "part",
-        "value",
-        "status",
-        "reason",
-    ),
-    "ranks": (
-        "scope",
-        "model",
-        "mean_rank",
-        "rank_low",
-        "rank_high",
-        "n_datasets",
-        "cliques",
-        "note",
-    ),
-    "tests": (
-        "scope",
-        "test",
-        "statistic",
-        "df",
-        "df_residual",
-        "p_value",
-        "method",
-        "n_datasets",
-        "n_models",
-        "critical_difference",
-        "status",
-        "reason",
-    ),
-    "maps": (
-        "cell",
-        "model",
-        "seed",
-        "x",
-        "y",
-        "label",
-        "cluster",
-        "batch",
-        "condition",
-        "split",
-        "layout",
-    ),
+KINDS = {
+    kind.name: kind
+    for kind in (
+        *(files.SCORES, files.SUMMARY, files.STATUS, files.HISTORY, files.CHOICES),
+        *(files.RELIABILITY, files.QUALITY, files.RANKS, files.TESTS, files.CRITERIA),
+        *(files.CORRELATIONS, files.MAPS, files.PREDICTIONS),
+    )
 }
+"""The kinds of the tables that the report checks when it reads them, by name."""
+
 HEADLINE_METRICS: dict[str, str] = {"ari": "ARI", "nmi": "NMI", "acc": "ACC"}
 
 
@@ -162,15 +67,13 @@ def read_tables(paths: Mapping[str, str | Path]) -> StudyTables:
     return StudyTables(**{name: read_table(paths[name], name) for name in STUDY_TABLES})
 
 
-def read_table(path: str | Path, kind: str) -> pd.DataFrame:
-    """Read one table (parquet) and check its columns against ``COLUMNS[kind]``."""
-    frame = pd.read_parquet(path)
-    if missing := [column for column in COLUMNS[kind] if column not in frame]:
-        raise ValueError(
-            f"{path}: no column {', '.join(missing)}; it has {', '.join(frame.columns)}; make the"
-            " table anew with this version"
-        )
-    return frame
+def read_table(path: str | Path, name: str) -> pd.DataFrame:
+    """Read one table; its columns are checked where ``name`` is one of ``KINDS``.
+
+    Raises:
+        ValueError: it lacks a column.
+    """
+    return KINDS[name].read(path) if name in KINDS else pd.read_parquet(path)
 
 
 def headline(tables: StudyTables, split: str = "test") -> tuple[pd.DataFrame, pd.DataFrame]:

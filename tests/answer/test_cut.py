@@ -1,0 +1,48 @@
+"""Where the tree is cut."""
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+
+from latentbench.answer.cut import agreements, best_cut, structure
+from latentbench.answer.members import given, together
+from latentbench.answer.tree import grow
+
+
+def test_agreement_is_the_ari_of_every_cut_with_every_member(noisy):
+    _, members = noisy()
+    tree = grow(members)
+    expected = [
+        [adjusted_rand_score(tree.cut_at(k), member) for member in members.clusters]
+        for k in range(1, tree.n_leaves + 1)
+    ]
+    np.testing.assert_allclose(agreements(tree, members), expected, atol=1e-9)
+
+
+def test_the_number_of_groups_is_found(noisy):
+    groups, members = noisy()
+    tree = grow(members)
+    cut = best_cut(tree, members)
+    assert cut.n_groups == 4
+    assert adjusted_rand_score(groups, cut.group_of_leaf[tree.leaf]) > 0.97
+
+
+def test_the_number_found_does_not_follow_the_number_of_fine_members(noisy):
+    groups, members = noisy()
+    rng = np.random.default_rng(0)
+    fine = [
+        given(groups * 8 + rng.integers(0, 8, len(groups)), variant=f"model{n % 4}", seed=9 + n)
+        for n in range(16)
+    ]
+    joined = together([members, *fine])
+    assert best_cut(grow(joined), joined).n_groups == 4
+
+
+def test_members_that_agree_hardly_more_than_a_null_say_one_group(noisy):
+    _, members = noisy()
+    tree = grow(members)
+    assert best_cut(tree, members, null_agreement=0.99).n_groups == 1
+    assert best_cut(tree, members, null_agreement=0.2).n_groups == 4
+
+
+def test_equation_2_by_hand():
+    assert structure(0.6, 0.2) == 0.5
