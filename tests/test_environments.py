@@ -56,8 +56,8 @@ NOT_IMPORTED = {
     "bokeh",
 }
 """Wanted without an import: engines of pandas and anndata, scanpy's data file, what Scrublet
-finds its threshold by, pip as a command, the notebook's kernel, what functions import, the drawing library whose scripts the
-report holds."""
+finds its threshold by, pip as a command, the notebook's kernel, what functions import, the
+drawing library whose scripts the report holds."""
 NOT_LOCKED = {"python", "scib-metrics"}
 """scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
 NOT_REACHED = {

@@ -69,7 +69,7 @@ KEYS = {
         ({"target_sum": float("nan")}, "target_sum: .*nan"),
         (
             {"hvg_flavor": "seurat_v"},
-            "'seurat_v' is not one of seurat_v3, seurat, cell_ranger, pearson_residuals; did you mean",
+            "'seurat_v' is not one of seurat_v3, seurat, cell_ranger, pearson_residuals",
         ),
     ],
     "checkpoints.every_seconds": [(-1, "less than the minimum"), (float("nan"), "nan")],
