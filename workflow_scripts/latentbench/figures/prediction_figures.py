@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from latentbench.figures.inputs import Inputs
 from latentbench.figures.score_figures import SAW_LABELS_MARK
-from latentbench.figures.style import CONTROL_COLOURS, INK, WIDTH, model_colours
+from latentbench.figures.style import CONTROL_COLOURS, INK, WIDTH, model_colours, nothing_to_show
 from latentbench.prediction.metrics import METRICS
-from latentbench.prediction.requests import CELL_TYPE
+from latentbench.prediction.requests import ALL_CELLS, CELL_TYPE
 from latentbench.prediction.tables import ALL_METHODS, asked_about
 
 METRIC_NAMES = {
@@ -30,6 +30,9 @@ def predictions_figure(predictions: pd.DataFrame) -> Figure:
     asked = predictions[predictions["model"] != ALL_METHODS].assign(
         asked=lambda rows: asked_about(rows["cell_type"])
     )
+    if asked.empty:
+        of_all = predictions[predictions["cell_type"] == ALL_CELLS]
+        return nothing_to_show("; ".join(dict.fromkeys(of_all["reason"])))
     blocks = dict(iter(asked.groupby(["dataset", "hidden", "asked"], sort=True)))
     shown = {
         key: [method for method in colours if method in set(rows["model"])]

@@ -25,7 +25,7 @@ from latentbench.faults import naming
 from latentbench.files.artefacts import atomic_path
 from latentbench.logs import logger
 from latentbench.preprocessing.counts import COUNT_PRESETS
-from latentbench.preprocessing.gate import pass_gate, refuse_more_clusters_than_cells
+from latentbench.preprocessing.gate import pass_gate
 from latentbench.preprocessing.pca import principal_components
 from latentbench.preprocessing.quality import MEASURES
 from latentbench.preprocessing.records import begin_record, record_pca
@@ -96,7 +96,6 @@ def _write_prepared(
     )
     begin_record(frame, is_empty, preset=preset, options=options, split=split, where=where)
     selection = select(frame, blocks, is_empty, recipe, where=where)
-    refuse_more_clusters_than_cells(frame.uns["latentbench"], int(selection.is_train.sum()), where)
     frame.obs[list(MEASURES)] = selection.kept.measured.set_axis(frame.obs_names)
     order = np.random.default_rng(ORDER_SEED).permutation(len(selection.totals))
     prepared = frame[np.flatnonzero(selection.kept.cells)[order], _modelled(selection)].copy()
