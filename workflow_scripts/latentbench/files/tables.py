@@ -341,6 +341,17 @@ ANSWER_NUMBERS = Table(
     ("dataset", "n_groups"),
 )
 """How far members agree with the cut into so many groups."""
+ANSWER_TABLES = {
+    table.name: table
+    for table in (
+        ANSWER_SUMMARY,
+        ANSWER_GROUPS,
+        ANSWER_MODELS,
+        ANSWER_TREE,
+        ANSWER_AGREEMENT,
+        ANSWER_NUMBERS,
+    )
+}
 ANSWER_CELLS = Table(
     "answer_cells",
     {"cell": TEXT, "group": WHOLE, "certainty": REAL, "runner_up": WHOLE},
