@@ -4,9 +4,9 @@
 
 rule draw_maps:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        clusters=clusters_of,
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        clusters=of(rules.cluster.output.clusters, plan.evaluated),
         code=library("draw_maps"),
     output:
         maps="results/maps/{dataset}.parquet",
@@ -16,7 +16,8 @@ rule draw_maps:
         "../envs/figures.yaml"
     threads: 1
     params:
-        options=lookup(dpath="report/maps", within=config, default={}),
+        n_clusters=told(parameters.n_clusters),
+        options=parameters.maps_options(study),
     message:
         "lay out the embeddings of {wildcards.dataset}"
     script:
@@ -25,10 +26,10 @@ rule draw_maps:
 
 rule explore:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        clusters=clusters_of,
-        maps="results/maps/{dataset}.parquet",
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        clusters=of(rules.cluster.output.clusters, plan.evaluated),
+        maps=rules.draw_maps.output.maps,
         code=library("explore"),
     output:
         explored="results/explorer/{dataset}.safetensors",
@@ -38,7 +39,8 @@ rule explore:
         "../envs/figures.yaml"
     threads: 1
     params:
-        options=explorer_options,
+        n_clusters=told(parameters.n_clusters),
+        options=told(parameters.explorer_options),
     message:
         "make {wildcards.dataset} ready for the explorer"
     script:
@@ -48,10 +50,10 @@ rule explore:
 rule draw_figures:
     input:
         **TABLES,
-        ranks="results/tables/ranks.parquet",
-        tests="results/tables/tests.parquet",
+        ranks=parquet(rules.collect.output.ranks),
+        tests=parquet(rules.collect.output.tests),
         code=library("draw_figures"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
+        style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
     output:
         scores=[
             "results/figures/scores.pdf",
@@ -96,13 +98,13 @@ rule draw_figures:
 
 rule draw_plates:
     input:
-        code=library("draw_plates", *modules_of_networks()),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
+        code=library("draw_plates", *parameters.modules_of_kinds(plan.networks(study))),
+        style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
     output:
-        pdf=expand("results/figures/plates/{kind}.pdf", kind=networks_of_study()),
-        svg=expand("results/figures/plates/{kind}.svg", kind=networks_of_study()),
+        pdf=expand("results/figures/plates/{kind}.pdf", kind=plan.networks(study)),
+        svg=expand("results/figures/plates/{kind}.svg", kind=plan.networks(study)),
         png=report(
-            expand("results/figures/plates/{kind}.png", kind=networks_of_study()),
+            expand("results/figures/plates/{kind}.png", kind=plan.networks(study)),
             caption="../report/plates.rst",
             category="Models",
             labels={"figure": "plates"},
@@ -113,7 +115,7 @@ rule draw_plates:
         "../envs/figures.yaml"
     threads: 1
     params:
-        kinds=networks_of_study(),
+        kinds=plan.networks(study),
     message:
         "draw the plates of the models"
     script:
@@ -130,7 +132,7 @@ rule draw_thesis_figures:
             "models.gmvae_dirichlet",
             "models.gmvae_conditional",
         ),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
+        style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/thesis/figure_2_1_neuron", ".pdf", ".svg"),
         multiext("results/figures/thesis/figure_2_2_layers", ".pdf", ".svg"),
@@ -188,11 +190,11 @@ rule draw_thesis_figures:
 rule draw_dataset_figures:
     input:
         **TABLES,
-        maps="results/maps/{dataset}.parquet",
-        prepared="results/data/{dataset}/prepared.h5ad",
-        clusters=clusters_of,
+        maps=rules.draw_maps.output.maps,
+        prepared=rules.preprocess.output.prepared,
+        clusters=of(rules.cluster.output.clusters, plan.evaluated),
         code=library("draw_dataset_figures"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
+        style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/scores", ".pdf", ".svg"),
         multiext("results/figures/{dataset}/maps", ".pdf", ".svg"),
@@ -256,7 +258,7 @@ rule draw_dataset_figures:
         "../envs/figures.yaml"
     threads: 1
     params:
-        models=models_of,
+        models=told(parameters.models),
     message:
         "draw the figures of {wildcards.dataset}"
     script:
@@ -265,10 +267,10 @@ rule draw_dataset_figures:
 
 rule draw_detail_figures:
     input:
-        embeddings=embeddings_of,
-        pca="results/pca/{dataset}.parquet",
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        pca=rules.analyse_pca.output,
         code=library("draw_detail_figures"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
+        style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/responsibilities", ".pdf", ".svg"),
         multiext("results/figures/{dataset}/pca", ".pdf", ".svg"),
@@ -292,7 +294,7 @@ rule draw_detail_figures:
         "../envs/figures.yaml"
     threads: 1
     params:
-        kinds=kinds_of,
+        kinds=told(parameters.kinds_on),
     message:
         "draw responsibilities and principal components of {wildcards.dataset}"
     script:
@@ -301,9 +303,9 @@ rule draw_detail_figures:
 
 rule draw_markers:
     input:
-        markers="results/markers/{dataset}.parquet",
+        markers=rules.find_markers.output,
         code=library("draw_markers"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
+        style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/markers", ".pdf", ".svg"),
         report(
@@ -326,10 +328,10 @@ rule draw_markers:
 
 rule draw_latents:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        latents=latents_of,
+        prepared=rules.preprocess.output.prepared,
+        latents=of(rules.sample_latents.output.latents, plan.drawn_from_two_latents),
         code=library("draw_latents"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
+        style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/two_latents", ".pdf", ".svg"),
         report(
@@ -345,7 +347,7 @@ rule draw_latents:
         "../envs/figures.yaml"
     threads: 1
     params:
-        kinds=two_latent_models_of,
+        kinds=told(partial(parameters.kinds_of_units, where=plan.drawn_from_two_latents)),
     message:
         "draw both latents of {wildcards.dataset}"
     script:
@@ -354,10 +356,10 @@ rule draw_latents:
 
 rule draw_image_figures:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        decoded=decoded_of,
+        prepared=rules.preprocess.output.prepared,
+        decoded=of(rules.decode.output.decoded, plan.decoded),
         code=library("draw_image_figures"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
+        style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
     output:
         multiext("results/figures/{dataset}/reconstructions", ".pdf", ".svg"),
         multiext("results/figures/{dataset}/samples", ".pdf", ".svg"),
@@ -405,7 +407,7 @@ rule draw_image_figures:
         "../envs/figures.yaml"
     threads: 1
     params:
-        kinds=networks_of,
+        kinds=told(partial(parameters.kinds_of_units, where=plan.decoded)),
         layout=lookup(dpath="report/maps/layout", within=config, default="tsne"),
         seed=lookup(dpath="report/maps/seed", within=config, default=0),
     message:

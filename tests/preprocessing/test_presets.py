@@ -55,7 +55,6 @@ def test_prepared_counts_keep_the_contract(raw_counts):
     assert prepared.obsm["X_pca"].dtype == np.float32
     assert set(prepared.obs["split"]) == {"train", "test"}
     about = prepared.uns["latentbench"]
-    assert about["n_clusters"] == 4
     assert about["preset"] == "counts_standard"
     assert about["source"] == "mine.h5ad"
 

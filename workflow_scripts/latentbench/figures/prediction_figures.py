@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latentbench.figures.score_figures import SAW_LABELS_MARK, WIDTH
+from latentbench.figures.score_figures import SAW_LABELS_MARK, WIDTH, sentence_figure
 from latentbench.figures.style import CONTROL_COLOURS, INK, model_colours
 from latentbench.prediction.metrics import METRICS
-from latentbench.prediction.requests import CELL_TYPE
+from latentbench.prediction.requests import ALL_CELLS, CELL_TYPE
 from latentbench.prediction.tables import ALL_METHODS, asked_about
 
 METRIC_NAMES = {
@@ -29,6 +29,9 @@ def predictions_figure(predictions: pd.DataFrame) -> Figure:
     asked = predictions[predictions["model"] != ALL_METHODS].assign(
         asked=lambda rows: asked_about(rows["cell_type"])
     )
+    if asked.empty:
+        of_all = predictions[predictions["cell_type"] == ALL_CELLS]
+        return sentence_figure("; ".join(dict.fromkeys(of_all["reason"])))
     blocks = dict(iter(asked.groupby(["dataset", "hidden", "asked"], sort=True)))
     shown = {
         key: [method for method in colours if method in set(rows["model"])]

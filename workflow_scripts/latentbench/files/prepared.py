@@ -18,11 +18,10 @@ from scipy import sparse
 
 @dataclass(frozen=True)
 class PreparedCells:
-    """``obs`` of a prepared data set, and the declared number of clusters, if any."""
+    """``obs`` of a prepared data set."""
 
     path: str | Path
     obs: pd.DataFrame
-    n_clusters: int | None
 
     def codes(self, column: str) -> Int[np.ndarray, " obs"]:
         """Return integer codes of an obs column, -1 where a cell has no value or there is no such
@@ -69,16 +68,9 @@ class PreparedFile:
         return _plain(self._element("uns/latentbench"))
 
     @property
-    def n_clusters(self) -> int | None:
-        """The declared number of clusters, if there is one."""
-        with self.open() as file:
-            declared = file["uns/latentbench"].get("n_clusters")
-            return None if declared is None else int(declared[()])
-
-    @property
     def cells(self) -> PreparedCells:
         """The cells, without any matrix."""
-        return PreparedCells(self.path, self.obs, self.n_clusters)
+        return PreparedCells(self.path, self.obs)
 
     @property
     def is_train(self) -> Bool[np.ndarray, " obs"]:

@@ -31,7 +31,7 @@ from latentbench.preprocessing.counts import (
     record_selection,
     select,
 )
-from latentbench.preprocessing.gate import pass_gate, refuse_more_clusters_than_cells
+from latentbench.preprocessing.gate import pass_gate
 from latentbench.preprocessing.pca import principal_components
 from latentbench.preprocessing.records import begin_record, record_pca
 from latentbench.preprocessing.shuffling import Shuffle
@@ -100,7 +100,6 @@ def _write_prepared(
     )
     begin_record(frame, is_empty, preset=preset, options=options, split=split, where=where)
     selection = select(frame, blocks, is_empty, recipe, where=where)
-    refuse_more_clusters_than_cells(frame.uns["latentbench"], int(selection.is_train.sum()), where)
     order = np.random.default_rng(ORDER_SEED).permutation(len(selection.totals))
     prepared = frame[np.flatnonzero(selection.kept.cells)[order], _modelled(selection)].copy()
     prepared.var["highly_variable"] = True

@@ -12,7 +12,7 @@ from jaxtyping import Bool
 from latentbench.data.values import BY_MODALITY
 from latentbench.faults import naming
 from latentbench.preprocessing.counts import COUNT_PRESETS, prepare_in_memory
-from latentbench.preprocessing.gate import pass_gate, refuse_more_clusters_than_cells
+from latentbench.preprocessing.gate import pass_gate
 from latentbench.preprocessing.pca import fit_pca
 from latentbench.preprocessing.records import begin_record, record_pca
 from latentbench.preprocessing.subset import EVERYTHING, Subset
@@ -40,9 +40,6 @@ def preprocess(
             preset=preset,
             options=options,
             split=split,
-        )
-        refuse_more_clusters_than_cells(
-            prepared.uns["latentbench"], int(_is_train(prepared).sum()), where
         )
     prepared.uns["latentbench"]["filters"] = {
         **chosen.left_out,
