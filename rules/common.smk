@@ -14,6 +14,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from latentbench import plan
 from latentbench.code_dependencies import library_files, modules_in, page_assets
+from latentbench.figures import catalogue
 from latentbench.logs import failures_since
 from latentbench.study import parameters
 from latentbench.study.ending import account_of, command_without, refused_datasets
@@ -114,22 +115,31 @@ def parquet(output):
     return next(str(path) for path in files if path.endswith(".parquet"))
 
 
+def figure_files(stems, suffix):
+    """The files of figures, which the catalogue names by their stems."""
+    return expand("results/figures/{stem}.{suffix}", stem=stems, suffix=suffix)
+
+
 def drawn(which, suffix):
     """Input: files of the figures that a function of the plan names, by their stems."""
     stems = told(which)
 
     def paths(wildcards):
-        return expand("results/figures/{stem}.{suffix}", stem=stems(wildcards), suffix=suffix)
+        return figure_files(stems(wildcards), suffix)
 
     return paths
 
 
 def artefacts_by_rule(wildcards):
     """Input: every artefact of the study, by the rule that makes it."""
-    return {
-        step.rule: plan.files(getattr(rules, step.rule).output, step.where(study))
-        for step in plan.artefact_steps()
-    }
+    made = {}
+    for step in plan.artefact_steps():
+        if step.figures:
+            stems = catalogue.stems(study, step.figures)
+            made[step.rule] = figure_files(stems, ["pdf", "svg", "png", "rst"])
+        else:
+            made[step.rule] = plan.files(getattr(rules, step.rule).output, step.where(study))
+    return made
 
 
 def artefacts(wildcards):

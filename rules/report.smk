@@ -75,10 +75,10 @@ rule write_report:
         prepared=of(rules.preprocess.output.prepared, plan.compared),
         maps=of(rules.draw_maps.output.maps, plan.compared),
         explored=of(rules.explore.output.explored, plan.compared),
-        study_figures=drawn(plan.figures_of_study, "svg"),
-        dataset_figures=drawn(plan.figures_of_datasets, "svg"),
-        thesis_figures=drawn(plan.figures_of_thesis, "svg"),
-        plates=drawn(plan.plates, "svg"),
+        study_figures=figure_files(catalogue.stems(study, "study"), "svg"),
+        dataset_figures=figure_files(catalogue.stems(study, "dataset"), "svg"),
+        thesis_figures=figure_files(catalogue.stems(study, "thesis"), "svg"),
+        plates=figure_files(catalogue.stems(study, "kind"), "svg"),
         predicted=of(
             [
                 parquet(rules.collect_predictions.output.predictions),

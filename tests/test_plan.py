@@ -5,7 +5,9 @@ import pytest
 import yaml
 
 from latentbench import plan
-from latentbench.commands.plan_reference import read_rules
+from latentbench.commands.plan_reference import Written, read_rules
+from latentbench.figures import catalogue
+from latentbench.figures.catalogue import FIGURES
 from latentbench.plan import STEPS, Determinism, artefact_steps, files
 from latentbench.study.study import laid_over, load_study
 
@@ -19,6 +21,7 @@ PREDICTED = {
     "min_cells": 50,
 }
 EVALUATION = CONFIG["evaluation"]
+NOTHING = Written((), ())
 
 
 def study_of(**changes):
@@ -47,7 +50,13 @@ def datasets(units):
 
 def test_every_rule_has_its_line_and_every_line_its_rule():
     assert len({step.rule for step in STEPS}) == len(STEPS)
-    assert {step.rule for step in STEPS} == set(read_rules(ROOT / "rules"))
+    written = {step.rule for step in STEPS if not step.figures}
+    assert written == set(read_rules(ROOT / "rules"))
+
+
+def test_every_sort_of_figures_of_the_catalogue_is_drawn_by_a_rule_of_the_plan():
+    drawn = [step.figures for step in STEPS if step.figures]
+    assert sorted(drawn) == sorted({figure.per for figure in FIGURES})
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.rule)
@@ -55,10 +64,9 @@ def test_a_line_says_where_in_words_and_its_units_are_the_wildcards_of_its_rule(
     step, default, thesis
 ):
     assert step.where.__doc__.strip()[-1] != "."
-    written = read_rules(ROOT / "rules")[step.rule]
-    kinds = ("kind",) if step.rule == "draw_plates" else ()
-    for path in written.writes:
-        assert set(re.findall(r"{(\w+)}", path)) - set(kinds) == set(step.per.wildcards), path
+    paths = () if step.figures else read_rules(ROOT / "rules")[step.rule].writes
+    for path in paths:
+        assert set(re.findall(r"{(\w+)}", path)) == set(step.per.wildcards), path
     for study in (default, thesis):
         for unit in step.where(study):
             assert tuple(unit) == step.per.wildcards
@@ -81,15 +89,12 @@ def test_what_a_study_does_not_ask_for_is_not_made(default):
         plan.written,
     ):
         assert where(default) == []
-    assert "predictions" not in plan.figures_of_study(default)
 
 
 def test_predictions_are_made_where_the_config_asks_for_them_by_the_variants_it_names():
     study = study_of(predictions=[PREDICTED])
     assert plan.where_predicted(study) == [{}]
     assert plan.predicting(study) == [{"dataset": "blobs", "model": "cvae"}]
-    assert "means" in plan.figures_of_dataset(study, "blobs")
-    assert "means" not in plan.figures_of_dataset(study, "digits")
     assert "cvae" not in study.models
     assert {"dataset": "blobs", "model": "cvae"} not in plan.trained(study)
 
@@ -98,11 +103,8 @@ def test_networks_on_images_are_decoded_and_counts_have_markers(default):
     assert plan.decoded(default) == [
         {"dataset": "digits", "model": model} for model in ("ae", "vae", "gmvae", "gmvae_dirichlet")
     ]
-    assert datasets(plan.of_images(default)) == ["digits"]
     assert datasets(plan.of_counts(default)) == ["pbmc68k_reduced"]
     assert plan.where_counts(study_of(datasets=["blobs"])) == []
-    assert "reconstructions" in plan.figures_of_dataset(default, "digits")
-    assert "markers" not in plan.figures_of_dataset(default, "digits")
 
 
 def test_both_latents_are_drawn_of_models_that_declare_two_on_data_with_conditions(default):
@@ -128,9 +130,18 @@ def test_batches_are_looked_at_where_the_config_asks_and_the_sheet_names_one():
 
 
 def test_the_chapter_of_the_theory_shows_the_figures_of_the_thesis(thesis):
-    assert set(plan.figures_of_thesis(thesis)) <= set(plan.figures_of_chapter(thesis, "theory"))
+    numbered = set(catalogue.stems(thesis, "thesis"))
+    assert numbered <= set(plan.figures_of_chapter(thesis, "theory"))
     other = next(name for name in thesis.chapters if name != "theory")
-    assert not set(plan.figures_of_thesis(thesis)) & set(plan.figures_of_chapter(thesis, other))
+    assert not numbered & set(plan.figures_of_chapter(thesis, other))
+
+
+def test_a_notebook_shows_those_of_its_figures_that_the_data_set_has(default):
+    assert plan.figures_of_notebook(default, "digits") == [
+        f"digits/{name}" for name in ("scores", "maps", "losses", "usage", "confusion")
+    ]
+    without = study_of(models=["pca"])
+    assert "digits/losses" not in plan.figures_of_notebook(without, "digits")
 
 
 def test_files_are_those_of_the_readers_own_units():
@@ -151,5 +162,5 @@ def test_a_step_is_no_more_the_same_on_another_machine_than_what_it_reads():
     written = read_rules(ROOT / "rules")
     classes = {step.rule: step.on_another_machine for step in artefact_steps()}
     for rule, kind in classes.items():
-        for read in set(written[rule].reads) & set(classes):
+        for read in set(written.get(rule, NOTHING).reads) & set(classes):
             assert order.index(classes[read]) <= order.index(kind), f"{rule} reads {read}"

@@ -10,7 +10,7 @@ import pytest
 from study_results import DATASETS
 
 from latentbench.evaluation.tables import cost_table
-from latentbench.figures.captions import names_of
+from latentbench.figures.catalogue import FIGURES
 from latentbench.files.tables import CORRELATIONS as CORRELATIONS_TABLE
 from latentbench.report.results import Results
 from latentbench.theory.checks import as_table, equal, unequal
@@ -41,6 +41,9 @@ CORRELATIONS = CORRELATIONS_TABLE.frame(
     [("all", "silhouette_of_clusters", 0.4, 0.1, 0.7, 3, 6, 30, 0, "ok", "", "")]
 )
 LOG = ["12:00:01 INFO epoch 11", "12:00:02 WARNING <kl_z> is not finite"]
+NAMES = {
+    per: [figure.name for figure in FIGURES if figure.per == per] for per in ("study", "dataset")
+}
 SHEET = {"licence": "MIT", "citation": "made up for the tests", "origin": "a test"}
 
 
@@ -68,10 +71,10 @@ def make_results(study_folder, tables, svg, tmp_path_factory) -> Callable[..., R
                 frame.to_parquet(root / f"tables/{name}.parquet", index=False)
         status = root / "models/digits/gmvae/status.json"
         status.write_text(json.dumps(json.loads(status.read_text()) | {"log": LOG}))
-        figures = [*names_of("study"), "plates/vae", "thesis/figure_3_1_vae"]
+        figures = [*NAMES["study"], "plates/vae", "thesis/figure_3_1_vae"]
         if "predictions" not in frames:
             figures.remove("predictions")
-        figures += [f"{each}/{name}" for each in tables.datasets for name in names_of("dataset")]
+        figures += [f"{each}/{name}" for each in tables.datasets for name in NAMES["dataset"]]
         for name in figures:
             _copy(svg, root / f"figures/{name}.svg")
         if not labels:

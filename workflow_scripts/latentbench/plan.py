@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from latentbench.figures.captions import names_of
+from latentbench.figures import catalogue
 from latentbench.models import MODELS
-from latentbench.models.declared import factorisation_of
 from latentbench.study.study import Study
 
 Unit = Mapping[str, str]
@@ -53,14 +52,18 @@ class Per(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """A rule of the workflow. ``on_another_machine``: what another machine may change of what it
-    makes; None where that is about the study and is no artefact of it.
+    """A rule of the workflow.
+
+    ``on_another_machine``: what another machine may change of what it makes; None where that is
+    about the study and is no artefact of it. ``figures``: the sort of figures that it draws, which
+    the catalogue names; such a rule is written once for all sorts.
     """
 
     rule: str
     per: Per
     where: Where
     on_another_machine: Determinism | None
+    figures: catalogue.Per | None = None
 
 
 # Where a rule runs. Of the study as a whole: one unit without wildcards, or none.
@@ -125,17 +128,7 @@ def integrated(study: Study) -> list[Unit]:
 
 def of_counts(study: Study) -> list[Unit]:
     """those of counts on which a variant runs"""
-    return [unit for unit in scored(study) if _modality(study, unit) == "counts"]
-
-
-def of_images(study: Study) -> list[Unit]:
-    """those of images on which a network runs"""
-    return _datasets(unit["dataset"] for unit in decoded(study))
-
-
-def with_two_latents(study: Study) -> list[Unit]:
-    """those with conditions on which a model with a second latent runs"""
-    return _datasets(unit["dataset"] for unit in drawn_from_two_latents(study))
+    return [unit for unit in scored(study) if catalogue.of_counts(study, unit["dataset"])]
 
 
 def asked_to_predict(study: Study) -> list[Unit]:
@@ -185,8 +178,7 @@ def drawn_from_two_latents(study: Study) -> list[Unit]:
         unit
         for unit in evaluated(study)
         if study.row(unit["dataset"])["condition"]
-        and _is_network(study, unit)
-        and "w" in factorisation_of(study.kind_of(unit["model"])).variables
+        and catalogue.has_two_latents(study.kind_of(unit["model"]))
     ]
 
 
@@ -235,16 +227,10 @@ STEPS = (
     Step("theory", Per.STUDY, always, _CLOSE),
     Step("draw_maps", Per.DATASET, compared, _STOCHASTIC),
     Step("explore", Per.DATASET, compared, _STOCHASTIC),
-    Step("draw_figures", Per.STUDY, always, _STOCHASTIC),
-    Step("draw_plates", Per.STUDY, always, _BITWISE),
-    Step("draw_thesis_figures", Per.STUDY, always, _BITWISE),
-    Step("draw_dataset_figures", Per.DATASET, compared, _STOCHASTIC),
-    Step("draw_detail_figures", Per.DATASET, compared, _STOCHASTIC),
-    Step("draw_markers", Per.DATASET, of_counts, _STOCHASTIC),
-    Step("draw_latents", Per.DATASET, with_two_latents, _STOCHASTIC),
-    Step("draw_image_figures", Per.DATASET, of_images, _STOCHASTIC),
-    Step("draw_predictions", Per.STUDY, where_predicted, _STOCHASTIC),
-    Step("draw_means", Per.DATASET, asked_to_predict, _STOCHASTIC),
+    Step("draw_study", Per.STUDY, always, _STOCHASTIC, figures="study"),
+    Step("draw_dataset", Per.DATASET, compared, _STOCHASTIC, figures="dataset"),
+    Step("draw_plates", Per.STUDY, always, _BITWISE, figures="kind"),
+    Step("draw_thesis", Per.STUDY, always, _BITWISE, figures="thesis"),
     Step("run_notebook", Per.DATASET, compared, _STOCHASTIC),
     Step("run_chapter", Per.CHAPTER, written, _STOCHASTIC),
     Step("write_report", Per.STUDY, always, _STOCHASTIC),
@@ -275,69 +261,23 @@ def files(patterns: Iterable[str], units: Iterable[Unit], own: Unit | None = Non
     ]
 
 
-# Figures. Which there are, figures/catalogue says; here only where.
-
-_FIGURES_OF_IMAGES = ("reconstructions", "samples", "heads", "traversals", "posteriors")
-
-
-def figures_of_study(study: Study) -> list[str]:
-    """Return the stems of the figures of the study as a whole."""
-    return [name for name in names_of("study") if name != "predictions" or study.predictions]
-
-
-def figures_of_dataset(study: Study, dataset: str) -> list[str]:
-    """Return the names of the figures of a data set."""
-    unit = {"dataset": dataset}
-    made = {
-        **dict.fromkeys(_FIGURES_OF_IMAGES, unit in of_images(study)),
-        "markers": unit in of_counts(study),
-        "two_latents": unit in with_two_latents(study),
-        "means": unit in asked_to_predict(study),
-    }
-    return [name for name in names_of("dataset") if made.get(name, True)]
-
-
-def figures_of_datasets(study: Study) -> list[str]:
-    """Return the stems of the figures of all data sets of the study."""
-    return [
-        f"{dataset}/{figure}"
-        for dataset in study.datasets
-        for figure in figures_of_dataset(study, dataset)
-    ]
-
-
-def figures_of_thesis(study: Study) -> list[str]:
-    """Return the stems of the numbered figures of the thesis."""
-    return [f"thesis/{name}" for name in names_of("thesis")]
-
-
-def plates(study: Study) -> list[str]:
-    """Return the stems of the plate diagrams."""
-    return [f"plates/{kind}" for kind in networks(study)]
-
-
-def figures_of_chapter(study: Study, chapter: str) -> list[str]:
-    """Return the stems of the figures that a chapter may show: those of the study, and those of its
-    data sets.
-    """
-    stems = figures_of_study(study)
-    stems += [
-        f"{dataset}/{figure}"
-        for dataset in study.chapters[chapter]["datasets"]
-        for figure in figures_of_dataset(study, dataset)
-    ]
-    return stems + (figures_of_thesis(study) if chapter == "theory" else [])
+SHOWN_IN_NOTEBOOK = ("scores", "maps", "losses", "confusion", "usage")
+"""The figures of a data set that its notebook shows, those that it has."""
 
 
 def figures_of_notebook(study: Study, dataset: str) -> list[str]:
     """Return the stems of the figures that the notebook of a data set shows."""
-    return [f"{dataset}/{name}" for name in ("scores", "maps", "losses", "confusion", "usage")]
+    stems = catalogue.stems(study, "dataset", [dataset])
+    return [stem for stem in stems if stem.split("/")[1] in SHOWN_IN_NOTEBOOK]
 
 
-def networks(study: Study) -> list[str]:
-    """Return the kinds of the study's variants that are networks, each once."""
-    kinds = dict.fromkeys(study.kind_of(model) for model in study.models)
-    return [kind for kind in kinds if MODELS[kind].is_network]
+def figures_of_chapter(study: Study, chapter: str) -> list[str]:
+    """Return the stems of the figures that a chapter may show: those of the study and of its data
+    sets, and the numbered ones in that of the theory.
+    """
+    datasets = study.chapters[chapter]["datasets"]
+    sorts: list[catalogue.Per] = ["study", "dataset", *(["thesis"] if chapter == "theory" else [])]
+    return [stem for sort in sorts for stem in catalogue.stems(study, sort, datasets)]
 
 
 def _datasets(names: Iterable[str]) -> list[Unit]:

@@ -16,6 +16,14 @@ END = "<!-- End of the table of rules -->"
 HEADER = ["rule", "once for each", "where", "reads what is made by", "writes", "elsewhere"]
 
 
+_FIGURES = {
+    "study": "figures/*(.pdf .svg .png .rst)",
+    "dataset": "figures/{dataset}/*(.pdf .svg .png .rst)",
+    "kind": "figures/plates/*(.pdf .svg .png .rst)",
+    "thesis": "figures/thesis/*(.pdf .svg .png .rst)",
+}
+
+
 @dataclass(frozen=True)
 class Written:
     """What a rule's own text says: the rules whose files it reads, the files that it writes."""
@@ -39,7 +47,9 @@ def with_table(page: str, rules: Path) -> str:
 def table_of_rules(rules: Path) -> str:
     """Return a line a rule, in the order of the flow."""
     written = read_rules(rules)
-    rows = [HEADER, ["---"] * len(HEADER), *(_row(step, written[step.rule]) for step in STEPS)]
+    drawing = Written(("what figures/catalogue.py says of each",), ())
+    rows = [HEADER, ["---"] * len(HEADER)]
+    rows += [_row(step, drawing if step.figures else written[step.rule]) for step in STEPS]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -87,7 +97,8 @@ def _paths(text: str) -> list[str]:
 
 def _row(step: Step, written: Written) -> list[str]:
     where = (step.where.__doc__ or "").strip()
-    files = ", ".join(f"`{path}`" for path in written.writes)
+    paths = [*written.writes, *([_FIGURES[step.figures]] if step.figures else [])]
+    files = ", ".join(f"`{path}`" for path in paths)
     elsewhere = str(step.on_another_machine) if step.on_another_machine else "–"
     reads = ", ".join(written.reads) or "–"
     return [step.rule, str(step.per), where, reads, files or "–", elsewhere]

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latentbench.figures.score_figures import SAW_LABELS_MARK, WIDTH, sentence_figure
-from latentbench.figures.style import CONTROL_COLOURS, INK, model_colours
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.score_figures import SAW_LABELS_MARK
+from latentbench.figures.style import CONTROL_COLOURS, INK, WIDTH, model_colours, nothing_to_show
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.requests import ALL_CELLS, CELL_TYPE
 from latentbench.prediction.tables import ALL_METHODS, asked_about
@@ -31,7 +32,7 @@ def predictions_figure(predictions: pd.DataFrame) -> Figure:
     )
     if asked.empty:
         of_all = predictions[predictions["cell_type"] == ALL_CELLS]
-        return sentence_figure("; ".join(dict.fromkeys(of_all["reason"])))
+        return nothing_to_show("; ".join(dict.fromkeys(of_all["reason"])))
     blocks = dict(iter(asked.groupby(["dataset", "hidden", "asked"], sort=True)))
     shown = {
         key: [method for method in colours if method in set(rows["model"])]
@@ -127,3 +128,7 @@ def in_order(asked: pd.DataFrame) -> dict[str, str]:
     has_seed = asked.groupby("model", sort=True)["seed"].apply(lambda seeds: seeds.notna().any())
     models = model_colours({str(model): "" for model in has_seed.index[has_seed]})
     return models | dict(zip(has_seed.index[~has_seed], CONTROL_COLOURS.values(), strict=False))
+
+
+def predictions(given: Inputs) -> Figure:
+    return predictions_figure(given.frame("predictions"))

@@ -4,7 +4,7 @@ read it and no other (docs/reruns.md). Light imports only.
 
 A function takes the study and the wildcards that it needs, by name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,19 +127,6 @@ def members(study: Study, dataset: str) -> list[str]:
 def kinds(study: Study) -> dict[str, str]:
     """Return the kind of every method that is scored."""
     return {**{model: study.kind_of(model) for model in study.models}, CONSENSUS: CONSENSUS}
-
-
-def kinds_on(study: Study, dataset: str) -> dict[str, str]:
-    """Return the variants that run on a data set, with their kinds."""
-    return {model: study.kind_of(model) for model in study.models_on(dataset)}
-
-
-def kinds_of_units(
-    study: Study, dataset: str, where: Callable[[Study], list[Unit]]
-) -> dict[str, str]:
-    """Return those of a data set's variants that the plan names, with their kinds."""
-    chosen = [unit["model"] for unit in where(study) if unit["dataset"] == dataset]
-    return {model: study.kind_of(model) for model in chosen}
 
 
 def linear_autoencoders(study: Study, dataset: str) -> list[str]:
