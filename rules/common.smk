@@ -87,12 +87,14 @@ def together(*inputs):
 
 
 def of_another(rule, output, another):
-    """Input: a file of another unit, if the study names one; of a rule by its name, which may be the reader's own."""
+    """Input: a file of another unit, if the study names one; of a rule by its name, which may be
+    the reader's own.
+    """
     unit = told(another)
 
     def path(wildcards):
         found = unit(wildcards)
-        return plan.files([getattr(rules, rule).output[output]], [found] if found else [])
+        return plan.files([getattr(rules, rule).output[output]], [found])[0] if found else []
 
     return path
 

@@ -59,10 +59,12 @@ rule answer:
         code=library("answer"),
     output:
         cells="results/answers/{dataset}/cells.parquet",
-        tables=expand(
-            "results/answers/{{dataset}}/{table}.tsv",
-            table=["summary", "groups", "models", "tree", "agreement", "numbers"],
-        ),
+        summary="results/answers/{dataset}/summary.tsv",
+        groups="results/answers/{dataset}/groups.tsv",
+        models="results/answers/{dataset}/models.tsv",
+        tree="results/answers/{dataset}/tree.tsv",
+        agreement="results/answers/{dataset}/agreement.tsv",
+        numbers="results/answers/{dataset}/numbers.tsv",
     log:
         "results/logs/answer/{dataset}.log",
     benchmark:
@@ -81,7 +83,12 @@ rule answer:
 
 rule collect_answers:
     input:
-        tables=of(rules.answer.output.tables, plan.compared),
+        summary=of(rules.answer.output.summary, plan.compared),
+        groups=of(rules.answer.output.groups, plan.compared),
+        models=of(rules.answer.output.models, plan.compared),
+        tree=of(rules.answer.output.tree, plan.compared),
+        agreement=of(rules.answer.output.agreement, plan.compared),
+        numbers=of(rules.answer.output.numbers, plan.compared),
         code=library("collect_answers"),
     output:
         summary=multiext("results/tables/answer_summary", ".tsv", ".parquet"),

@@ -1,7 +1,5 @@
 """Find the groups of one data set, how sure they are and which model to take, without labels."""
 
-from pathlib import Path
-
 from threadpoolctl import threadpool_limits
 
 from latentbench.answer.answer_tables import answer_tables, cells_table
@@ -13,8 +11,8 @@ from latentbench.logs import log_to
 
 
 def main(prepared_path, member_paths, cells_path, table_paths, *, dataset, n_clusters) -> None:
-    """Write the answer of ``dataset``; ``member_paths``: by variant, ``table_paths``: one of each
-    of ``ANSWER_TABLES``.
+    """Write the answer of ``dataset``; ``member_paths``: by variant, ``table_paths``: by name
+    in ``ANSWER_TABLES``.
     """
     prepared = PreparedFile(prepared_path)
     found = {model: read_members(path, model) for model, path in member_paths.items()}
@@ -33,8 +31,8 @@ def main(prepared_path, member_paths, cells_path, table_paths, *, dataset, n_clu
         n_clusters=n_clusters,
         pairs=answered.pairs,
     )
-    for name, path in zip(ANSWER_TABLES, table_paths, strict=True):
-        ANSWER_TABLES[name].write(tables[name], path)
+    for name, table in ANSWER_TABLES.items():
+        table.write(tables[table.name], table_paths[name])
     ANSWER_CELLS.write(cells_table(answered.answer, prepared.obs.index), cells_path)
 
 
@@ -45,7 +43,7 @@ if __name__ == "__main__":
             snakemake.input.prepared,
             dict(zip(snakemake.params.models, snakemake.input.members, strict=True)),
             snakemake.output.cells,
-            [Path(path) for path in snakemake.output.tables],
+            {name: snakemake.output[name] for name in ANSWER_TABLES},
             dataset=snakemake.wildcards.dataset,
             n_clusters=snakemake.params.n_clusters,
         )

@@ -15,11 +15,7 @@ def main(part_paths, table_paths) -> None:
 
 if __name__ == "__main__":
     log_to(snakemake.log[0])
-    n_kinds = len(ANSWER_TABLES)
-    parts = {
-        name: snakemake.input.tables[number::n_kinds] for number, name in enumerate(ANSWER_TABLES)
-    }
     main(
-        parts,
-        dict(zip(ANSWER_TABLES, zip(*[iter(snakemake.output)] * 2, strict=True), strict=True)),
+        {name: snakemake.input[name] for name in ANSWER_TABLES},
+        {name: snakemake.output[name] for name in ANSWER_TABLES},
     )

@@ -342,15 +342,12 @@ ANSWER_NUMBERS = Table(
 )
 """How far members agree with the cut into so many groups."""
 ANSWER_TABLES = {
-    table.name: table
-    for table in (
-        ANSWER_SUMMARY,
-        ANSWER_GROUPS,
-        ANSWER_MODELS,
-        ANSWER_TREE,
-        ANSWER_AGREEMENT,
-        ANSWER_NUMBERS,
-    )
+    "summary": ANSWER_SUMMARY,
+    "groups": ANSWER_GROUPS,
+    "models": ANSWER_MODELS,
+    "tree": ANSWER_TREE,
+    "agreement": ANSWER_AGREEMENT,
+    "numbers": ANSWER_NUMBERS,
 }
 ANSWER_CELLS = Table(
     "answer_cells",
