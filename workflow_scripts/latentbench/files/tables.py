@@ -341,6 +341,14 @@ ANSWER_NUMBERS = Table(
     ("dataset", "n_groups"),
 )
 """How far members agree with the cut into so many groups."""
+ANSWER_TABLES = {
+    "summary": ANSWER_SUMMARY,
+    "groups": ANSWER_GROUPS,
+    "models": ANSWER_MODELS,
+    "tree": ANSWER_TREE,
+    "agreement": ANSWER_AGREEMENT,
+    "numbers": ANSWER_NUMBERS,
+}
 ANSWER_CELLS = Table(
     "answer_cells",
     {"cell": TEXT, "group": WHOLE, "certainty": REAL, "runner_up": WHOLE},
