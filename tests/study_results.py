@@ -3,6 +3,7 @@ replica that diverged.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from latentbench.evaluation.rank_tables import rank_table, rank_tests
 from latentbench.evaluation.selection import choices
 from latentbench.evaluation.statistics import answer, summarise
+from latentbench.figures.inputs import Inputs
 from latentbench.figures.style import apply_style, save
 from latentbench.files.clusters import clusters_frame
 from latentbench.prediction.metrics import METRICS
@@ -368,13 +370,10 @@ def write_cells(folder: Path, dataset: str, random: np.random.Generator, n_obs: 
         "modality": "real",
         "source": f"builtin:{dataset}",
         "sha256": "ab" * 32,
-        "licence": "MIT",
-        "citation": "made up for the tests",
     }
     about |= {
         "preset": "real_standardised",
         "filters": {"empty_cells": 0, "empty_genes": 3},
-        "n_clusters": DATASETS[dataset],
     }
     var = pd.DataFrame({"highly_variable": True}, index=["gene_a", "gene_b", "gene_c"])
     prepared = ad.AnnData(
@@ -468,6 +467,27 @@ def study_folder(tmp_path_factory) -> Path:
 def tables(study_folder) -> StudyTables:
     folder = study_folder / "tables"
     return read_tables({name: folder / f"{name}.parquet" for name in STUDY_TABLES})
+
+
+@pytest.fixture(scope="session")
+def inputs_of(study_folder) -> Callable[[str], Inputs]:
+    """Give what the figures of a data set, or of the study (""), are drawn from."""
+
+    def inputs(of: str) -> Inputs:
+        folder = study_folder
+        one = {"prepared": f"data/{of}/prepared.h5ad", "maps": f"maps/{of}.parquet"}
+        one |= {name: f"tables/{name}.parquet" for name in ("ranks", "tests")}
+        several = {"clusters": f"clusters/{of}/*.parquet", "embeddings": f"models/{of}/*/*.h5ad"}
+        return Inputs(
+            {
+                "tables": [folder / f"tables/{name}.parquet" for name in STUDY_TABLES],
+                **{name: folder / path for name, path in one.items()},
+                **{name: sorted(folder.glob(pattern)) for name, pattern in several.items()},
+            },
+            of=of,
+        )
+
+    return inputs
 
 
 @pytest.fixture(scope="session")

@@ -53,5 +53,5 @@ def test_nothing_to_draw_is_a_sentence(tables):
         quality=tables.quality.iloc[:0],
     )
     for figure in (calibration_figure(nothing), latents_figure(nothing)):
-        assert "no model of this study" in figure.axes[0].texts[0].get_text()
+        assert "no model of this study" in figure.texts[0].get_text()
     plt.close("all")

@@ -55,7 +55,7 @@ def test_without_a_condition_there_is_one_row_and_without_both_or_any_model_a_se
 ):
     assert len(maps_of(two_latents_figure(latents, obs[["label"]]))) == 2 * 4
     for figure in (two_latents_figure(latents, obs[[]]), two_latents_figure({}, obs)):
-        assert "no model with a second latent" in figure.axes[0].texts[0].get_text()
+        assert "no model with a second latent" in figure.texts[0].get_text()
 
 
 def test_no_title_is_cut_off_and_the_bytes_are_the_same(latents, obs, tmp_path):

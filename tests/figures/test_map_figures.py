@@ -41,7 +41,7 @@ def test_the_confusion_matrix_has_matched_pairs_on_its_diagonal():
 
 def test_a_data_set_without_labels_gets_a_sentence_instead_of_a_matrix():
     figure = confusion_figure(pd.DataFrame({"label": [None, None], "cluster": ["0", "1"]}), "pca")
-    assert "no labelled test cell" in figure.axes[0].texts[0].get_text()
+    assert "no labelled test cell" in figure.texts[0].get_text()
 
 
 def test_maps_without_labels_are_drawn_by_cluster_alone(study_folder):
@@ -52,7 +52,7 @@ def test_maps_without_labels_are_drawn_by_cluster_alone(study_folder):
 
 def test_no_map_at_all_is_a_figure_that_says_so(study_folder):
     maps = pd.read_parquet(study_folder / "maps/blobs.parquet").iloc[:0]
-    assert "no model" in maps_figure(maps, []).axes[0].texts[0].get_text()
+    assert "no model" in maps_figure(maps, []).texts[0].get_text()
 
 
 def test_unlabelled_cells_are_drawn_first_in_grey():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.figures.maps import draw_maps, gather_clusters, lay_out, subset
+from latentbench.figures.maps import draw_maps, lay_out, subset
 from latentbench.files.tables import MAPS
 
 SCHEMA = Path(__file__).parents[2] / "config" / "schemas" / "report.schema.json"
@@ -25,6 +25,7 @@ def test_every_model_but_those_made_of_labels_gets_a_map(study_folder, made_up):
         study_folder / "data/digits/prepared.h5ad",
         embeddings,
         clusters,
+        n_clusters=10,
         layout="pca",
         max_points=50,
     )
@@ -37,23 +38,15 @@ def test_every_model_but_those_made_of_labels_gets_a_map(study_folder, made_up):
 def test_clusters_belong_to_their_own_cells(study_folder, made_up):
     _, embeddings, clusters = paths_of(study_folder, made_up, "digits")
     maps = draw_maps(
-        study_folder / "data/digits/prepared.h5ad", embeddings[:1], clusters[:1], layout="pca"
+        study_folder / "data/digits/prepared.h5ad",
+        embeddings[:1],
+        clusters[:1],
+        n_clusters=10,
+        layout="pca",
     )
     table = pd.read_parquet(clusters[0])
     expected = table.set_index("cell")["kmeans_seed0"].astype(str)
     assert (maps.set_index("cell")["cluster"] == expected).all()
-
-
-def test_gathered_clusters_leave_out_the_replica_that_diverged(study_folder, made_up):
-    dataset, model, seed = made_up.diverged
-    found = gather_clusters(
-        study_folder / f"data/{dataset}/prepared.h5ad",
-        {model: study_folder / f"clusters/{dataset}/{model}.parquet"},
-        {model: "own"},
-    )
-    assert set(found.loc[found["model"] == model, "seed"]) == {0, 1, 2, 3, 4} - {seed}
-    truth = found[found["model"] == "label"]
-    assert (truth["cluster"] == truth["label"]).all()
 
 
 def test_a_subset_is_the_same_every_time_and_the_whole_when_it_fits():

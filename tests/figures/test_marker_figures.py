@@ -69,7 +69,7 @@ def test_without_clusters_the_figure_says_why(markers):
         gene=None,
     )
     figure = markers_figure(pd.concat([gap, markers[markers["grouping"] == "label"]]))
-    assert "no variant has a value of silhouette" in figure.axes[0].texts[0].get_text()
+    assert "no variant has a value of silhouette" in figure.texts[0].get_text()
 
 
 def test_no_text_is_cut_off_and_the_bytes_are_the_same(markers, tmp_path):

@@ -98,7 +98,7 @@ def test_networks_come_first_and_a_data_set_without_predictions_says_so(means):
     figure = means_figure(means)
     titles = [ax.get_title(loc="left").strip() for ax in figure.axes if ax.get_title(loc="left")]
     assert titles == ["scgen", "no_prediction"] * 2
-    assert "no method" in means_figure(means.iloc[:0]).axes[0].texts[0].get_text()
+    assert "no method" in means_figure(means.iloc[:0]).texts[0].get_text()
 
 
 def test_the_same_means_give_the_same_bytes(means, tmp_path):

@@ -124,4 +124,4 @@ def test_without_a_test_there_is_a_sentence_instead_of_an_empty_figure():
         made_tests(status="not_applicable", reason="two contestants"),
         {"pca": "pca", "vae": "vae"},
     )
-    assert [text.get_text() for text in figure.axes[0].texts] == ["No diagram: two contestants."]
+    assert [text.get_text() for text in figure.texts] == ["Nothing to show: two contestants."]

@@ -23,4 +23,4 @@ def test_a_row_for_every_trained_model_and_a_column_for_every_term(tables):
 
 def test_a_study_without_training_gets_a_sentence(tables):
     untrained = replace(tables, history=tables.history.iloc[:0])
-    assert "no model" in losses_figure(untrained).axes[0].texts[0].get_text()
+    assert "no model" in losses_figure(untrained).texts[0].get_text()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from study_results import DATASETS
 
 from latentbench.evaluation.tables import cost_table
-from latentbench.figures.captions import names_of
+from latentbench.figures.catalogue import FIGURES
 from latentbench.files.tables import CORRELATIONS as CORRELATIONS_TABLE
 from latentbench.report.results import Results
 from latentbench.theory.checks import as_table, equal, unequal
@@ -40,6 +41,10 @@ CORRELATIONS = CORRELATIONS_TABLE.frame(
     [("all", "silhouette_of_clusters", 0.4, 0.1, 0.7, 3, 6, 30, 0, "ok", "", "")]
 )
 LOG = ["12:00:01 INFO epoch 11", "12:00:02 WARNING <kl_z> is not finite"]
+NAMES = {
+    per: [figure.name for figure in FIGURES if figure.per == per] for per in ("study", "dataset")
+}
+AGAINST_LABELS = [figure.name for figure in FIGURES if "label" in figure.when.__name__]
 SHEET = {"licence": "MIT", "citation": "made up for the tests", "origin": "a test"}
 
 
@@ -67,11 +72,16 @@ def make_results(study_folder, tables, svg, tmp_path_factory) -> Callable[..., R
                 frame.to_parquet(root / f"tables/{name}.parquet", index=False)
         status = root / "models/digits/gmvae/status.json"
         status.write_text(json.dumps(json.loads(status.read_text()) | {"log": LOG}))
-        figures = [*names_of("study"), "plates/vae", "thesis/figure_3_1_vae"]
+        figures = [*NAMES["study"], "plates/vae", "thesis/figure_3_1_vae"]
         if "predictions" not in frames:
             figures.remove("predictions")
-        figures += [f"{each}/{name}" for each in tables.datasets for name in names_of("dataset")]
+        figures += [f"{each}/{name}" for each in tables.datasets for name in NAMES["dataset"]]
+        tests = frames.get("tests")
         for name in figures:
+            needs_labels = name.split("/")[-1] in AGAINST_LABELS
+            untested = tests is not None and not (tests["status"] == "ok").all()
+            if (needs_labels and not labels) or (untested and name == "ranks"):
+                continue
             _copy(svg, root / f"figures/{name}.svg")
         if not labels:
             for dataset in tables.datasets:
@@ -85,7 +95,10 @@ def make_results(study_folder, tables, svg, tmp_path_factory) -> Callable[..., R
                 "preprocessing": {"split": {"test_fraction": 0.2}},
                 "report": {"title": "A study"},
             },
-            sheet=dict.fromkeys(tables.datasets, SHEET | (sheet or {})),
+            sheet={
+                name: SHEET | {"n_clusters": DATASETS[name]} | (sheet or {})
+                for name in tables.datasets
+            },
             chapters=chapters,
         )
 

@@ -1,16 +1,19 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from math import isfinite
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
 from latentbench.evaluation.published import SHEET_COLUMNS, compare_with_published
-from latentbench.figures.captions import CAPTIONS
+from latentbench.figures.catalogue import FIGURES
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.tables import prediction_table, summarise_predictions
+from latentbench.report import page as page_module
 from latentbench.report.page import render_page
 from latentbench.report.sections import Section, all_sections, section_names
 
@@ -102,7 +105,7 @@ def test_every_section_has_its_template_and_every_figure_a_section_that_is_there
     assert {path.name for path in folder.glob("*.j2")} == {
         f"{name}.html.j2" for name in section_names()
     }
-    assert {record.section for record in CAPTIONS} <= {*section_names(), None}
+    assert {figure.section for figure in FIGURES} <= {*section_names(), None}
 
 
 def test_a_section_with_nothing_to_say_is_left_out_of_page_and_navigation(results):
@@ -110,6 +113,23 @@ def test_a_section_with_nothing_to_say_is_left_out_of_page_and_navigation(result
     page = render_page(results, [silent, *all_sections()])
     assert "silent" not in page
     assert "Silent" not in page
+
+
+def test_the_section_of_the_docs_is_one_module_and_one_template(results, monkeypatch):
+    text = (Path(__file__).parents[2] / "docs/report.md").read_text()
+    text = text[text.index("## A section of your own") :]
+    module, template = re.findall(r"```(?:python|text)\n(.*?)```", text, re.DOTALL)[:2]
+    exec(module, made := {})
+    templates = DictLoader({"sections/slowest.html.j2": template})
+    monkeypatch.setattr(
+        page_module,
+        "FileSystemLoader",
+        lambda folder: ChoiceLoader([templates, FileSystemLoader(folder)]),
+    )
+    shown = render_page(results, [replace(made["SECTION"], name="slowest")])
+    slowest = results.tables.status["seconds"].max()
+    assert "What took longest" in shown
+    assert f"{slowest:.1f}" in section_of(shown, "slowest")
 
 
 def test_every_figure_has_a_text_alternative_and_every_column_a_scope(page):
@@ -130,10 +150,9 @@ def test_how_sure_the_order_is_has_the_ranks_the_test_and_the_diagram(page, rank
     assert section.count("<svg") == 1
 
 
-def test_without_a_test_there_is_no_section_on_ranks_and_no_diagram(make_page, tests_of_ranks):
+def test_without_a_test_there_is_no_section_on_ranks(make_page, tests_of_ranks):
     page = make_page(tests=tests_of_ranks.assign(status="not_applicable", reason="one data set"))
     assert '<section class="ranks"' not in page
-    assert "figure-ranks" not in page
     targets = {
         attrs["href"][1:]
         for tag, attrs in Structure(page).attributes

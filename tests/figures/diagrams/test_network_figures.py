@@ -7,13 +7,14 @@ from latentbench.figures.diagrams import network_figures
 from latentbench.figures.diagrams.network_figures import (
     MARKED,
     SKIP,
-    autoencoder_figure,
+    autoencoder,
     columns_of,
-    layered_figure,
-    layers_figure,
-    neuron_figure,
+    layered,
+    layers,
+    neuron,
 )
 from latentbench.figures.diagrams.plate_layout import RADIUS
+from latentbench.figures.inputs import Inputs
 from latentbench.figures.style import MUTED
 from latentbench.theory.networks import (
     MARKED_WITHIN_LAYERS,
@@ -22,11 +23,12 @@ from latentbench.theory.networks import (
     LayeredGraph,
 )
 
+GIVEN = Inputs({})
 FIGURES = {
-    "neuron": neuron_figure,
-    "layered": layered_figure,
-    "layers": layers_figure,
-    "autoencoder": autoencoder_figure,
+    "neuron": neuron,
+    "layered": layered,
+    "layers": layers,
+    "autoencoder": autoencoder,
 }
 
 
@@ -48,7 +50,7 @@ def units(figure):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_unit_and_every_text_lies_inside_the_drawing_and_no_text_on_another(name):
-    figure = FIGURES[name]()
+    figure = FIGURES[name](GIVEN)
     figure.draw_without_rendering()
     inside = figure.bbox
     for box in [unit.get_window_extent() for unit in units(figure)]:
@@ -62,7 +64,7 @@ def test_every_unit_and_every_text_lies_inside_the_drawing_and_no_text_on_anothe
 
 
 def test_figure_2_2_draws_every_edge_of_the_graphs_that_the_theory_checks():
-    figure = layered_figure()
+    figure = layered(GIVEN)
     assert len(arrows(figure, SKIP)) == len(WITH_SKIPS.added) == 4
     assert len(arrows(figure, MARKED)) == 1
     assert len(arrows(figure, MUTED)) == len(STRICTLY_LAYERED.edges) + len(WITH_SKIPS.edges) - 5
@@ -73,7 +75,7 @@ def test_another_graph_gives_another_figure(monkeypatch):
     monkeypatch.setattr(
         network_figures, "WITH_SKIPS", LayeredGraph((3, 3, 3, 3), frozenset({("x1", "w1")}))
     )
-    assert len(arrows(layered_figure(), SKIP)) == 1
+    assert len(arrows(layered(GIVEN), SKIP)) == 1
 
 
 def test_an_edge_that_skips_touches_no_unit_but_its_own(monkeypatch):
@@ -83,7 +85,7 @@ def test_an_edge_that_skips_touches_no_unit_but_its_own(monkeypatch):
         "draw_arrow",
         lambda ax, curve, **style: drawn.append((style["colour"], curve)),
     )
-    layered_figure()
+    layered(GIVEN)
     places = columns_of(WITH_SKIPS.layers, at=(2.9, 0.0))
     for edge, curve in zip(
         sorted(WITH_SKIPS.added), [curve for colour, curve in drawn if colour == SKIP], strict=True
@@ -98,10 +100,10 @@ def test_the_marked_edge_joins_neighbouring_layers():
 
 
 def test_an_abstracted_network_has_a_node_for_every_layer():
-    assert len(units(layers_figure())) == 3 + 4 + 3 + 2 + 4
+    assert len(units(layers(GIVEN))) == 3 + 4 + 3 + 2 + 4
 
 
 def test_encoder_and_decoder_are_joined_by_one_dotted_edge_for_every_dimension_of_the_code():
-    figure = autoencoder_figure()
+    figure = autoencoder(GIVEN)
     assert len(units(figure)) == 2 * (4 + 3 + 2)
     assert sum(line.get_linestyle() not in ("-", "None") for line in figure.axes[0].lines) == 2

@@ -1,22 +1,22 @@
 import pytest
 
-from latentbench.figures.captions import names_of
-from latentbench.report.figures import figures_of, placed, placed_by_dataset
+from latentbench.figures.catalogue import FIGURES
+from latentbench.figures.style import nothing_to_show, save
+from latentbench.report.figures import figures_of, placed
 from latentbench.report.sections.figures import view
+
+NAMES = [figure.name for figure in FIGURES if figure.per == "dataset"]
 
 
 def test_figures_come_in_the_order_of_their_records_whatever_the_order_of_their_files(svg):
     figures = figures_of(
         "dataset",
-        dict.fromkeys(reversed(names_of("dataset")), svg),
-        folder="blobs/",
-        dataset="blobs",
+        dict.fromkeys(reversed(NAMES), svg),
+        of="blobs",
         shown="all cells",
     )
-    assert [figure["name"] for figure in figures] == names_of("dataset")
-    assert {figure["stem"] for figure in figures} == {
-        f"blobs/{name}" for name in names_of("dataset")
-    }
+    assert [figure["name"] for figure in figures] == NAMES
+    assert {figure["stem"] for figure in figures} == {f"blobs/{name}" for name in NAMES}
 
 
 def test_the_alternative_text_of_a_figure_is_its_title(results):
@@ -26,15 +26,13 @@ def test_the_alternative_text_of_a_figure_is_its_title(results):
 
 
 def test_a_figure_without_a_record_is_refused(svg):
-    with pytest.raises(ValueError, match="figure 'heat' of a study has no caption"):
+    with pytest.raises(ValueError, match="no figure 'heat' of a study"):
         figures_of("study", {"heat": svg})
 
 
-def test_what_holds_clusters_against_labels_is_no_figure_of_data_without(make_results):
-    results = make_results(labels=False)
-    assert placed_by_dataset(results, "scores") == {}
-    names = {figure["name"] for figure in placed(results, "training", "blobs")}
-    assert names == {"losses", "usage", "latents", "responsibilities"}
+def test_a_figure_with_nothing_to_show_is_left_out(tmp_path):
+    save(nothing_to_show("all replicas failed"), [tmp_path / "scores.svg"])
+    assert figures_of("study", {"scores": tmp_path / "scores.svg"}) == []
 
 
 def test_the_list_holds_every_figure_once_in_groups(results):

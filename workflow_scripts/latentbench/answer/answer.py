@@ -2,7 +2,7 @@
 reach.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +11,14 @@ from jaxtyping import Float, Int
 
 from latentbench.answer.certainty import Calibration, certainty_of, placements
 from latentbench.answer.choose import Choice, choose_model
-from latentbench.answer.cut import Separability, best_cut, leaf_tables, told_apart
+from latentbench.answer.cut import best_cut, leaf_tables
 from latentbench.answer.members import Members, ari_of_pairs, pairwise_ari
 from latentbench.answer.support import Support, resample, support_of
 from latentbench.answer.tree import Tree, grow
 from latentbench.outcomes import Outcome, Unavailable
+
+ToldApart = Callable[[Int[np.ndarray, " obs"]], Int[np.ndarray, " obs"]]
+"""From groups of the cells to those left when what no member saw has not told apart was merged."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,7 @@ def find_groups(
     *,
     n_clusters: int | None = None,
     resampled: Sequence[Members] = (),
-    separability: Separability | None = None,
-    told_apart_at: float = 0.95,
+    told_apart: ToldApart | None = None,
     null_agreement: float | None = None,
     predictive: Mapping[str, float] | None = None,
     calibration: Calibration | None = None,
@@ -66,10 +68,9 @@ def find_groups(
     """Return the answer of the members (``latentbench.answer.members.together``).
 
     ``n_clusters``: a declared number, at which the same tree is cut; ``resampled``: members fitted
-    on random parts of the cells; ``separability``: how well two groups are told apart by what no
-    member saw, below ``told_apart_at`` they are one; ``null_agreement``: agreement of members where
-    there is one group (``latentbench.answer.null``); ``predictive``: by variant, higher is better;
-    ``calibration``: of the certainties.
+    on random parts of the cells; ``told_apart``: has the last word on the groups found;
+    ``null_agreement``: agreement of members where there is one group (``latentbench.answer.null``);
+    ``predictive``: by variant, higher is better; ``calibration``: of the certainties.
     """
     if len(members.weight) < 2:
         return Unavailable(
@@ -85,8 +86,8 @@ def find_groups(
         )
     cut = best_cut(tree, members, null_agreement=null_agreement)
     group_of_leaf = cut.group_of_leaf
-    if separability is not None:
-        merged = told_apart(group_of_leaf[tree.leaf], separability, at_least=told_apart_at)
+    if told_apart is not None:
+        merged = told_apart(group_of_leaf[tree.leaf])
         group_of_leaf = merged[np.unique(tree.leaf, return_index=True)[1]]
     n_found = len(np.unique(group_of_leaf))
     if n_clusters is not None:

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from latentbench.figures.health_figures import panels
-from latentbench.figures.score_figures import WIDTH, sentence_figure
-from latentbench.figures.style import INK, MUTED, lighten, model_colours
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.style import INK, MUTED, WIDTH, lighten, model_colours, nothing_to_show
 from latentbench.study.applicability import CONTROL_KINDS
 
 BINS = np.linspace(0, 1, 21)
@@ -156,7 +156,7 @@ def pca_figure(details: Details) -> Figure:
     shares = details.pca[details.pca["measure"] == "variance_share"]
     angles = details.pca[details.pca["measure"].isin(ANGLES)]
     if shares.empty:
-        return sentence_figure("no principal components: the values do not vary")
+        return nothing_to_show("no principal components: the values do not vary")
     n_panels = 2 + (not angles.empty)
     figure, axes = plt.subplots(1, n_panels, figsize=(WIDTH, 2.4))
     for ax, cumulative in zip(axes, (False, True), strict=False):
@@ -179,3 +179,12 @@ DETAIL_FIGURES: dict[str, Callable[[Details], Figure]] = {
     "responsibilities": responsibilities_figure,
     "pca": pca_figure,
 }
+
+
+def responsibilities_(given: Inputs) -> Figure:
+    shares = responsibilities(given.of_models("embeddings"))
+    return responsibilities_figure(Details(given.tables.kinds, shares, pd.DataFrame()))
+
+
+def pca(given: Inputs) -> Figure:
+    return pca_figure(Details(given.tables.kinds, pd.DataFrame(), given.frame("pca")))

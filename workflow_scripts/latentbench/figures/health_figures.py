@@ -11,13 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from latentbench.figures.score_figures import WIDTH, sentence_figure
+from latentbench.figures.inputs import Inputs
 from latentbench.figures.style import (
     GRID,
     MUTED,
+    WIDTH,
     lighten,
     model_colours,
     model_order,
+    nothing_to_show,
     size_to_fit,
 )
 from latentbench.report.tables import StudyTables
@@ -157,7 +159,7 @@ def panels(
     """
     shown = {model: kind for model, kind in kinds.items() if model in set(rows["model"])}
     if not shown:
-        return sentence_figure(none)
+        return nothing_to_show(none)
     n_rows, colours = -(-len(shown) // COLUMNS), model_colours(kinds)
     figure, axes = plt.subplots(
         n_rows, COLUMNS, figsize=(WIDTH, 0.55 + height * n_rows), squeeze=False
@@ -182,3 +184,11 @@ def _named(figure: Figure, x: str, y: str, dot: str | None) -> Figure:
             ]
             figure.legend(handles=marks, loc="outside upper right", ncols=2)
     return figure
+
+
+def calibration(given: Inputs) -> Figure:
+    return calibration_figure(given.tables)
+
+
+def latents(given: Inputs) -> Figure:
+    return latents_figure(given.tables)

@@ -2,7 +2,7 @@
 components, walks through their codes, posteriors.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from latentbench.figures.inputs import Inputs
 from latentbench.figures.map_figures import (
     MANY_POINTS,
     draw_key,
@@ -21,8 +22,14 @@ from latentbench.figures.map_figures import (
     plot_map,
 )
 from latentbench.figures.maps import Layout, lay_out
-from latentbench.figures.score_figures import WIDTH, sentence_figure
-from latentbench.figures.style import GRID, label_colours, model_order, size_to_fit
+from latentbench.figures.style import (
+    GRID,
+    WIDTH,
+    label_colours,
+    model_order,
+    nothing_to_show,
+    size_to_fit,
+)
 
 COLUMNS = 2
 LEFT, INCHES_A_LETTER = 0.95, 0.068
@@ -78,7 +85,7 @@ def reconstructions_figure(decoded: Decoded) -> Figure:
     """Draw test images above what every network gives back of them: a row for each network."""
     models = decoded.having("reconstructions")
     if not models:
-        return sentence_figure("no network of this study has a replica that ended ok")
+        return nothing_to_show("no network of this study has a replica that ended ok")
     rows = [
         next(iter(models.values()))["images"],
         *(arrays["reconstructions"] for arrays in models.values()),
@@ -92,7 +99,7 @@ def heads_figure(decoded: Decoded) -> Figure:
     """
     models = decoded.having("heads")
     if not models:
-        return sentence_figure("no network of this study has a prior of several components")
+        return nothing_to_show("no network of this study has a prior of several components")
     most = max(len(arrays["heads"]) for arrays in models.values())
     rows = [
         np.pad(arrays["heads"], ((0, most - len(arrays["heads"])), (0, 0)), constant_values=np.nan)
@@ -107,7 +114,7 @@ def samples_figure(decoded: Decoded) -> Figure:
     """
     models = decoded.having("samples")
     if not models:
-        return sentence_figure("no network of this study has a prior over its codes")
+        return nothing_to_show("no network of this study has a prior over its codes")
     return _sheets_figure(
         {model: arrays["samples"] for model, arrays in models.items()}, decoded.shape
     )
@@ -119,7 +126,7 @@ def traversals_figure(decoded: Decoded) -> Figure:
     """
     models = decoded.having("traversals")
     if not models:
-        return sentence_figure(
+        return nothing_to_show(
             "no network of this study has a divergence of its own for every latent dimension"
         )
     names = {
@@ -142,7 +149,7 @@ def posteriors_figure(decoded: Decoded, *, layout: Layout, seed: int) -> Figure:
     """
     models = decoded.having("code_samples")
     if not models:
-        return sentence_figure("no network of this study has a posterior over its codes")
+        return nothing_to_show("no network of this study has a posterior over its codes")
     labels = (
         decoded.obs["label"]
         if "label" in decoded.obs
@@ -223,10 +230,24 @@ def _name_rows(ax: Axes, names: Sequence[str], shape: tuple[int, int]) -> None:
     ax.tick_params(length=0)
 
 
-IMAGE_FIGURES: dict[str, Callable[[Decoded], Figure]] = {
-    "reconstructions": reconstructions_figure,
-    "samples": samples_figure,
-    "heads": heads_figure,
-    "traversals": traversals_figure,
-}
-"""By name; ``posteriors`` needs a layout as well."""
+def reconstructions(given: Inputs) -> Figure:
+    return reconstructions_figure(Decoded(given.arrays("decoded"), given.obs))
+
+
+def samples(given: Inputs) -> Figure:
+    return samples_figure(Decoded(given.arrays("decoded"), given.obs))
+
+
+def heads(given: Inputs) -> Figure:
+    return heads_figure(Decoded(given.arrays("decoded"), given.obs))
+
+
+def traversals(given: Inputs) -> Figure:
+    return traversals_figure(Decoded(given.arrays("decoded"), given.obs))
+
+
+def posteriors(given: Inputs) -> Figure:
+    options = {"layout": "tsne", "seed": 0, **given.options}
+    return posteriors_figure(
+        Decoded(given.arrays("decoded"), given.obs), layout=options["layout"], seed=options["seed"]
+    )

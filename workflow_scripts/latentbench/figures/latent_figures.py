@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from latentbench.figures.inputs import Inputs
 from latentbench.figures.map_figures import (
     MANY_POINTS,
     draw_key,
@@ -17,8 +18,7 @@ from latentbench.figures.map_figures import (
     plot_map,
 )
 from latentbench.figures.maps import lay_out
-from latentbench.figures.score_figures import WIDTH, sentence_figure
-from latentbench.figures.style import label_colours, size_to_fit
+from latentbench.figures.style import WIDTH, label_colours, nothing_to_show, size_to_fit
 
 LATENTS = {"mu_w": "mean of w", "w": "w", "mu_z": "mean of z", "z": "z"}
 COLOURED_BY = {"label": "class", "condition": "condition"}
@@ -34,7 +34,7 @@ def two_latents_figure(
     ``obs``."""
     columns = [column for column in COLOURED_BY if column in obs and obs[column].notna().any()]
     if not latents or not columns:
-        return sentence_figure(
+        return nothing_to_show(
             "no model with a second latent w has a replica that ended ok, or the cells have neither"
             " class nor condition"
         )
@@ -82,3 +82,7 @@ def two_latents_figure(
             colours[column],
         )
     return figure
+
+
+def two_latents(given: Inputs) -> Figure:
+    return two_latents_figure(given.arrays("latents"), given.obs)

@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.optimize import linear_sum_assignment
 
-from latentbench.figures.score_figures import WIDTH, sentence_figure
 from latentbench.figures.style import (
     INK,
     ON_PALE,
     UNLABELLED,
+    WIDTH,
     label_colours,
     lighten,
+    nothing_to_show,
     size_to_fit,
 )
 
@@ -63,7 +64,7 @@ def maps_figure(maps: pd.DataFrame, models: Sequence[str]) -> Figure:
     by batch and condition where the data has them.
     """
     if maps.empty:
-        return sentence_figure("no model of this study has an embedding to show")
+        return nothing_to_show("no model of this study has an embedding to show")
     columns = [column for column in COLOURED_BY if maps[column].notna().any()]
     blocks = [list(models[i : i + COLUMNS_OF_MAPS]) for i in range(0, len(models), COLUMNS_OF_MAPS)]
     # What is no label gets colours that no label of up to ten has.
@@ -178,7 +179,7 @@ def confusion_figure(clusters: pd.DataFrame, model: str) -> Figure:
     labelled = clusters.dropna(subset=["label", "cluster"])
     n_labels, n_clusters = labelled["label"].nunique(), labelled["cluster"].nunique()
     if labelled.empty:
-        return sentence_figure("no labelled test cell with a cluster, so no confusion matrix")
+        return nothing_to_show("no labelled test cell with a cluster, so no confusion matrix")
     figure, ax = plt.subplots(
         figsize=(min(WIDTH, 2.6 + 0.36 * n_clusters), 0.9 + 0.27 * max(n_labels, 3))
     )

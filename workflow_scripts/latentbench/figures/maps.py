@@ -1,6 +1,6 @@
 """Two-dimensional layouts of embeddings, all models of a data set at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
 from latentbench.evaluation.trained import headline_clustering
-from latentbench.files.clusters import CELL, clusters_of, seeds_of
+from latentbench.files.clusters import CELL, clusters_of
 from latentbench.files.prepared import PreparedFile
 from latentbench.files.tables import MAPS
 from latentbench.logs import logger
@@ -29,6 +29,7 @@ def draw_maps(
     prepared_path: str | Path,
     embedding_paths: Sequence[str | Path],
     cluster_paths: Sequence[str | Path],
+    n_clusters: int | None,
     *,
     layout: Layout = "tsne",
     max_points: int = 1500,
@@ -38,9 +39,10 @@ def draw_maps(
 
     The first replica of each model that ended ok is shown, with the clusters of its headline
     clustering. Above ``max_points`` cells, a random subset (fixed by ``seed``, the same for every
-    model) is laid out and shown. ``cluster_paths`` are in the order of ``embedding_paths``."""
+    model) is laid out and shown. ``cluster_paths`` are in the order of ``embedding_paths``,
+    ``n_clusters`` is the declared number, if any."""
     prepared = PreparedFile(prepared_path).cells
-    obs, n_clusters = prepared.obs, prepared.n_clusters
+    obs = prepared.obs
     shown = subset(len(obs), max_points, seed)
     frames, done = [], {}
     for embedding_path, cluster_path in zip(embedding_paths, cluster_paths, strict=True):
@@ -85,45 +87,6 @@ def clusters_of_replica(clusters: pd.DataFrame, clustering: str, replica: int) -
         if found is None
         else pd.Series(found, index=clusters[CELL]).astype("string")
     )
-
-
-def gather_clusters(
-    prepared_path: str | Path,
-    cluster_paths: Mapping[str, str | Path],
-    clusterings: Mapping[str, str],
-) -> pd.DataFrame:
-    """Return the headline clustering of every replica of every model (columns model, seed, cell,
-    cluster, label, split).
-
-    ``cluster_paths`` and ``clusterings``: by model, its clusters table and the name of its headline
-    clustering. The truth comes as model ``label``, seed 0."""
-    obs = PreparedFile(prepared_path).cells.obs
-    cells = pd.DataFrame(
-        {
-            column: obs[column].astype("string") if column in obs else pd.NA
-            for column in ("label", "split")
-        },
-        index=obs.index.astype("string"),
-    )
-    frames = [
-        cells.rename_axis("cell")
-        .reset_index()
-        .assign(model="label", seed=0, cluster=lambda frame: frame["label"])
-    ]
-    for model, path in cluster_paths.items():
-        clusters = pd.read_parquet(path)
-        for seed in seeds_of(clusters, clusterings[model]) if model in clusterings else []:
-            found = clusters_of_replica(clusters, clusterings[model], seed)
-            frames.append(
-                found.rename("cluster")
-                .rename_axis("cell")
-                .reset_index()
-                .assign(model=model, seed=seed)
-                .join(cells, on="cell")
-            )
-    return pd.concat(frames, ignore_index=True).astype({"cluster": "string"})[
-        ["model", "seed", "cell", "cluster", "label", "split"]
-    ]
 
 
 def subset(n_obs: int, max_points: int, seed: int) -> Int[np.ndarray, " points"]:

@@ -12,9 +12,9 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from latentbench.figures.inputs import Inputs
 from latentbench.figures.map_figures import SHARES, natural_order
-from latentbench.figures.score_figures import WIDTH, sentence_figure
-from latentbench.figures.style import MUTED
+from latentbench.figures.style import MUTED, WIDTH, nothing_to_show
 from latentbench.outcomes import Outcome
 
 MOST_GENES = 36
@@ -56,7 +56,7 @@ def markers_figure(markers: pd.DataFrame) -> Figure:
     """
     ok = markers[markers["status"] == Outcome.OK]
     if ok[ok["grouping"] == "cluster"].empty:
-        return sentence_figure(
+        return nothing_to_show(
             "no markers: "
             + "; ".join(dict.fromkeys(markers.loc[markers["grouping"] == "cluster", "reason"]))
         )
@@ -118,3 +118,7 @@ def first_genes(rows: pd.DataFrame) -> list[str]:
             gene for group in groups for gene in ranked.loc[ranked["group"] == group, "gene"]
         )
     )[:MOST_GENES]
+
+
+def markers(given: Inputs) -> Figure:
+    return markers_figure(given.frame("markers"))

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from latentbench.figures.inputs import Inputs
 from latentbench.figures.prediction_figures import in_order, name_block
-from latentbench.figures.score_figures import WIDTH, sentence_figure
-from latentbench.figures.style import GRID, INK, MUTED
+from latentbench.figures.style import GRID, INK, MUTED, WIDTH, nothing_to_show
 from latentbench.outcomes import Unavailable
 from latentbench.prediction.metrics import squared_correlation
 from latentbench.prediction.requests import ALL_CELLS, CELL_TYPE
@@ -63,7 +63,7 @@ def means_figure(means: pd.DataFrame) -> Figure:
     ``means``: the rows of one data set; of a network its first seed is shown.
     """
     if means.empty:
-        return sentence_figure("no method of this study has a prediction of these cells")
+        return nothing_to_show("no method of this study has a prediction of these cells")
     colours = in_order(means)
     asked = [
         (hidden, shown_type(rows), rows) for hidden, rows in means.groupby("hidden", sort=True)
@@ -156,3 +156,7 @@ def _name_genes(ax: Axes, genes: np.ndarray, true: PerGene, predicted: PerGene) 
             arrowprops=leader,
             **where,
         )
+
+
+def means(given: Inputs) -> Figure:
+    return means_figure(given.means)

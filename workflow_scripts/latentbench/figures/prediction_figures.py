@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latentbench.figures.score_figures import SAW_LABELS_MARK, WIDTH
-from latentbench.figures.style import CONTROL_COLOURS, INK, model_colours
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.score_figures import SAW_LABELS_MARK
+from latentbench.figures.style import CONTROL_COLOURS, INK, WIDTH, model_colours, nothing_to_show
 from latentbench.prediction.metrics import METRICS
-from latentbench.prediction.requests import CELL_TYPE
+from latentbench.prediction.requests import ALL_CELLS, CELL_TYPE
 from latentbench.prediction.tables import ALL_METHODS, asked_about
 
 METRIC_NAMES = {
@@ -29,6 +30,9 @@ def predictions_figure(predictions: pd.DataFrame) -> Figure:
     asked = predictions[predictions["model"] != ALL_METHODS].assign(
         asked=lambda rows: asked_about(rows["cell_type"])
     )
+    if asked.empty:
+        of_all = predictions[predictions["cell_type"] == ALL_CELLS]
+        return nothing_to_show("; ".join(dict.fromkeys(of_all["reason"])))
     blocks = dict(iter(asked.groupby(["dataset", "hidden", "asked"], sort=True)))
     shown = {
         key: [method for method in colours if method in set(rows["model"])]
@@ -124,3 +128,7 @@ def in_order(asked: pd.DataFrame) -> dict[str, str]:
     has_seed = asked.groupby("model", sort=True)["seed"].apply(lambda seeds: seeds.notna().any())
     models = model_colours({str(model): "" for model in has_seed.index[has_seed]})
     return models | dict(zip(has_seed.index[~has_seed], CONTROL_COLOURS.values(), strict=False))
+
+
+def predictions(given: Inputs) -> Figure:
+    return predictions_figure(given.frame("predictions"))

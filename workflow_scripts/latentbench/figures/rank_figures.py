@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latentbench.evaluation.contest import ALL_DATASETS
-from latentbench.figures.score_figures import WIDTH, sentence_figure
-from latentbench.figures.style import INK, MUTED, model_colours
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.style import INK, MUTED, WIDTH, model_colours, nothing_to_show
 from latentbench.outcomes import Outcome
 
 LINE = 0.13
@@ -33,7 +33,7 @@ def ranks_figure(ranks: pd.DataFrame, tests: pd.DataFrame, kinds: Mapping[str, s
         ["mean_rank", "model"], kind="stable"
     )
     if nemenyi["status"] != Outcome.OK:
-        return sentence_figure(f"No diagram: {nemenyi['reason']}.")
+        return nothing_to_show(nemenyi["reason"])
     colours = model_colours(kinds)
     groups = groups_of(over_all)
     height = 0.62 + BAR * len(groups) + _row_height(over_all["model"]) * ((len(over_all) + 1) // 2)
@@ -188,3 +188,7 @@ def _wrapped(name: str) -> str:
 def _row_height(models: pd.Series) -> float:
     """Return the inches from one model to the next."""
     return LINE * (0.5 + max(_wrapped(model).count("\n") + 1 for model in models))
+
+
+def ranks(given: Inputs) -> Figure:
+    return ranks_figure(given.frame("ranks"), given.frame("tests"), given.study.kinds)

@@ -11,11 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from latentbench.figures.style import INK, MUTED, model_colours, model_order
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.style import INK, MUTED, WIDTH, model_colours, model_order, nothing_to_show
 from latentbench.report.tables import HEADLINE_METRICS, StudyTables, headline, trained_models
-
-WIDTH = 7.0
-"""Inches: the text block of an A4 page."""
 
 SAW_LABELS_MARK = " †"
 
@@ -112,9 +110,7 @@ def scores_figure(tables: StudyTables, datasets: Sequence[str]) -> Figure:
         if headline(tables.of_dataset(dataset))[0]["value"].notna().any()
     ]
     if not datasets:
-        return sentence_figure(
-            "No score to draw: no model has a score against labels of two classes or more."
-        )
+        return nothing_to_show("no model has a score against labels of two classes or more")
     colours = model_colours(tables.kinds)
     shown = {dataset: _models_on(tables, dataset, colours) for dataset in datasets}
     figure, axes = plt.subplots(
@@ -179,14 +175,6 @@ def cost_figure(tables: StudyTables, datasets: Sequence[str]) -> Figure:
     return figure
 
 
-def sentence_figure(sentence: str) -> Figure:
-    """Return a figure that says why there is nothing to draw."""
-    figure, ax = plt.subplots(figsize=(WIDTH, 0.6))
-    ax.set_axis_off()
-    ax.text(0, 0.5, sentence, va="center")
-    return figure
-
-
 def _models_on(tables: StudyTables, dataset: str, colours: Mapping[str, str]) -> dict[str, str]:
     kinds = tables.of_dataset(dataset).kinds
     return {model: colours[model] for model in model_order(kinds)}
@@ -226,3 +214,11 @@ def _legend_of_marks(figure: Figure, some_saw_labels: bool) -> None:
     if some_saw_labels:
         marks.append(Line2D([], [], ls="", label="† saw labels"))
     figure.legend(handles=marks, loc="outside upper right", ncols=len(marks))
+
+
+def scores(given: Inputs) -> Figure:
+    return scores_figure(given.tables, given.tables.datasets)
+
+
+def cost(given: Inputs) -> Figure:
+    return cost_figure(given.tables, given.tables.datasets)

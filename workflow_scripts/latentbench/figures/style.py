@@ -12,6 +12,12 @@ from matplotlib.figure import Figure
 from latentbench.files.artefacts import atomic_path
 from latentbench.study.applicability import CONSENSUS
 
+WIDTH = 7.0
+"""Inches: the text block of an A4 page."""
+
+NOTHING = "nothing to show"
+"""What the svg of a figure without content says of itself."""
+
 STYLE_SHEET = Path(__file__).with_name("latentbench.mplstyle")
 INK, MUTED, GRID = "#1f2328", "#6a717b", "#d9dce1"
 """The style sheet's three neutral colours: the report page exchanges them for those of its
@@ -148,6 +154,16 @@ def lighten(colour: str, share: float) -> str:
     )
 
 
+def nothing_to_show(reason: str) -> Figure:
+    """Return a figure that says why there is nothing to draw, for what only a run can tell; the
+    page leaves it out.
+    """
+    figure = Figure(figsize=(WIDTH, 0.4), layout="none")
+    figure.text(0.01, 0.5, f"Nothing to show: {reason}.", va="center")
+    figure.set_label(NOTHING)
+    return figure
+
+
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     """Write a figure under every path (``.pdf``, ``.svg``, ``.png``), without dates, so that the
     same data gives the same bytes.
@@ -158,7 +174,7 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     for path in map(Path, paths):
         undated = {
             ".pdf": {"CreationDate": None},
-            ".svg": {"Date": None},
+            ".svg": {"Date": None, "Description": figure.get_label() or None},
             ".png": {"Software": None},
         }[path.suffix]
         face = {"facecolor": "white"} if path.suffix == ".png" else {}

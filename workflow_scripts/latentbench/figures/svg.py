@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 from PIL import Image
 
-from latentbench.figures.style import GRID, INK, MUTED
+from latentbench.figures.style import GRID, INK, MUTED, NOTHING
 
 THEME = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--rule)"}
 """The neutral colours of the style sheet become those of the page's theme: ink is light on dark
@@ -27,6 +27,13 @@ STYLES = re.compile(r' style="[^"]*"')
 LONG_NUMBER = re.compile(r"\d+\.\d{2,}")
 IMAGE = re.compile(r"(data:image/png;base64,)([^\"]+)")
 COLOURS_OF_IMAGE = 64
+
+
+def shows_something(path: str | Path) -> bool:
+    """Whether an svg file is more than the sentence that there is nothing to show."""
+    return f"<dc:description>{NOTHING}</dc:description>" not in Path(path).read_text(
+        encoding="utf-8"
+    )
 
 
 def inline_svg(path: str | Path, *, prefix: str, title: str) -> Markup:

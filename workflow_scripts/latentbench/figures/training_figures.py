@@ -7,8 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from latentbench.figures.score_figures import WIDTH, sentence_figure
-from latentbench.figures.style import MUTED, lighten, model_colours, model_order
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.style import (
+    MUTED,
+    WIDTH,
+    lighten,
+    model_colours,
+    model_order,
+    nothing_to_show,
+)
 from latentbench.report.tables import StudyTables
 
 SETTLED = 0.05
@@ -45,7 +52,7 @@ def losses_figure(tables: StudyTables) -> Figure:
         model: kind for model, kind in tables.kinds.items() if model in set(history["model"])
     }
     if not trained:
-        return sentence_figure("no model of this study is trained by epochs")
+        return nothing_to_show("no model of this study is trained by epochs")
     colours = model_colours(tables.kinds)
     models = model_order(trained)
     first = ["loss", "reconstruction"]
@@ -91,3 +98,7 @@ def _name_epochs(axes: np.ndarray) -> None:
         for ax in drawn:
             ax.tick_params(labelbottom=ax is drawn[-1])
         drawn[-1].set_xlabel("epoch")
+
+
+def losses(given: Inputs) -> Figure:
+    return losses_figure(given.tables)

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from latentbench.files.artefacts import write_h5ad
 
@@ -50,13 +50,15 @@ class EmbeddingFile:
     def is_train(self) -> Bool[np.ndarray, " obs"]:
         """Which cells are for training."""
         with h5py.File(self.path) as file:
-            split = file["obs/split"]
-            names = (
-                split["categories"].asstr()[:][split["codes"][:]]
-                if isinstance(split, h5py.Group)
-                else split.asstr()[:]
-            )
-        return np.asarray(names == "train")
+            return np.asarray(_texts_of(file["obs/split"]) == "train")
+
+    @cached_property
+    def batch(self) -> Int[np.ndarray, " obs"] | None:
+        """Codes of the batch of every cell; None where the data set has none."""
+        with h5py.File(self.path) as file:
+            if "batch" not in file["obs"]:
+                return None
+            return np.unique(_texts_of(file["obs/batch"]), return_inverse=True)[1]
 
     @cached_property
     def seeds(self) -> list[int]:
@@ -99,10 +101,15 @@ def write_embedding(
     cluster_probs: Mapping[int, Float[np.ndarray, "obs clusters"]],
     about: Mapping[str, Any],
 ) -> None:
-    """Write an embedding.h5ad: ``codes`` and ``cluster_probs`` by seed, ``obs`` with the split."""
+    """Write an embedding.h5ad: ``codes`` and ``cluster_probs`` by seed; of ``obs`` the split, and
+    the batch where there is one, so that whoever clusters the codes needs no file with labels.
+    """
     import anndata as ad  # imported here: readers do without it
 
-    file = ad.AnnData(obs=obs[["split"]].copy(), uns={"latentbench": dict(about)})
+    file = ad.AnnData(
+        obs=obs[[name for name in ("split", "batch") if name in obs]].copy(),
+        uns={"latentbench": dict(about)},
+    )
     for seed in dict.fromkeys([*codes, *cluster_probs]):
         if seed in codes:
             file.obsm[f"{CODES}{seed}"] = codes[seed].astype(np.float32)
@@ -114,3 +121,11 @@ def write_embedding(
 def read_status(path: str | Path) -> dict[str, Any]:
     """Return a status.json."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _texts_of(column: h5py.Group | h5py.Dataset) -> np.ndarray:
+    """Return an obs column of text, be it stored as categories or as it is; missing ones as ""."""
+    if isinstance(column, h5py.Dataset):
+        return column.asstr()[:].astype(object)
+    names = np.append(column["categories"].asstr()[:].astype(object), "")
+    return names[column["codes"][:]]

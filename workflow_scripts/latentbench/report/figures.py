@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latentbench.figures.captions import PLATE, Caption, Scope, caption_of, described, names_of
-from latentbench.figures.svg import inline_svg
+from latentbench.figures.catalogue import FIGURES, Per, figure_of
+from latentbench.figures.svg import inline_svg, shows_something
 from latentbench.report.results import Results
 
 Figure = dict[str, Any]
-AGAINST_LABELS = ("scores", "confusion", "calibration")
-"""The figures of a data set that hold clusters against labels."""
 
 
 def placed(results: Results, section: str, dataset: str = "") -> list[Figure]:
@@ -30,55 +28,45 @@ def placed_by_dataset(results: Results, section: str) -> dict[str, list[Figure]]
 
 
 def of_study(results: Results) -> list[Figure]:
-    """Return what the page says of the figures of the whole study, those that apply to it."""
-    labelled = any(results.has_labels(dataset) for dataset in results.datasets)
-    applies = {"ranks": results.has_ranks, "scores": labelled}
-    paths = results.figures()
-    return figures_of("study", {name: paths[name] for name in paths if applies.get(name, True)})
+    """Return what the page says of the figures of the whole study."""
+    return figures_of("study", results.figures())
 
 
 def of_dataset(results: Results, dataset: str) -> list[Figure]:
-    """Return what the page says of the figures of a data set, those that apply to it."""
-    paths = results.figures(dataset)
-    if not results.has_labels(dataset):
-        paths = {name: path for name, path in paths.items() if name not in AGAINST_LABELS}
+    """Return what the page says of the figures of a data set."""
     mapped = results.maps(dataset)["cell"].nunique()
     n_obs = results.prepared(dataset)["n_obs"]
     shown = f"{mapped} of {n_obs:,} cells".replace(",", "\u202f")
-    facts = {
-        "dataset": dataset,
-        "shown": f"{shown}, a random subset" if mapped < n_obs else shown,
-    }
-    return figures_of("dataset", paths, folder=f"{dataset}/", **facts)
+    shown = f"{shown}, a random subset" if mapped < n_obs else shown
+    return figures_of("dataset", results.figures(dataset), of=dataset, shown=shown)
 
 
 def plates(results: Results) -> list[Figure]:
     """Return the plate diagrams, each with its svg."""
     found = [
-        described(PLATE, stem=f"plates/{kind}", kind=kind) | {"path": path}
+        figure_of("plates", "kind").described(kind) | {"path": path}
         for kind, path in results.figures("plates").items()
     ]
     return [figure | {"svg": drawing(figure)} for figure in found]
 
 
 def figures_of(
-    scope: Scope, paths: Mapping[str, str | Path], *, folder: str = "", **facts: str
+    per: Per, paths: Mapping[str, str | Path], *, of: str = "", **facts: str
 ) -> list[Figure]:
-    """Return what the page says of figures, given by name, in the order of their records.
+    """Return what the page says of figures, given by name, in the order of the catalogue; those
+    that have nothing to show are left out.
 
-    ``folder``: the part of their path between figures/ and their name; ``facts`` fill in titles and
-    captions.
+    ``of``: the data set; ``facts`` fill in titles and captions.
 
     Raises:
-        ValueError: a figure has no record.
+        ValueError: the catalogue has no such figure.
     """
-    order = names_of(scope)
-    records: list[Caption] = sorted(
-        (caption_of(name, scope) for name in paths), key=lambda record: order.index(record.name)
-    )
+    order = {figure.name: i for i, figure in enumerate(FIGURES) if figure.per == per}
+    found = sorted((figure_of(name, per) for name in paths), key=lambda each: order[each.name])
     return [
-        described(record, stem=f"{folder}{record.name}", **facts) | {"path": paths[record.name]}
-        for record in records
+        each.described(of, **facts) | {"path": paths[each.name]}
+        for each in found
+        if Path(paths[each.name]).suffix != ".svg" or shows_something(paths[each.name])
     ]
 
 

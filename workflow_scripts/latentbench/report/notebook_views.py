@@ -107,7 +107,7 @@ def figure(results: Results, name: str, caption: str = "") -> HTML:
         return _absent(f"figure {name}")
     said = caption or next(
         record["caption"]
-        for record in records.figures_of("dataset", {stem: path}, dataset=folder, shown="Its cells")
+        for record in records.figures_of("dataset", {stem: path}, of=folder, shown="Its cells")
     )
     encoded = b64encode(path.read_bytes()).decode()
     shown = (

@@ -16,8 +16,8 @@ from matplotlib.patches import Circle, FancyBboxPatch
 
 from latentbench.figures.diagrams.plate_layout import RADIUS, Point, curve_between, routed
 from latentbench.figures.diagrams.strokes import draw_arrow, draw_round_headed
-from latentbench.figures.score_figures import WIDTH
-from latentbench.figures.style import INK, MODEL_COLOURS, MUTED, UNLABELLED
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.style import INK, MODEL_COLOURS, MUTED, UNLABELLED, WIDTH
 from latentbench.models.declared import Edge
 from latentbench.theory.networks import (
     MARKED_WITHIN_LAYERS,
@@ -35,7 +35,7 @@ SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 Places = Mapping[str, Point]
 
 
-def neuron_figure() -> Figure:
+def neuron(given: Inputs) -> Figure:
     """Draw figure 2.1, a neuron two ways: every step of what it computes, and the one circle that
     stands for it.
     """
@@ -66,7 +66,7 @@ def neuron_figure() -> Figure:
     return framed(figure, ax, left=-0.9, bottom=-2.7)
 
 
-def layered_figure() -> Figure:
+def layered(given: Inputs) -> Figure:
     """Draw figure 2.2: a strictly layered network above one with edges that skip a layer."""
     figure, ax = diagram(width=13.4, height=9.1)
     above = columns_of(STRICTLY_LAYERED.layers, at=(2.9, 3.9))
@@ -92,7 +92,7 @@ def layered_figure() -> Figure:
     return framed(figure, ax, left=-0.7, bottom=-3.1)
 
 
-def layers_figure() -> Figure:
+def layers(given: Inputs) -> Figure:
     """Draw figure 2.3: a network of units, and below it the same network with one node for each
     layer.
     """
@@ -113,7 +113,7 @@ def layers_figure() -> Figure:
     return framed(figure, ax, left=-1.3, bottom=-2.95)
 
 
-def autoencoder_figure() -> Figure:
+def autoencoder(given: Inputs) -> Figure:
     """Draw figure 2.4: an encoder and a decoder, two networks of their own, joined by the identity
     on the code.
     """

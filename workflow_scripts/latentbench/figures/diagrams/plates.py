@@ -14,15 +14,20 @@ from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
 
 from latentbench.figures.diagrams.plate_layout import RADIUS, Curve, Layout, Point, layout_of
 from latentbench.figures.diagrams.strokes import draw_arrow, draw_round_headed
-from latentbench.figures.score_figures import WIDTH
-from latentbench.figures.style import GRID, INK, MUTED
-from latentbench.models.declared import Edge, Factorisation
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.style import GRID, INK, MUTED, WIDTH
+from latentbench.models.declared import Edge, Factorisation, factorisation_of
 
 SYMBOLS = {"alpha": "α"}
 PANELS = {"generative p": ("p",), "inference q": ("q",), "both": ("p", "q")}
 INCHES_A_UNIT = 0.42
 ABOVE, BELOW, KEY = 0.3, 0.42, 0.34
 """Inches: the title above a panel, the factorisation below it, the key at the bottom."""
+
+
+def plates(given: Inputs) -> Figure:
+    """Draw the plates of the kind that is given."""
+    return plate_figure(factorisation_of(given.of))
 
 
 def plate_figure(model: Factorisation) -> Figure:

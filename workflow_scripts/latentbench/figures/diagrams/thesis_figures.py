@@ -2,18 +2,11 @@
 declare.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from latentbench.figures.diagrams.network_figures import (
-    autoencoder_figure,
-    layered_figure,
-    layers_figure,
-    neuron_figure,
-)
 from latentbench.figures.diagrams.plate_layout import layout_of
 from latentbench.figures.diagrams.plates import (
     KEY,
@@ -23,8 +16,8 @@ from latentbench.figures.diagrams.plates import (
     plot_plate,
     wrapped,
 )
-from latentbench.figures.score_figures import WIDTH
-from latentbench.figures.style import MUTED
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.style import MUTED, WIDTH
 from latentbench.models.declared import Factorisation, factorisation_of
 
 COLUMNS = 3
@@ -46,7 +39,7 @@ def mixture_plates() -> dict[str, Factorisation]:
     }
 
 
-def mixtures_figure() -> Figure:
+def mixtures(given: Inputs) -> Figure:
     """Draw figure 4.1: the plates of the mixture models on one sheet, p and q on top of each other,
     all to one scale.
     """
@@ -96,11 +89,6 @@ def mixtures_figure() -> Figure:
     return figure
 
 
-THESIS_FIGURES: dict[str, Callable[[], Figure]] = {
-    "figure_2_1_neuron": neuron_figure,
-    "figure_2_2_layers": layered_figure,
-    "figure_2_3_layer_network": layers_figure,
-    "figure_2_4_autoencoder": autoencoder_figure,
-    "figure_3_1_vae": lambda: plate_figure(factorisation_of("vae")),
-    "figure_4_1_mixtures": mixtures_figure,
-}
+def vae(given: Inputs) -> Figure:
+    """Draw figure 3.1: the plates of the variational autoencoder."""
+    return plate_figure(factorisation_of("vae"))

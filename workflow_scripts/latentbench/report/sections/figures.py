@@ -15,9 +15,7 @@ def view(results: Results) -> dict[str, Any] | None:
         "The whole study": of_study(results),
         **{dataset: of_dataset(results, dataset) for dataset in results.datasets},
         "Models": plates(results),
-        "Numbered figures of the thesis": figures_of(
-            "thesis", results.figures("thesis"), folder="thesis/"
-        ),
+        "Numbered figures of the thesis": figures_of("thesis", results.figures("thesis")),
     }
     groups = {name: figures for name, figures in groups.items() if figures}
     shorts = dict.fromkeys(each["short"] for figures in groups.values() for each in figures)
