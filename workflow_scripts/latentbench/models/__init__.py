@@ -57,6 +57,7 @@ MODELS: dict[str, Kind] = {
     "shuffled_labels": Kind("references", "shuffled_labels", frozenset({"labels"})),
     "true_labels": Kind("references", "true_labels", frozenset({"labels"})),
     "embedding": Kind("references", "embedding"),
+    "clustering": Kind("references", "clustering"),
     "linear_ae": _network("linear_ae", "LinearAutoencoder"),
     "ae": _network("ae", "Autoencoder"),
     "vae": _network("vae", "VariationalAutoencoder"),
