@@ -9,13 +9,13 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.decomposition import PCA
+from training_calls import fit, observed_classes
 
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models import MODELS
 from latentbench.models.interface import AbstractBoundedModel
 from latentbench.outcomes import Outcome
-from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells
 from latentbench.training.quality import (
     COLUMNS,
@@ -27,7 +27,6 @@ from latentbench.training.quality import (
 )
 from latentbench.training.record import ReplicaReport
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentbench.models.interface import AbstractModel
-from latentbench.training.phases import EarlyStopping
+from latentbench.training.options import EarlyStopping
 
 
 @dataclass

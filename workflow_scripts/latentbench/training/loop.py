@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -29,6 +28,7 @@ from latentbench.training.early_stopping import StoppingState
 from latentbench.training.loop_state import restore_loop, state_of
 from latentbench.training.minibatches import minibatches_of_epoch
 from latentbench.training.optimiser import FlatAdam
+from latentbench.training.options import Phase, TrainingOptions
 from latentbench.training.passes import (
     codes_of,
     compute_on,
@@ -36,23 +36,9 @@ from latentbench.training.passes import (
     inputs_of,
     without_validation,
 )
-from latentbench.training.phases import EarlyStopping, Phase
 from latentbench.training.record import Fitted, ReplicaReport, tidy_history
 from latentbench.training.refreshing import ClusterRefresh
 from latentbench.training.tasks import ObservedClasses
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done: the phases, and what holds for all of them (the keyword arguments of
-    ``fit``).
-    """
-
-    phases: Sequence[Phase]
-    early_stopping: EarlyStopping | None
-    precision: str
-    log_every: int
-    max_minutes: float | None
 
 
 class TrainingLoop:
@@ -68,7 +54,7 @@ class TrainingLoop:
         data: TrainingData,
         seeds: Sequence[int],
         observed: ObservedClasses,
-        plan: Plan,
+        options: TrainingOptions,
         *,
         checkpoints: Checkpoints | None = None,
         on_progress: Callable[[float], None] = lambda done: None,
@@ -78,33 +64,28 @@ class TrainingLoop:
                 f"{len(data.train)} training cell: batch normalisation needs at least 2; lower"
                 " preprocessing.split.test_fraction or bring more cells"
             )
-        self.model, self.data, self.seeds, self.observed, self.plan = (
-            model,
-            data,
-            list(seeds),
-            observed,
-            plan,
-        )
+        self.model, self.data, self.seeds = model, data, list(seeds)
+        self.observed, self.options, self.phases = observed, options, options.all_phases
         self.checkpoints, self.on_progress = checkpoints, on_progress
         self.y = observed.y.to(data.device)
-        self.train, self.validation = without_validation(data, self.seeds, plan.early_stopping)
+        self.train, self.validation = without_validation(data, self.seeds, options.early_stopping)
         self.order, self.noise = (
             RandomStreams(self.seeds, purpose, data.device) for purpose in ("order", "noise")
         )
-        self.in_bf16 = plan.precision == "auto" and has_fast_bf16(data.device)
+        self.in_bf16 = options.precision == "auto" and has_fast_bf16(data.device)
         self.steps_an_epoch = [
-            max(1, self.train.shape[1] // self._batch_size(phase)) for phase in plan.phases
+            max(1, self.train.shape[1] // self._batch_size(phase)) for phase in self.phases
         ]
         self.epochs = [
             phase.n_epochs(n_steps)
-            for phase, n_steps in zip(plan.phases, self.steps_an_epoch, strict=True)
+            for phase, n_steps in zip(self.phases, self.steps_an_epoch, strict=True)
         ]
         self.phase = self.epoch = self.step = self.seconds_before = 0
         self.rows: list[tuple[int, str, dict[str, list[float]]]] = []
         self.totals: dict[str, Float[Tensor, " replicas"]] = {}
         self.divergence = Divergence()
         self.stopping = (
-            StoppingState.start(plan.early_stopping, model) if plan.early_stopping else None
+            StoppingState.start(options.early_stopping, model) if options.early_stopping else None
         )
         self.refreshed = ClusterRefresh()
         self.timed_out = False
@@ -118,8 +99,8 @@ class TrainingLoop:
         """
         self.started = time.perf_counter()
         resumed = self._resume()
-        was_done = self.phase == len(self.plan.phases)
-        while self.phase < len(self.plan.phases) and not self._is_over():
+        was_done = self.phase == len(self.phases)
+        while self.phase < len(self.phases) and not self._is_over():
             if not resumed:
                 self._begin_phase()
             resumed = False
@@ -146,13 +127,13 @@ class TrainingLoop:
         """
         self.start_optimiser()
         self.model.train()
-        cells = self.train[:, : self._batch_size(self.plan.phases[0])]
-        self._gradient(self.plan.phases[0], cells, None, wants_values=True)
+        cells = self.train[:, : self._batch_size(self.phases[0])]
+        self._gradient(self.phases[0], cells, None, wants_values=True)
         self.optimiser.step()
         evaluate_terms(self.model, self.data, self.seeds, cells)
 
     def _begin_phase(self) -> None:
-        phase = self.plan.phases[self.phase]
+        phase = self.phases[self.phase]
         self.start_optimiser()
         self.refreshed.forget()
         classes = self.y.gather(1, self.train)
@@ -161,12 +142,12 @@ class TrainingLoop:
             partial(inputs_of, self.model, self.data, self.train),
         )
         self.model.begin_phase(phase.name, TrainingCells(self.seeds, codes, classes, inputs))
-        if len(self.plan.phases) > 1:
+        if len(self.phases) > 1:
             logger.info("seed %s  phase '%s'", self._names(), phase.name)
 
     def start_optimiser(self) -> None:
         """Make the optimiser of a phase, and let it train the parts that the phase names."""
-        phase = self.plan.phases[self.phase]
+        phase = self.phases[self.phase]
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(
                 not phase.trains or any(f"{name}.".startswith(f"{part}.") for part in phase.trains)
@@ -182,7 +163,7 @@ class TrainingLoop:
 
     def _train_epoch(self) -> None:
         """Take the steps of an epoch, the first of them ``self.step``."""
-        phase, n_steps = self.plan.phases[self.phase], self.steps_an_epoch[self.phase]
+        phase, n_steps = self.phases[self.phase], self.steps_an_epoch[self.phase]
         if self.step == 0:
             self.order_at_start, self.totals = self.order.state(), {}
         else:
@@ -288,8 +269,8 @@ class TrainingLoop:
         self.on_progress(epoch / sum(self.epochs))
         self.divergence.look(finite, epoch, self.seeds)
         self.timed_out = (
-            self.plan.max_minutes is not None
-            and self.seconds() > 60 * self.plan.max_minutes
+            self.options.max_minutes is not None
+            and self.seconds() > 60 * self.options.max_minutes
             and not self._is_last()
         )
 
@@ -307,7 +288,7 @@ class TrainingLoop:
         self.model.train()
 
     def _is_logged(self) -> bool:
-        return (self.epoch + 1) % self.plan.log_every == 0 or self.epoch + 1 == self.epochs[
+        return (self.epoch + 1) % self.options.log_every == 0 or self.epoch + 1 == self.epochs[
             self.phase
         ]
 
@@ -375,8 +356,8 @@ class TrainingLoop:
                 status, reason = (
                     Outcome.TIMEOUT,
                     (
-                        f"stopped after training.max_minutes ({self.plan.max_minutes:g}) in epoch"
-                        f" {done} of {sum(self.epochs)}"
+                        f"stopped after training.max_minutes ({self.options.max_minutes:g}) in"
+                        f" epoch {done} of {sum(self.epochs)}"
                     ),
                 )
             reports.append(

@@ -1,6 +1,6 @@
 import pytest
 
-from latentbench.training.phases import Phase, phases_of
+from latentbench.training.options import Phase, training_options
 
 
 def test_the_kl_weight_rises_linearly_and_beta_scales_it():
@@ -31,19 +31,22 @@ def test_the_learning_rate_rises_over_its_warmup():
 
 
 def test_phases_take_over_what_they_do_not_give_themselves():
-    first, second = phases_of(
-        {"epochs": 7, "learning_rate": 0.1},
-        [{"name": "a", "epochs": 2}, {"name": "b", "learning_rate": 0.2}],
-    )
+    first, second = training_options(
+        {
+            "epochs": 7,
+            "learning_rate": 0.1,
+            "phases": [{"name": "a", "epochs": 2}, {"name": "b", "learning_rate": 0.2}],
+        }
+    ).all_phases
     assert (first.epochs, first.learning_rate) == (2, 0.1)
     assert (second.epochs, second.learning_rate) == (7, 0.2)
-    assert [phase.name for phase in phases_of({"epochs": 7}, [])] == ["train"]
+    assert [phase.name for phase in training_options({"epochs": 7}).all_phases] == ["train"]
 
 
 def test_an_unknown_key_or_a_missing_name_is_refused():
     with pytest.raises(
         ValueError, match=r"phases\[0\]: unknown key epoch; a phase takes batch_size"
     ):
-        phases_of({}, [{"name": "a", "epoch": 2}])
+        training_options({"phases": [{"name": "a", "epoch": 2}]})
     with pytest.raises(ValueError, match=r"phases\[1\] has no name"):
-        phases_of({}, [{"name": "a"}, {"epochs": 2}])
+        training_options({"phases": [{"name": "a"}, {"epochs": 2}]})
