@@ -1,6 +1,20 @@
-import pytest
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
+import pytest
+from training_calls import observed_classes
+
+from latentbench.commands.config_reference import reference
+from latentbench.study.options import Option
+from latentbench.study.study import read_variants
+from latentbench.training import fit as fitting
+from latentbench.training import options
+from latentbench.training.loop import TrainingLoop
 from latentbench.training.options import Phase, training_options
+from latentbench.training.replicas import build_replicas
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_kl_weight_rises_linearly_and_beta_scales_it():
@@ -50,3 +64,43 @@ def test_an_unknown_key_or_a_missing_name_is_refused():
         training_options({"phases": [{"name": "a", "epoch": 2}]})
     with pytest.raises(ValueError, match=r"phases\[1\] has no name"):
         training_options({"phases": [{"name": "a"}, {"epochs": 2}]})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Longer(options.TrainingOptions):
+    patience_of_job: Annotated[int, Option("days of it", at_least=3)] = 7
+
+
+def test_an_option_is_added_by_one_line(monkeypatch, training_data, tmp_path):
+    """It is in the schema and the reference, a models sheet takes it, and the training has it."""
+    monkeypatch.setattr(options, "TrainingOptions", _Longer)
+    sheet, seen = tmp_path / "models.yaml", []
+    line = "| `patience_of_job` | integer, default `7` | days of it, 3 or more |"
+    assert line in reference(ROOT / "config/schemas")
+    sheet.write_text("mine: {kind: ae, likelihood: gaussian, training: {patience_of_job: 2}}")
+    with pytest.raises(ValueError, match="patience_of_job: 2 is less than the minimum of 3"):
+        read_variants(sheet, [])
+    sheet.write_text("mine: {kind: ae, likelihood: gaussian, training: {patience_of_jo: 4}}")
+    with pytest.raises(ValueError, match=r"'patience_of_jo'.*patience_of_job"):
+        read_variants(sheet, [])
+    sheet.write_text("mine: {kind: ae, likelihood: gaussian, training: {patience_of_job: 4}}")
+    stated = read_variants(sheet, [])["mine"]["training"]
+
+    class Watched(TrainingLoop):
+        def run(self):
+            seen.append(self.options.patience_of_job)
+            return super().run()
+
+    monkeypatch.setattr(fitting, "TrainingLoop", Watched)
+    data = training_data()
+    model = build_replicas("ae", data.n_vars, likelihood="gaussian", seeds=(0,), n_hidden=4)
+    observed = observed_classes(data, seeds=(0,), n_clusters=None)
+    fitting.fit(
+        model,
+        data,
+        seeds=(0,),
+        observed=observed,
+        options=training_options(stated | {"epochs": 1}),
+        run=fitting.RunOptions(show_progress=False),
+    )
+    assert seen == [4]

@@ -25,7 +25,6 @@ from latentbench.training.checkpoints import Checkpoints
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.divergence import Divergence
 from latentbench.training.early_stopping import StoppingState
-from latentbench.training.loop_state import restore_loop, state_of
 from latentbench.training.minibatches import minibatches_of_epoch
 from latentbench.training.optimiser import FlatAdam
 from latentbench.training.options import Phase, TrainingOptions
@@ -38,15 +37,16 @@ from latentbench.training.passes import (
 )
 from latentbench.training.record import Fitted, ReplicaReport, tidy_history
 from latentbench.training.refreshing import ClusterRefresh
+from latentbench.training.state import State, Stateful, joined, part_of
 from latentbench.training.tasks import ObservedClasses
 
 
 class TrainingLoop:
     """The training of one stack of replicas on the device where model and data are.
 
-    Everything that changes is in ``model``, the optimiser, the two random streams and a few
-    numbers; ``loop_state`` writes all of it and reads it back, so that a run which was stopped
-    after any step goes on with the same bytes (on a CPU)."""
+    Everything that changes is in ``model``, the parts that say their own ``state``, the two random
+    streams and a few numbers, so that a run which was stopped after any step goes on with the same
+    bytes (on a CPU)."""
 
     def __init__(
         self,
@@ -84,9 +84,7 @@ class TrainingLoop:
         self.rows: list[tuple[int, str, dict[str, list[float]]]] = []
         self.totals: dict[str, Float[Tensor, " replicas"]] = {}
         self.divergence = Divergence()
-        self.stopping = (
-            StoppingState.start(options.early_stopping, model) if options.early_stopping else None
-        )
+        self.stopping: StoppingState | None = None
         self.refreshed = ClusterRefresh()
         self.timed_out = False
 
@@ -111,7 +109,7 @@ class TrainingLoop:
             if self.epoch == self.epochs[self.phase]:
                 self.phase, self.epoch = self.phase + 1, 0
         if self.checkpoints and not was_done and self.checkpoints.wants_end(self.seconds()):
-            self.checkpoints.save(*state_of(self))
+            self.checkpoints.save(*self.state())
         if self.stopping:
             self.stopping.restore_best(self.model)
         self.refreshed.restore_settled(self.model)
@@ -142,8 +140,16 @@ class TrainingLoop:
             partial(inputs_of, self.model, self.data, self.train),
         )
         self.model.begin_phase(phase.name, TrainingCells(self.seeds, codes, classes, inputs))
+        self._watch_last_phase()
         if len(self.phases) > 1:
             logger.info("seed %s  phase '%s'", self._names(), phase.name)
+
+    def _watch_last_phase(self) -> None:
+        """Begin to look for replicas that stop early: in the last phase, once the model has made
+        itself ready for it. Those before have other losses, and are to be trained to their end.
+        """
+        if self.options.early_stopping and self.phase == len(self.phases) - 1:
+            self.stopping = StoppingState.start(self.options.early_stopping, self.model)
 
     def start_optimiser(self) -> None:
         """Make the optimiser of a phase, and let it train the parts that the phase names."""
@@ -259,10 +265,16 @@ class TrainingLoop:
                 **{f"{name} of the test cells": term for name, term in tested.items()},
             }
             self._log(epoch, {"train": self.totals, "test": tested})
-            if self.stopping:
+            if self.options.early_stopping:
                 validated = evaluate_terms(self.model, self.data, self.seeds, self.validation)
                 self._log(epoch, {"validation": validated})
-                self.stopping.look(self.model, sum(validated.values()), epoch)
+            if self.stopping:
+                # At the weights that the phase ends with: a warm-up would pass for a rise.
+                weights = self.phases[self.phase].term_weights_at(1, 0, list(validated))
+                loss = sum(
+                    weights[name] * term for name, term in validated.items() if weights[name]
+                )
+                self.stopping.look(self.model, loss, epoch)
         self.refreshed.settle(
             self.model, epoch, already_over=self.stopping.stopped_at if self.stopping else ()
         )
@@ -367,17 +379,68 @@ class TrainingLoop:
             )
         return reports
 
+    def _parts(self) -> dict[str, Stateful]:
+        """The parts that say their own state, but for the optimiser, which each phase makes."""
+        watched = {"stopping": self.stopping} if self.stopping else {}
+        return {"divergence": self.divergence, "refreshed": self.refreshed, **watched}
+
+    def state(self) -> State:
+        """Return everything that changes."""
+        streams = {"order": self.order_at_start, "noise": self.noise.state()}
+        numbers = {
+            "position": [self.phase, self.epoch, self.step],
+            "seconds": self.seconds(),
+            "rows": self.rows,
+            "timed_out": self.timed_out,
+        }
+        return joined(
+            {
+                "loop": State(streams, numbers),
+                "model": State(self.model.state_dict(), {}),
+                # Their names in order: the sum of the terms depends on it.
+                "totals": State(self.totals, {"terms": list(self.totals)}),
+                "optimiser": self.optimiser.state(),
+                **{name: part.state() for name, part in self._parts().items()},
+            }
+        )
+
+    def restore(self, state: State) -> None:
+        """Bring a loop that was made with the same arguments to a state, wherever it was saved."""
+        device = self.data.device
+        moved = {name: tensor.to(device) for name, tensor in state.tensors.items()}
+        numbers = state.numbers["loop"]
+        self.phase, self.epoch, self.step = numbers["position"]
+        self.seconds_before, self.timed_out = numbers["seconds"], numbers["timed_out"]
+        self.rows = [(epoch, split, values) for epoch, split, values in numbers["rows"]]
+        # The states of generators are read on the CPU.
+        self.order_at_start = state.tensors["loop.order"]
+        self.noise.restore(state.tensors["loop.noise"])
+        state = State(moved, state.numbers)
+        with torch.no_grad():
+            for name, tensor in self.model.state_dict().items():
+                tensor.copy_(moved[f"model.{name}"])
+        totals = part_of(state, "totals")
+        self.totals = {name: totals.tensors[name] for name in totals.numbers["terms"]}
+        if "stopping" in state.numbers:
+            self.stopping = StoppingState.start(self.options.early_stopping, self.model)
+        for name, part in self._parts().items():
+            part.restore(part_of(state, name))
+        if self.phase < len(self.phases):
+            self.start_optimiser()
+            self.optimiser.restore(part_of(state, "optimiser"))
+            self.order.restore(self.order_at_start)
+
     def _resume(self) -> bool:
         """Go back to the last checkpoint; return whether there is one."""
         saved = self.checkpoints.load() if self.checkpoints else None
         if saved is not None:
-            restore_loop(self, *saved)
+            self.restore(State(*saved))
         return saved is not None
 
     def _pause_if_asked(self) -> None:
         asked = interruption.is_requested()
         if self.checkpoints and (asked or self.checkpoints.is_due()):
-            self.checkpoints.save(*state_of(self))
+            self.checkpoints.save(*self.state())
         if asked:
             raise interruption.Interrupted(
                 f"seed {self._names()}: asked to stop in epoch {self._epochs_done() + 1} of"
