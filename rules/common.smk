@@ -1,5 +1,6 @@
-# Read and check the study before anything runs. What it makes, where and from what parameters is decided in latentbench/plan.py and
-# latentbench/study/, which tests can call; here is only what brings their answers into the form that Snakemake asks for.
+# Read and check the study before anything runs. What it makes, where and from what parameters is
+# decided in latentbench/plan.py and latentbench/study/, which tests can call; here is only what
+# brings their answers into the form that Snakemake asks for.
 import os
 import subprocess
 import sys
@@ -24,7 +25,9 @@ from snakemake.exceptions import WorkflowError
 
 
 def read_study():
-    """The study of config, laid over the default one, with a mistake shown as a sentence and not as a traceback."""
+    """The study of config, laid over the default one, with a mistake shown as a sentence and not as
+    a traceback.
+    """
     named = ", ".join(str(path) for path in workflow.configfiles) or "config"
     try:
         for path in workflow.configfiles:
@@ -87,12 +90,14 @@ def together(*inputs):
 
 
 def of_another(rule, output, another):
-    """Input: a file of another unit, if the study names one; of a rule by its name, which may be the reader's own."""
+    """Input: a file of another unit, if the study names one; of a rule by its name, which may be
+    the reader's own.
+    """
     unit = told(another)
 
     def path(wildcards):
         found = unit(wildcards)
-        return plan.files([getattr(rules, rule).output[output]], [found] if found else [])
+        return plan.files([getattr(rules, rule).output[output]], [found])[0] if found else []
 
     return path
 

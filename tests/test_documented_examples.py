@@ -297,7 +297,7 @@ def test_an_example_trains(name, training_data):
         data,
         seeds=(0, 1),
         observed=observed,
-        **{"epochs": 10, **variant["training"], "batch_size": 16},
+        **{"epochs": 10, **variant["training"], "batch_size": 64},
     )
     assert [report.status for report in fitted.reports] == [Outcome.OK] * 2
 

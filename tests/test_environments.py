@@ -52,11 +52,12 @@ NOT_IMPORTED = {
     "threadpoolctl",
     "python-igraph",
     "scikit-learn",
+    "scikit-image",
     "bokeh",
 }
-"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a
-command, the notebook's kernel, what functions import, the drawing library whose scripts the
-report holds."""
+"""Wanted without an import: engines of pandas and anndata, scanpy's data file, what Scrublet
+finds its threshold by, pip as a command, the notebook's kernel, what functions import, the
+drawing library whose scripts the report holds."""
 NOT_LOCKED = {"python", "scib-metrics"}
 """scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
 NOT_REACHED = {
