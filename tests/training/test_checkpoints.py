@@ -121,7 +121,7 @@ def test_of_a_broken_checkpoint_the_one_before_is_used(damage, training_data, tm
         content[place] ^= 1
     newest.write_bytes(content)
     loaded = loop.checkpoints.load()
-    assert loaded[1]["position"] != []
+    assert loaded[1]["loop"]["position"] != []
     assert str(newest) in caplog.text
     assert older.exists()
     assert_same(make_loop(training_data, tmp_path).run(), whole)

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
-from training_calls import fit, observed_classes
+from training_calls import observed_classes
 
 from latentbench.training.early_stopping import StoppingState
+from latentbench.training.loop import TrainingLoop
+from latentbench.training.options import training_options
 from latentbench.training.replicas import build_replicas
 
 IN_TWO = [
@@ -29,20 +31,17 @@ def idec(training_data):
             n_hidden=[16],
         )
         start = model.clusters.centres.clone()
-        fitted = fit(
-            model,
-            data,
-            seeds=(0,),
-            observed=observed_classes(data, seeds=(0,), n_clusters=3),
-            phases=IN_TWO,
-            batch_size=24,
-            learning_rate=0.05,
-            log_every=1,
-            show_progress=False,
-            early_stopping={"patience": 1, "validation_fraction": 0.2, "min_improvement": 1e6},
+        stated = {
+            "phases": IN_TWO,
+            "batch_size": 24,
+            "learning_rate": 0.05,
+            "log_every": 1,
+            "early_stopping": {"patience": 1, "validation_fraction": 0.2, "min_improvement": 1e6},
             **options,
-        )
-        return fitted, start
+        }
+        observed = observed_classes(data, seeds=(0,), n_clusters=3)
+        loop = TrainingLoop(model, data, (0,), observed, training_options(stated))
+        return loop.run(), start
 
     return train
 

@@ -415,7 +415,7 @@ def test_a_step_with_large_products_in_bf16_goes_where_one_in_float32_goes(
         )
         observed = observed_classes(data, seeds=(0,), n_clusters=3)
         loop = TrainingLoop(model, data, (0,), observed, TrainingOptions(precision=precision))
-        loop._gradient(loop.plan.phases[0], loop.train, None, wants_values=True)
+        loop._gradient(loop.phases[0], loop.train, None, wants_values=True)
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in model.parameters()]))
     in_bf16, exact = gradients
     assert (in_bf16 - exact).norm() < 0.03 * exact.norm()

@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 from training_calls import fit, observed_classes
 
+from latentbench.files.tables import QUALITY_OF_VARIANT
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models import MODELS
