@@ -107,7 +107,7 @@ for name, unit in catalogue.units(study).items():
         params:
             figures=unit.drawings,
             reads=unit.reads,
-            options=parameters.maps_options(study),
+            options=parameters.maps_options(study) if "decoded" in unit.reads else {},
         message:
             f"draw the figures of {name}"
         script:

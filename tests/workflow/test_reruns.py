@@ -5,14 +5,10 @@ whose jobs only pretend to work shows it.
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
-
-from latentbench.study.sheets import read_yaml
-from latentbench.study.study import laid_over
 
 ROOT = Path(__file__).parents[2]
 PRETENCE = """
@@ -67,14 +63,12 @@ OF_CONFIG = {
     "preprocessing: split": {"preprocessing": {"split": {"test_fraction": 0.3}}},
     "preprocessing: max_obs": {"preprocessing": {"max_obs": 700}},
     "preprocessing: stream_above_gb": {"preprocessing": {"stream_above_gb": 5}},
-    "preprocessing: counts_standard": {
-        "preprocessing": {"counts_standard": {"n_top_genes": 500}}
-    },
+    "preprocessing: counts_standard": {"preprocessing": {"counts_standard": {"n_top_genes": 500}}},
     "evaluation: held_out": {"evaluation": {"held_out": {"importance_samples": 30}}},
     "evaluation: clustering": {"evaluation": {"clustering": {"clusterings": ["kmeans"]}}},
     "evaluation: scoring": {"evaluation": {"scoring": {"silhouette_max_obs": 500}}},
     "evaluation: statistics": {"evaluation": {"statistics": {"n_bootstrap": 500}}},
-    "evaluation: selection": {"evaluation": {"selection": {"seed": "silhouette"}}},
+    "evaluation: selection": {"evaluation": {"selection": {"seed": "held_out_loss"}}},
     "predictions: min_cells": {"predictions": [{**CONFIG["predictions"][0], "min_cells": 60}]},
     "allow_failures": {"allow_failures": True},
     "report: title": {"report": {"title": "another"}},
@@ -82,20 +76,35 @@ OF_CONFIG = {
     "report: explorer": {"report": {"explorer": {"n_genes": 10}}},
     "chapters: title": {"chapters": [{**CONFIG["chapters"][0], "title": "Other"}]},
 }
-"""A change of each key of the config that is not about which jobs there are."""
+"""A change of each key of the config but for those that say which jobs there are."""
 
-
-def lines_of_sheet():
-    return (ROOT / "config/datasets.tsv").read_text().splitlines()
+WHICH_JOBS = {"datasets", "models", "experiments", "scales", "sheets"}
 
 
 def sheet_with(**cells):
     """The sheet with some cells of the row of ``blobs`` changed."""
-    header, *rows = [line.split("\t") for line in lines_of_sheet()]
+    text = (ROOT / "config/datasets.tsv").read_text()
+    header, *rows = [line.split("\t") for line in text.splitlines()]
     for row in rows:
         if row[0] == "blobs":
             row[:] = [cells.get(column, cell) for column, cell in zip(header, row, strict=True)]
     return "".join("\t".join(row) + "\n" for row in [header, *rows])
+
+
+def documented(heading):
+    """The table of a section of docs/reruns.md: what changes -> the rules that are told of it, and
+    the variants that are trained anew.
+    """
+    section = (ROOT / "docs/reruns.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in section.splitlines()
+        if line.startswith("| `")
+    ]
+    return {
+        what.strip("`"): (set() if told == "nothing" else set(told.split(", ")), trained)
+        for what, told, trained in rows
+    }
 
 
 def put(folder, config, sheet):
@@ -120,10 +129,9 @@ def pretended(tmp_path_factory, make_workspace):
     workspace = make_workspace(tmp_path_factory.mktemp("pretended"))
     for script in (workspace.workflow / "workflow_scripts").glob("*.py"):
         script.write_text(PRETENCE)
-    put(workspace.folder, CONFIG, sheet_with())
     (workspace.folder / "other.csv").write_text("an annotation")
+    put(workspace.folder, CONFIG, sheet_with())
     snakemake(workspace)
-    assert "Nothing to be done" in snakemake(workspace, "--dry-run")
     return workspace
 
 
@@ -138,10 +146,44 @@ def changed(workspace, config, sheet):
         put(workspace.folder, CONFIG, sheet_with())
     header, *rows = [line.split("\t") for line in text.splitlines() if line.count("\t") > 3]
     files = [dict(zip(header, row, strict=True)) for row in rows]
-    told = {re.sub("draw_(blobs|digits)", "draw_dataset", file["rule"]) for file in files if file["status"] != "ok"}
+    told = {
+        re.sub("draw_(blobs|digits)", "draw_dataset", file["rule"])
+        for file in files
+        if file["status"] != "ok"
+    }
     trained = {
         file["output_file"].split("/")[3]
         for file in files
-        if file["rule"] == "train" and file["plan"] == "update pending" and "/blobs/" in file["output_file"]
+        if file["rule"] == "train"
+        and file["plan"] == "update pending"
+        and "/blobs/" in file["output_file"]
     }
     return told, trained
+
+
+WORDS = {(): "none", ("gmvae",): "that need it", ("gmvae", "pca", "vae"): "all"}
+
+
+def test_every_column_and_every_key_is_in_the_table():
+    columns = (ROOT / "config/datasets.tsv").read_text().splitlines()[0].split("\t")
+    assert set(documented("Columns of the data sheet")) == set(OF_SHEET)
+    assert set(columns) - set(OF_SHEET) == {"dataset", "modality", "preset"}, "they say what it is"
+    keys = {name.split(":")[0] for name in OF_CONFIG}
+    assert set(documented("Keys of the config")) == set(OF_CONFIG)
+    whole = {key for key in read_yaml(ROOT / "config/config.yaml") if key not in WHICH_JOBS}
+    assert keys >= whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("column", OF_SHEET)
+def test_a_column_of_the_sheet_reruns_what_the_documentation_says(column, pretended):
+    told, trained = changed(pretended, CONFIG, sheet_with(**{column: OF_SHEET[column]}))
+    expected = documented("Columns of the data sheet")[column]
+    assert (told, WORDS[tuple(sorted(trained))]) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", OF_CONFIG)
+def test_a_key_of_the_config_reruns_what_the_documentation_says(key, pretended):
+    told, trained = changed(pretended, laid_over(CONFIG, OF_CONFIG[key]), sheet_with())
+    assert (told, WORDS[tuple(sorted(trained))]) == documented("Keys of the config")[key]
