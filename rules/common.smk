@@ -62,9 +62,9 @@ onerror:
 
 
 def runs_whole_study():
-    """Whether this is the process of a user who asked for the whole study, and did not stop it."""
-    asked = set(workflow.dag_settings.targets) <= {"all"}
-    return workflow.is_main_process and asked and not workflow.scheduler._user_kill
+    """Whether a user asked for the whole study, and all of it that can run has run."""
+    asked = workflow.is_main_process and set(workflow.dag_settings.targets) <= {"all"}
+    return asked and not {*workflow.scheduler.open_jobs, *workflow.scheduler.running}
 
 
 def of(path, where):

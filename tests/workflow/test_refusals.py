@@ -72,6 +72,11 @@ def pretending(fresh_workspace):
     return fresh_workspace
 
 
+def with_good_data_alone(workspace):
+    config = workspace.folder / "tiny.yaml"
+    config.write_text(config.read_text().replace("- broken\n", "").replace("- empty\n", ""))
+
+
 def test_the_study_is_planned_again_without_what_was_refused_within_the_same_command(pretending):
     results = pretending.folder / "results"
 
@@ -104,7 +109,10 @@ def test_a_table_that_was_deleted_is_made_again(pretending):
     assert "collect the tables of the study and check its controls" in pretending.jobs()
 
 
-def test_after_ctrl_c_nothing_is_to_be_mended_and_nothing_goes_on(pretending):
+@pytest.mark.parametrize("is_good", [True, False])
+def test_after_ctrl_c_nothing_goes_on_and_what_is_to_be_mended_is_named(is_good, pretending):
+    if is_good:
+        with_good_data_alone(pretending)
     (pretending.folder / "seconds").write_text("3")
     with subprocess.Popen(
         pretending.command(), stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -115,8 +123,8 @@ def test_after_ctrl_c_nothing_is_to_be_mended_and_nothing_goes_on(pretending):
         os.killpg(run.pid, signal.SIGINT)
         _, told = run.communicate(timeout=60)
     assert run.returncode != 0
-    assert "Run the same command again and it goes on" in told
-    assert "Mend what is named above" not in told
+    assert ("Run the same command again and it goes on" in told) == is_good
+    assert ("Mend what is named above" in told) == ("FAILED: " in told) == (not is_good)
     assert "goes on without" not in told
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from latentbench.study.sheets import read_yaml
+from latentbench.study.study import laid_over
+
 ROOT = Path(__file__).parents[2]
 PRETENCE = """
 from pathlib import Path
