@@ -1,4 +1,5 @@
-# The last jobs: what the study has made, with size and checksum, for `make verify`; and how it ended.
+# The last jobs: what the study has made, with size and checksum, for `make verify`; and how it
+# ended.
 
 
 rule manifest:

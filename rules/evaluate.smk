@@ -10,6 +10,7 @@ rule cluster:
     output:
         clusters="results/clusters/{dataset}/{model}.parquet",
         criteria="results/criteria/{dataset}/{model}.tsv",
+        members="results/members/{dataset}/{model}.parquet",
     log:
         "results/logs/cluster/{dataset}/{model}.log",
     benchmark:
@@ -20,6 +21,7 @@ rule cluster:
     params:
         n_clusters=told(parameters.n_clusters),
         clustering=config["evaluation"]["clustering"],
+        is_member=told(parameters.is_member),
     message:
         "cluster {wildcards.model} on {wildcards.dataset}"
     script:
@@ -48,6 +50,62 @@ rule consensus:
         "find what the models agree on in {wildcards.dataset}"
     script:
         "../workflow_scripts/consensus.py"
+
+
+rule answer:
+    input:
+        prepared=rules.preprocess.output.prepared,
+        members=of(rules.cluster.output.members, plan.members),
+        code=library("answer"),
+    output:
+        cells="results/answers/{dataset}/cells.parquet",
+        summary="results/answers/{dataset}/summary.tsv",
+        groups="results/answers/{dataset}/groups.tsv",
+        models="results/answers/{dataset}/models.tsv",
+        tree="results/answers/{dataset}/tree.tsv",
+        agreement="results/answers/{dataset}/agreement.tsv",
+        numbers="results/answers/{dataset}/numbers.tsv",
+    log:
+        "results/logs/answer/{dataset}.log",
+    benchmark:
+        "results/benchmarks/answer/{dataset}.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    params:
+        models=told(parameters.members),
+        n_clusters=told(parameters.n_clusters),
+    message:
+        "find the groups of {wildcards.dataset}, without labels"
+    script:
+        "../workflow_scripts/answer.py"
+
+
+rule collect_answers:
+    input:
+        summary=of(rules.answer.output.summary, plan.compared),
+        groups=of(rules.answer.output.groups, plan.compared),
+        models=of(rules.answer.output.models, plan.compared),
+        tree=of(rules.answer.output.tree, plan.compared),
+        agreement=of(rules.answer.output.agreement, plan.compared),
+        numbers=of(rules.answer.output.numbers, plan.compared),
+        code=library("collect_answers"),
+    output:
+        summary=multiext("results/tables/answer_summary", ".tsv", ".parquet"),
+        groups=multiext("results/tables/answer_groups", ".tsv", ".parquet"),
+        models=multiext("results/tables/answer_models", ".tsv", ".parquet"),
+        tree=multiext("results/tables/answer_tree", ".tsv", ".parquet"),
+        agreement=multiext("results/tables/answer_agreement", ".tsv", ".parquet"),
+        numbers=multiext("results/tables/answer_numbers", ".tsv", ".parquet"),
+    log:
+        "results/logs/collect_answers.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    message:
+        "collect the answers of the study"
+    script:
+        "../workflow_scripts/collect_answers.py"
 
 
 rule score:

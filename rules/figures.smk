@@ -71,7 +71,8 @@ READ = {
 CATEGORIES = {"study": "Study", "dataset": "Data sets", "kind": "Models", "thesis": "Thesis"}
 
 
-# A job a data set, and one each for the study, the plates and the thesis: its figures, and beside each its caption.
+# A job a data set, and one each for the study, the plates and the thesis: its figures, and beside
+# each its caption.
 for name, unit in catalogue.units(study).items():
 
     rule:

@@ -2,9 +2,29 @@
 # rule's threads.
 
 
+# Where nobody declared a number of clusters: more than there are. What the components of a mixture
+# amount to is found by merging them.
+rule bound_clusters:
+    input:
+        prepared=rules.preprocess.output.prepared,
+        code=library("bound_clusters"),
+    output:
+        bound="results/data/{dataset}/n_clusters.json",
+    log:
+        "results/logs/bound_clusters/{dataset}.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    message:
+        "bound the number of clusters of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/bound_clusters.py"
+
+
 rule train:
     input:
         prepared=rules.preprocess.output.prepared,
+        bound=of_another("bound_clusters", "bound", parameters.bounded_by),
         source=of_another("preprocess", "prepared", parameters.pretrained_on),
         guide=of_another("train", "embedding", parameters.guide),
         code=library_with_kind("train"),

@@ -158,8 +158,10 @@ def evaluate(folder, model, *, scoring=None, **clustering):
         here / "status.json",
         clusters,
         criteria,
+        here / "members.parquet",
         n_clusters=n_clusters,
         clustering={"oracle": False, **clustering},
+        is_member=False,
     )
     files = VariantFiles(
         here / "embedding.h5ad",

@@ -316,7 +316,7 @@ def test_the_number_of_clusters_comes_from_the_variant_or_else_from_the_sheet(fo
     assert study.variant("more", "digits")["hyperparameters"]["n_clusters"] == 20
 
 
-def test_a_mixture_without_a_number_of_clusters_is_not_applicable_and_says_what_to_fill_in(folder):
+def test_a_mixture_without_a_number_is_bounded_and_what_needs_a_declared_one_says_so(folder):
     add_row(
         folder,
         {
@@ -326,9 +326,14 @@ def test_a_mixture_without_a_number_of_clusters_is_not_applicable_and_says_what_
             "preset": "counts_standard",
         },
     )
-    study = load(folder, datasets=["mine"], mirror="elsewhere")
+    models = [*CONFIG["models"], "kmeans_pca"]
+    study = load(folder, datasets=["mine"], models=models, mirror="elsewhere")
     reasons = {cell["model"]: cell["reason"] for cell in study.not_applicable}
-    assert "fill n_clusters in the sheet's row of mine" in reasons["gmvae"]
+    assert "fill n_clusters in the sheet's row of mine" in reasons["kmeans_pca"]
+    assert ("mine", "gmvae") in study.cells
+    assert study.is_bounded("gmvae", "mine")
+    assert not study.is_bounded("vae_nb", "mine")
+    assert not study.is_bounded("gmvae", "blobs")
     assert "needs labels" in reasons["true_labels"]
 
 

@@ -112,6 +112,13 @@ def agreeing(study: Study) -> list[Unit]:
     return _datasets(each for each in study.datasets if len(study.members_of_consensus(each)) > 1)
 
 
+def bounded(study: Study) -> list[Unit]:
+    """those without a declared number of clusters on which a variant runs that needs one"""
+    return _datasets(
+        dataset for dataset, model in study.trained_cells if study.is_bounded(model, dataset)
+    )
+
+
 def integrated(study: Study) -> list[Unit]:
     """those with a batch column, where the config asks for integration"""
     if not study.config["evaluation"]["integration"]:
@@ -198,6 +205,7 @@ STEPS = (
     Step("validate", Per.STUDY, always, None),
     Step("download", Per.DATASET, prepared, _BITWISE),
     Step("preprocess", Per.DATASET, prepared, _CLOSE),
+    Step("bound_clusters", Per.DATASET, bounded, _STOCHASTIC),
     Step("train", Per.VARIANT, trained, _STOCHASTIC),
     Step("decode", Per.VARIANT, decoded, _STOCHASTIC),
     Step("sample_latents", Per.VARIANT, drawn_from_two_latents, _STOCHASTIC),
@@ -206,6 +214,8 @@ STEPS = (
     Step("collect_predictions", Per.STUDY, where_predicted, _STOCHASTIC),
     Step("cluster", Per.VARIANT, evaluated, _STOCHASTIC),
     Step("consensus", Per.DATASET, agreeing, _STOCHASTIC),
+    Step("answer", Per.DATASET, compared, _STOCHASTIC),
+    Step("collect_answers", Per.STUDY, always, _STOCHASTIC),
     Step("score", Per.DATASET, scored, _STOCHASTIC),
     Step("integrate", Per.DATASET, integrated, _STOCHASTIC),
     Step("analyse_pca", Per.DATASET, compared, _STOCHASTIC),

@@ -2,7 +2,7 @@
 has seen dispose (``reality``), and how certain, how well supported and how apart they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy import sparse
 
 from latentbench.answer.answer import Answer, find_groups
 from latentbench.answer.certainty import Calibration
-from latentbench.answer.members import Members
+from latentbench.answer.members import together
 from latentbench.answer.reality import (
     Separability,
     Space,
@@ -21,8 +21,9 @@ from latentbench.answer.reality import (
     space_of,
 )
 from latentbench.answer.thinning import Parts, thin
+from latentbench.answer.variant_members import VariantMembers
 from latentbench.logs import logger
-from latentbench.outcomes import Unavailable
+from latentbench.outcomes import Outcome, Unavailable
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class DatasetAnswer:
 
 
 def answer_of(
-    members: Members,
+    brought: Sequence[VariantMembers],
     *,
     counts: sparse.csr_matrix | None = None,
     batch: Int[np.ndarray, " obs"] | None = None,
@@ -48,7 +49,14 @@ def answer_of(
     calibration: Calibration | None = None,
     seed: int = 0,
 ) -> DatasetAnswer:
-    """Return the answer of ``members``; ``counts`` (cells x genes) are thinned to test it with."""
+    """Return the answer of what the variants of a data set bring; ``counts`` (cells x genes) are
+    thinned to test it with.
+    """
+    members = [part for each in brought for part in each.members]
+    if not members:
+        gap = Unavailable(Outcome.NOT_APPLICABLE, "no variant brings any clustering to agree on")
+        return DatasetAnswer(gap, None, None)
+    resampled = zip(*(each.resampled for each in brought if each.resampled), strict=True)
     parts = None if counts is None else thin(counts, seed=seed)
     space = None if parts is None else space_of(parts, found_on="all", seed=seed)
 
@@ -62,7 +70,8 @@ def answer_of(
         return merged.groups
 
     answer = find_groups(
-        members,
+        together(members),
+        resampled=[together(parts_of_cells) for parts_of_cells in resampled],
         n_clusters=n_clusters,
         told_apart=None if space is None else disposed,
         null_agreement=null_agreement,

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int
+from scipy import sparse
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,19 @@ class PreparedFile:
         """Return an embedding of the file."""
         with self.open() as file:
             return np.asarray(file[f"obsm/{name}"])
+
+    @property
+    def batch(self) -> Int[np.ndarray, " obs"] | None:
+        """Codes of the batch of every cell; None where the data set has none."""
+        return self.cells.codes("batch") if "batch" in self.obs else None
+
+    def counts(self) -> sparse.csr_matrix | None:
+        """Return the counts of the modelled genes (cells x genes); None where there are none."""
+        with self.open() as file:
+            if "counts" not in file.get("layers", {}):
+                return None
+        counts = sparse.csr_matrix(self._element("layers/counts"))
+        return counts if self.is_modelled.all() else counts[:, np.flatnonzero(self.is_modelled)]
 
     def modelled_values(self) -> Any:
         """Return the modelled columns of X: an array, or a sparse matrix by rows."""

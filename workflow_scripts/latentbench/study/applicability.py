@@ -48,6 +48,22 @@ def number_of_clusters(
     return entry.get("hyperparameters", {}).get("n_clusters", max(declared, default=None))
 
 
+def is_bounded(
+    entry: Mapping[str, Any], row: Mapping[str, Any], source: Mapping[str, Any] | None
+) -> bool:
+    """Return whether a variant is given an upper bound on the number of clusters
+    (``answer.bound``), because it needs a number and nobody declared one: networks that are shown
+    no label.
+    """
+    kind = MODELS[entry["kind"]]
+    return (
+        kind.is_network
+        and "n_clusters" in kind.needs
+        and number_of_clusters(entry, row, source) is None
+        and not sees_labels(entry)
+    )
+
+
 def sees_labels(entry: Mapping[str, Any]) -> bool:
     """Return whether a variant is shown labels, of the data set or of another."""
     return "labels" in MODELS[entry["kind"]].needs or entry.get("task", {}).get("mode") in (
@@ -73,7 +89,11 @@ def obstacle(
                 f" {' or '.join(FITTING_MODALITIES[likelihood])}, and {dataset} holds {modality}"
                 " data"
             )
-    if "n_clusters" in kind.needs and number_of_clusters(entry, row, source) is None:
+    if (
+        "n_clusters" in kind.needs
+        and number_of_clusters(entry, row, source) is None
+        and not is_bounded(entry, row, source)
+    ):
         return (
             f"kind '{entry['kind']}' needs a number of clusters: fill n_clusters in the sheet's row"
             f" of {dataset} or in the variant's hyperparameters"

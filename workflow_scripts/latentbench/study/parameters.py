@@ -82,6 +82,18 @@ def guide(study: Study, dataset: str, model: str) -> Unit | None:
     return {"dataset": dataset, "model": other} if other else None
 
 
+def bounded_by(study: Study, dataset: str, model: str) -> Unit | None:
+    """Return the data set whose bound on the number of clusters a variant is given, None where it
+    needs none.
+    """
+    return {"dataset": dataset} if study.is_bounded(model, dataset) else None
+
+
+def is_member(study: Study, dataset: str, model: str) -> bool:
+    """Return whether a variant may agree with others: no control, and none that sees labels."""
+    return model in study.members_of_consensus(dataset)
+
+
 def n_clusters(study: Study, dataset: str) -> int | None:
     """Return the number of clusters that the sheet declares, if it does."""
     return study.row(dataset)["n_clusters"]

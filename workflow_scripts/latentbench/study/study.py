@@ -16,6 +16,7 @@ from latentbench.prediction.requests import CELL_TYPE, obstacle_to_prediction
 from latentbench.study.applicability import (
     CONSENSUS,
     CONTROL_KINDS,
+    is_bounded,
     likelihood_of,
     number_of_clusters,
     obstacle,
@@ -208,6 +209,12 @@ class Study:
             },
             "training": dict(entry.get("training", {})),
         }
+
+    def is_bounded(self, model: str, dataset: str) -> bool:
+        """Return whether a variant needs a number of clusters that nobody declared, and is given an
+        upper bound.
+        """
+        return is_bounded(self.variants[model], self.rows[dataset], self.source_row(model))
 
     def source_row(self, model: str) -> dict[str, Any] | None:
         """Return the sheet's row of the data set that a variant is pretrained on."""
