@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from latentbench.answer.certainty import Calibration, certainty_of, placements
 from latentbench.answer.choose import Choice, choose_model
-from latentbench.answer.cut import best_cut, leaf_tables
+from latentbench.answer.cut import best_cut, cut_into, leaf_tables
 from latentbench.answer.members import Members, ari_of_pairs, pairwise_ari
 from latentbench.answer.support import Support, resample, support_of
 from latentbench.answer.tree import Tree, grow
@@ -91,7 +91,7 @@ def find_groups(
         group_of_leaf = merged[np.unique(tree.leaf, return_index=True)[1]]
     n_found = len(np.unique(group_of_leaf))
     if n_clusters is not None:
-        group_of_leaf = tree.group_of_leaf(n_clusters)
+        group_of_leaf = cut_into(tree, members, n_clusters, cut)
     group_of_leaf = _by_size(group_of_leaf, tree)
     groups = group_of_leaf[tree.leaf]
     resamples = resample(members, tree, n_resamples=n_resamples, seed=seed)
