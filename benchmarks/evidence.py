@@ -152,7 +152,7 @@ def answers_of(adata: AnnData, codes: Codes, n_clusters: int) -> tuple[Members, 
         ]
     )
     found = {
-        "found": find_groups(members, n_resamples=20),
+        "found": find_groups(members, calibration=None, n_resamples=20),
         "declared": find_groups(members, n_clusters=n_clusters, n_resamples=1),
     }
     assert not any(isinstance(answer, Unavailable) for answer in found.values())
@@ -193,14 +193,22 @@ def swapped(certainties: pd.DataFrame) -> pd.Series:
     """Return the certainties of each half by the map that the other half gives."""
     found = pd.Series(0.0, index=certainties.index)
     for half in (0, 1):
-        others = [cells for _, cells in certainties[certainties["half"] != half].groupby("dataset")]
-        fitted = calibrate(
-            [cells["certainty"].to_numpy() for cells in others],
-            [cells["correct"].to_numpy() for cells in others],
-        )
+        knots = learned(certainties[certainties["half"] != half])
         mine = certainties["half"] == half
-        found[mine] = fitted(certainties.loc[mine, "certainty"].to_numpy())
+        found[mine] = np.interp(
+            certainties.loc[mine, "certainty"], knots["certainty"], knots["accuracy"]
+        )
     return found
+
+
+def learned(certainties: pd.DataFrame) -> pd.DataFrame:
+    """Return the knots of the map of certainties that data sets give."""
+    parts = [cells for _, cells in certainties.groupby("dataset")]
+    fitted = calibrate(
+        [cells["certainty"].to_numpy() for cells in parts],
+        [cells["correct"].to_numpy() for cells in parts],
+    )
+    return pd.DataFrame({"certainty": fitted.certainty, "accuracy": fitted.accuracy})
 
 
 def main(mirror: Path, folder: Path | None, at_most: int) -> None:
@@ -233,6 +241,7 @@ def main(mirror: Path, folder: Path | None, at_most: int) -> None:
     frame, certainties = pd.DataFrame(scores), pd.concat(cells, ignore_index=True)
     certainties["certainty_calibrated"] = swapped(certainties)
     write_table(frame, RESULTS / "evidence_scores.tsv")
+    write_table(learned(certainties), RESULTS / "evidence_calibration.tsv")
     write_summary("evidence", summary_of(frame, certainties))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from latentbench.answer.certainty import Calibration, certainty_of, placements
+from latentbench.answer.certainty import LEARNED, Calibration, certainty_of, placements
 from latentbench.answer.choose import Choice, choose_model
 from latentbench.answer.cut import best_cut, cut_into, leaf_tables
 from latentbench.answer.members import Members, ari_of_pairs, pairwise_ari
@@ -61,7 +61,7 @@ def find_groups(
     told_apart: ToldApart | None = None,
     null_agreement: float | None = None,
     predictive: Mapping[str, float] | None = None,
-    calibration: Calibration | None = None,
+    calibration: Calibration | None = LEARNED,
     n_resamples: int = 100,
     seed: int = 0,
 ) -> Answer | Unavailable:
@@ -70,7 +70,8 @@ def find_groups(
     ``n_clusters``: a declared number, at which the same tree is cut; ``resampled``: members fitted
     on random parts of the cells; ``told_apart``: has the last word on the groups found;
     ``null_agreement``: agreement of members where there is one group (``latentbench.answer.null``);
-    ``predictive``: by variant, higher is better; ``calibration``: of the certainties.
+    ``predictive``: by variant, higher is better; ``calibration``: of the certainties, None
+    to leave them as they are.
     """
     if len(members.weight) < 2:
         return Unavailable(
