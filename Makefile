@@ -1,7 +1,9 @@
 # make            the environment, then the default study on every core -> results/report/index.html
 # make test       the environment, then the whole test suite
 # make help       everything else
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The newest that answers (a name on the path need not: version managers leave such names).
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11; do \
+  $$python -c 'import ensurepip' 2>/dev/null && echo $$python && break; done)
 CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,16 +12,25 @@ RESULTS ?= results
 BENCHMARK := PYTHONPATH=workflow_scripts $(BIN)/python benchmarks
 # Tests side by side on every core; those that share a study stay together.
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+INSTALL := $(BIN)/uv --no-config pip install --quiet --python $(BIN)/python
 PEERS := --peers .bench-venv/bin/python
 # On a terminal: progress bars; in a file: plain lines.
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study thesis results test test-fast test-full check validate verify compare reference bench bench-full lock clean clean-all help environment
+.PHONY: study mine thesis results test test-fast test-full lint check validate verify compare reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
 	@echo "The report: results/report/index.html"
+
+# What is told of one's own data; anything that the sheet reads works as DATA.
+TOLD = $(foreach key,LABEL BATCH CONDITION DONOR N_CLUSTERS MODALITY LAYER PRESET ORIENTATION,$(if $($(key)),$(shell echo $(key) | tr A-Z a-z)="$($(key))")) \
+	$(if $(MODELS),'models=[$(subst $() $(),$(),$(foreach model,$(MODELS),$(model),))]')
+mine: environment ## the groups of your own data: make mine DATA=my.h5ad (LABEL= BATCH= CONDITION= DONOR= N_CLUSTERS= MODELS="pca vae_nb", ARGS=...)
+	@test -n "$(DATA)" || { echo "make mine DATA=path/to/my.h5ad: a file, a folder or an address of your own data"; exit 2; }
+	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/mine.yaml --config data="$(DATA)" $(TOLD) $(ARGS)
+	@echo "The report: results/report/index.html; your data with its groups: results/data/*/annotated.h5ad"
 
 thesis: environment ## run the study of config/thesis.yaml (ARGS="--config scale=small mirror=FOLDER": at most 10,000 cells a data set)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/thesis.yaml $(ARGS)
@@ -40,33 +51,40 @@ test-full: environment ## what takes the better part of an hour: SLURM, conda, t
 test-fast: environment ## run the tests that take seconds
 	$(PYTEST) -m "not slow"
 
-check: environment ## ruff, snakefmt, snakemake --lint, tests
+lint: environment ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
-	$(PYTEST)
+
+check: lint test ## what CI asks, but for the default study
 
 validate: environment ## check config, sheets, local data, environment, device, disk and SLURM in seconds; trains nothing
 	@$(BIN)/snakemake validate --cores 1 --quiet all $(ARGS)
 
 verify: environment ## whether every file of RESULTS (default: results) is as the study wrote it
-	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.verify "$(RESULTS)"
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.verify "$(RESULTS)"
 
 compare: environment ## which scores of two results folders differ beyond seed noise: make compare A=FOLDER B=FOLDER (ARGS="--output FILE.tsv")
 	@test -n "$(A)" -a -n "$(B)" || { echo "make compare A=FOLDER B=FOLDER: two results folders"; exit 2; }
-	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.compare "$(A)" "$(B)" $(ARGS)
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.compare "$(A)" "$(B)" $(ARGS)
 
 environment: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.lock
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+# Every package by its hash, uv itself included; torch by its version alone, for its build is the
+# platform's: pip's find-links and UV_TORCH_BACKEND (cpu, cu128, auto ...) say which.
+$(VENV)/.installed: requirements.lock requirements-torch.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is wanted; PYTHON=path/to/python names one"; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	sed -n '/^uv==/,/[^\]$$/p' requirements.lock | $(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement /dev/stdin
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL) $(addprefix --find-links ,$(PIP_FIND_LINKS)) --requirement requirements-torch.txt
 	@touch $@
 
-reference: environment ## write config/README.md from the schemas, docs/models.md and its diagrams from the models
-	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.config_reference config/schemas > config/README.md
-	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.models_reference docs
+reference: environment ## write config/README.md from the schemas, docs/models.md and its diagrams from the models, the table of rules in docs/architecture.md from the plan
+	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.config_reference config/schemas > config/README.md
+	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.models_reference docs
+	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.plan_reference docs/architecture.md rules
 
 bench: environment .bench-venv/.installed ## measure training beside scvi-tools, pythae and plain loops (installs them): some six minutes
 	$(BENCHMARK)/training_step.py $(PEERS)
@@ -94,14 +112,11 @@ bench-full: environment .bench-venv/.installed ## the same with more rounds, on 
 	.bench-venv/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	@touch $@
 
-lock: ## resolve pyproject.toml anew and write requirements.lock
-	rm -rf .lock-venv
-	$(PYTHON) -m venv .lock-venv
-	.lock-venv/bin/python -m pip install --quiet ".[pipeline,dev]"
-	{ echo "# Made by 'make lock' from pyproject.toml. A build suffix such as +cpu is left out: the platform chooses the build."; \
-	  .lock-venv/bin/python -m pip freeze --all --exclude latentbench --exclude setuptools | sed 's/+cpu$$//'; } > .requirements.lock.new
-	mv .requirements.lock.new requirements.lock
-	rm -rf .lock-venv
+lock: environment ## write requirements.lock and requirements-torch.txt from pyproject.toml (ARGS=--upgrade: the newest that it allows)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra pipeline --extra dev \
+	  --config-file envs/lock.toml --no-emit-package torch --custom-compile-command "make lock" $(ARGS) \
+	  --output-file requirements.lock pyproject.toml
+	grep --only-matching 'torch==[0-9.]*' pyproject.toml > requirements-torch.txt
 
 clean: ## remove what the study made (downloads in results/cache stay)
 	find results -mindepth 1 -maxdepth 1 ! -name README.md ! -name cache -exec rm -rf {} +

@@ -19,9 +19,9 @@ import numpy as np
 from headless import Browser, find_browser
 from jinja2 import Environment, FileSystemLoader
 
-from latentbench.reporting import page_explorer
-from latentbench.reporting.explorer_file import Explored, quantise, write_explored
-from latentbench.reporting.style import label_colours
+from latentbench.figures.style import label_colours
+from latentbench.report.explorer import page_explorer
+from latentbench.report.explorer.explorer_file import Explored, quantise, write_explored
 
 HERE = Path(page_explorer.__file__).parent
 PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>explorer</title>
@@ -92,7 +92,7 @@ def page_of(explored: Explored, folder: Path) -> tuple[Path, float]:
         .get_template("explorer.html.j2")
         .render(explorer=view)
     )
-    css = "".join((HERE / name).read_text() for name in ("page.css", "explorer.css"))
+    css = (HERE.parent / "page.css").read_text() + (HERE / "explorer.css").read_text()
     page = folder / "explorer.html"
     page.write_text(PAGE.format(css=css, section=section, script=page_explorer.script()))
     return page, view["megabytes"]

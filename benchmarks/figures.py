@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from latentbench.reporting.figures import WIDTH
-from latentbench.reporting.style import GRID, INK, MUTED, apply_style, lighten
+from latentbench.figures.score_figures import WIDTH
+from latentbench.figures.style import GRID, INK, MUTED, apply_style, lighten
 
 SIDE_COLOURS = {
     "scvi-tools": "#0072b2",

@@ -27,10 +27,10 @@ from publishing import write_summary
 from scipy.special import xlogy
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from latentbench.artefacts import write_table
 from latentbench.evaluation.bootstrap import interval, mean_of_means
 from latentbench.evaluation.merging import merged_components, sums_over_groups
-from latentbench.evaluation.reading import read_trained
+from latentbench.evaluation.trained import read_trained
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to, logger
 
 MIXTURES = ("gmvae", "gmvae_dilokthanakul", "gmvae_dirichlet", "gmvae_conditional", "vade", "n2d")

@@ -20,7 +20,7 @@ import h5py
 import pandas as pd
 from driver import RESULTS
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
 
 ROOT = Path(__file__).parents[1]
 STREAM_ABOVE_GB = 0.0

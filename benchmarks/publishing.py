@@ -8,8 +8,8 @@ import pandas as pd
 from driver import RESULTS
 from matplotlib.figure import Figure
 
-from latentbench.artefacts import write_table
-from latentbench.reporting.style import save
+from latentbench.figures.style import save
+from latentbench.files.artefacts import write_table
 
 
 def publish(name: str, figure: Figure, **tables: pd.DataFrame) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from scipy import sparse
 from sides.task import Task
 
-from latentbench.artefacts import atomic_path
 from latentbench.data.sources import fetch
+from latentbench.files.artefacts import atomic_path
 from latentbench.preprocessing.presets import preprocess
-from latentbench.sheets import read_sheet
+from latentbench.study.sheets import read_sheet
 
 CONFIG = Path(__file__).parent.parent / "config"
 TEST_FRACTION = 0.2

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy import sparse
 from sides.task import Task
 
-from latentbench.artefacts import atomic_path
+from latentbench.files.artefacts import atomic_path
 
 SEED, N_GROUPS, CHUNK = 20180603, 10, 5_000
 PIXELS_ON = 0.19

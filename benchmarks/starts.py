@@ -18,9 +18,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import kneighbors_graph
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to, logger
-from latentbench.mixtures import agreed_mixture_probs, fit_manifold, fit_mixture
+from latentbench.maths.mixtures import agreed_mixture_probs, fit_manifold, fit_mixture
 
 
 def pulled_by_neighbours(

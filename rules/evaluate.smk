@@ -1,11 +1,11 @@
-# Clusterings and their consensus, which no label reaches: none of their inputs holds one. Then scores against the labels, the study's tables, and the data
-# set given back with what was found.
+# Clusterings and their consensus, which no label reaches: none of their inputs holds one. Then
+# scores against the labels, the study's tables, and the data set given back with what was found.
 
 
 rule cluster:
     input:
-        embedding="results/models/{dataset}/{model}/embedding.h5ad",
-        status="results/models/{dataset}/{model}/status.json",
+        embedding=rules.train.output.embedding,
+        status=rules.train.output.status,
         code=library("cluster"),
     output:
         clusters="results/clusters/{dataset}/{model}.parquet",
@@ -18,7 +18,7 @@ rule cluster:
         "../envs/evaluate.yaml"
     threads: 1
     params:
-        n_clusters=declared_clusters,
+        n_clusters=told(parameters.n_clusters),
         clustering=config["evaluation"]["clustering"],
     message:
         "cluster {wildcards.model} on {wildcards.dataset}"
@@ -28,8 +28,8 @@ rule cluster:
 
 rule consensus:
     input:
-        clusters=clusters_of_members,
-        criteria=criteria_of_members,
+        clusters=of(rules.cluster.output.clusters, plan.members),
+        criteria=of(rules.cluster.output.criteria, plan.members),
         code=library("consensus"),
     output:
         clusters="results/clusters/{dataset}/consensus.parquet",
@@ -41,9 +41,9 @@ rule consensus:
         "../envs/evaluate.yaml"
     threads: 1
     params:
-        members=members_of_consensus,
+        members=told(parameters.members),
         seeds=study.seeds,
-        n_clusters=declared_clusters,
+        n_clusters=told(parameters.n_clusters),
     message:
         "find what the models agree on in {wildcards.dataset}"
     script:
@@ -52,15 +52,15 @@ rule consensus:
 
 rule score:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        statuses=statuses_of,
-        histories=histories_of,
-        quality=quality_of,
-        clusters=clusters_of,
-        criteria=criteria_of,
-        consensus_clusters=if_consensus("results/clusters/{dataset}/consensus.parquet"),
-        consensus_criteria=if_consensus("results/criteria/{dataset}/consensus.tsv"),
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        statuses=of(rules.train.output.status, plan.evaluated),
+        histories=of(rules.train.output.history, plan.evaluated),
+        quality=of(rules.train.output.quality, plan.evaluated),
+        clusters=of(rules.cluster.output.clusters, plan.evaluated),
+        criteria=of(rules.cluster.output.criteria, plan.evaluated),
+        consensus_clusters=of(rules.consensus.output.clusters, plan.agreeing),
+        consensus_criteria=of(rules.consensus.output.criteria, plan.agreeing),
         code=library("score"),
     output:
         scores="results/scores/{dataset}.tsv",
@@ -71,6 +71,7 @@ rule score:
         "../envs/evaluate.yaml"
     threads: 1
     params:
+        n_clusters=told(parameters.n_clusters),
         scoring=config["evaluation"]["scoring"],
     message:
         "score the models on {wildcards.dataset} against its labels"
@@ -80,9 +81,9 @@ rule score:
 
 rule integrate:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        statuses=statuses_of,
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        statuses=of(rules.train.output.status, plan.evaluated),
         code=library("integrate"),
     output:
         "results/integration/{dataset}.tsv",
@@ -91,6 +92,8 @@ rule integrate:
     conda:
         "../envs/integrate.yaml"
     threads: 1
+    params:
+        n_clusters=told(parameters.n_clusters),
     message:
         "score how the models mix the batches of {wildcards.dataset}"
     script:
@@ -99,9 +102,9 @@ rule integrate:
 
 rule analyse_pca:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        weights=linear_weights_of,
-        statuses=linear_statuses_of,
+        prepared=rules.preprocess.output.prepared,
+        weights=of(rules.train.output.weights, plan.linear_autoencoders),
+        statuses=of(rules.train.output.status, plan.linear_autoencoders),
         code=library("analyse_pca"),
     output:
         "results/pca/{dataset}.parquet",
@@ -111,7 +114,7 @@ rule analyse_pca:
         "../envs/evaluate.yaml"
     threads: 1
     params:
-        models=linear_autoencoders_of,
+        models=told(parameters.linear_autoencoders),
     message:
         "principal components of {wildcards.dataset}"
     script:
@@ -120,40 +123,28 @@ rule analyse_pca:
 
 rule collect:
     input:
-        integration=if_integrated(),
-        scores=expand("results/scores/{dataset}.tsv", dataset=scored_datasets()),
-        histories=of_study("results/models/{dataset}/{model}/history.parquet"),
-        statuses=of_study("results/models/{dataset}/{model}/status.json"),
-        consensus=statuses_of_consensus(),
-        quality=of_study("results/models/{dataset}/{model}/quality.tsv"),
-        reliability=expand("results/reliability/{dataset}.tsv", dataset=scored_datasets()),
+        integration=of(rules.integrate.output, plan.integrated),
+        scores=of(rules.score.output.scores, plan.scored),
+        histories=of(rules.train.output.history, plan.evaluated),
+        statuses=of(rules.train.output.status, plan.evaluated),
+        consensus=of(rules.consensus.output.status, plan.agreeing),
+        quality=of(rules.train.output.quality, plan.evaluated),
+        reliability=of(rules.score.output.reliability, plan.scored),
         code=library("collect"),
     output:
-        scores="results/tables/scores.tsv",
-        scores_parquet="results/tables/scores.parquet",
-        summary="results/tables/summary.tsv",
-        summary_parquet="results/tables/summary.parquet",
-        answer="results/tables/answer.tsv",
-        answer_parquet="results/tables/answer.parquet",
-        choices="results/tables/choices.tsv",
-        choices_parquet="results/tables/choices.parquet",
-        criteria="results/tables/criteria.tsv",
-        criteria_parquet="results/tables/criteria.parquet",
-        correlations="results/tables/correlations.tsv",
-        correlations_parquet="results/tables/correlations.parquet",
-        quality="results/tables/quality.tsv",
-        quality_parquet="results/tables/quality.parquet",
-        reliability="results/tables/reliability.tsv",
-        reliability_parquet="results/tables/reliability.parquet",
-        ranks="results/tables/ranks.tsv",
-        ranks_parquet="results/tables/ranks.parquet",
-        tests="results/tables/tests.tsv",
-        tests_parquet="results/tables/tests.parquet",
-        cost="results/tables/cost.tsv",
-        cost_parquet="results/tables/cost.parquet",
-        status="results/tables/status.tsv",
-        status_parquet="results/tables/status.parquet",
-        history_parquet="results/tables/history.parquet",
+        scores=multiext("results/tables/scores", ".tsv", ".parquet"),
+        summary=multiext("results/tables/summary", ".tsv", ".parquet"),
+        answer=multiext("results/tables/answer", ".tsv", ".parquet"),
+        choices=multiext("results/tables/choices", ".tsv", ".parquet"),
+        criteria=multiext("results/tables/criteria", ".tsv", ".parquet"),
+        correlations=multiext("results/tables/correlations", ".tsv", ".parquet"),
+        quality=multiext("results/tables/quality", ".tsv", ".parquet"),
+        reliability=multiext("results/tables/reliability", ".tsv", ".parquet"),
+        ranks=multiext("results/tables/ranks", ".tsv", ".parquet"),
+        tests=multiext("results/tables/tests", ".tsv", ".parquet"),
+        cost=multiext("results/tables/cost", ".tsv", ".parquet"),
+        status=multiext("results/tables/status", ".tsv", ".parquet"),
+        history="results/tables/history.parquet",
     log:
         "results/logs/collect.log",
     conda:
@@ -161,7 +152,7 @@ rule collect:
     threads: 1
     params:
         not_applicable=study.not_applicable,
-        kinds=kinds_of_study(),
+        kinds=parameters.kinds(study),
         statistics=config["evaluation"]["statistics"],
         rule=config["evaluation"]["selection"],
     message:
@@ -170,11 +161,18 @@ rule collect:
         "../workflow_scripts/collect.py"
 
 
+# The tables that figures, notebooks and the report are made from.
+TABLES = {
+    name: parquet(rules.collect.output[name])
+    for name in ["scores", "summary", "status", "history", "choices", "reliability", "quality"]
+}
+
+
 rule compare_published:
     input:
         sheet=study.sheets.get("published", []),
-        scores="results/tables/scores.parquet",
-        predictions=predictions_table,
+        scores=parquet(rules.collect.output.scores),
+        predictions=of(parquet(rules.collect_predictions.output.predictions), plan.where_predicted),
         code=library("compare_published"),
     output:
         multiext("results/tables/published", ".tsv", ".parquet"),
@@ -193,11 +191,11 @@ rule compare_published:
 
 rule annotate:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        clusters=clusters_of,
-        consensus=if_consensus("results/clusters/{dataset}/consensus.parquet"),
-        scores="results/scores/{dataset}.tsv",
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        clusters=of(rules.cluster.output.clusters, plan.evaluated),
+        consensus=of(rules.consensus.output.clusters, plan.agreeing),
+        scores=rules.score.output.scores,
         code=library("annotate"),
     output:
         "results/data/{dataset}/annotated.h5ad",
@@ -207,8 +205,8 @@ rule annotate:
         "../envs/evaluate.yaml"
     threads: 1
     params:
-        models=models_of,
-        kinds=kinds_of_study(),
+        models=told(parameters.models),
+        kinds=parameters.kinds(study),
         rule=config["evaluation"]["selection"],
     message:
         "annotate {wildcards.dataset} with every model's embedding and clusters"
@@ -218,7 +216,7 @@ rule annotate:
 
 rule find_markers:
     input:
-        annotated="results/data/{dataset}/annotated.h5ad",
+        annotated=rules.annotate.output,
         code=library("find_markers"),
     output:
         "results/markers/{dataset}.parquet",
@@ -235,7 +233,7 @@ rule find_markers:
 
 rule collect_markers:
     input:
-        parts=expand("results/markers/{dataset}.parquet", dataset=datasets_of_counts()),
+        parts=of(rules.find_markers.output, plan.of_counts),
         code=library("collect_markers"),
     output:
         multiext("results/tables/markers", ".tsv", ".parquet"),
@@ -248,25 +246,3 @@ rule collect_markers:
         "collect the marker genes of the study"
     script:
         "../workflow_scripts/collect_markers.py"
-
-
-rule verdict:
-    input:
-        status="results/tables/status.parquet",
-        report="results/report/index.html",
-        manifest="results/manifest.tsv",
-        annotated=expand("results/data/{dataset}/annotated.h5ad", dataset=study.datasets),
-        code=library("verdict"),
-    output:
-        "results/verdict.txt",
-    log:
-        "results/logs/verdict.log",
-    conda:
-        "../envs/evaluate.yaml"
-    threads: 1
-    params:
-        allow_failures=config["allow_failures"],
-    message:
-        "say how the study ended"
-    script:
-        "../workflow_scripts/verdict.py"

@@ -1,10 +1,12 @@
-# Stimulated cells of one cell type at a time, predicted by models that never saw them, and, where the config asks for it, by models that saw all cells
-# (config key predictions; by its nature it uses the cell types). One job a (data set, model): all its seeds are trained anew for every set of training cells.
+# Stimulated cells of one cell type at a time, predicted by models that never saw them, and, where
+# the config asks for it, by models that saw all cells (config key predictions; by its nature it
+# uses the cell types). One job a (data set, model): all its seeds are trained anew for every set
+# of training cells.
 
 
 rule predict:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
+        prepared=rules.preprocess.output.prepared,
         code=library_with_kind("predict"),
     output:
         predictions="results/predictions/models/{dataset}/{model}.tsv",
@@ -19,8 +21,8 @@ rule predict:
     resources:
         gpu=0,
     params:
-        variant=model_variant,
-        request=prediction_request,
+        variant=told(parameters.variant),
+        request=told(parameters.request),
         seeds=study.seeds,
     message:
         "predict stimulated cells of {wildcards.dataset} by {wildcards.model}"
@@ -30,7 +32,7 @@ rule predict:
 
 rule predict_baselines:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
+        prepared=rules.preprocess.output.prepared,
         code=library("predict_baselines"),
     output:
         predictions="results/predictions/baselines/{dataset}.tsv",
@@ -41,7 +43,7 @@ rule predict_baselines:
         training_environment()
     threads: 1
     params:
-        request=prediction_request,
+        request=told(parameters.request),
     message:
         "predict stimulated cells of {wildcards.dataset} without a network"
     script:
@@ -50,7 +52,10 @@ rule predict_baselines:
 
 rule collect_predictions:
     input:
-        parts=predictions_of_study(),
+        parts=together(
+            of(rules.predict.output.predictions, plan.predicting),
+            of(rules.predict_baselines.output.predictions, plan.asked_to_predict),
+        ),
         code=library("collect_predictions"),
     output:
         predictions=multiext("results/tables/predictions", ".tsv", ".parquet"),
@@ -64,52 +69,3 @@ rule collect_predictions:
         "collect the predictions of the study"
     script:
         "../workflow_scripts/collect_predictions.py"
-
-
-rule draw_predictions:
-    input:
-        predictions="results/tables/predictions.tsv",
-        code=library("draw_predictions"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
-    output:
-        multiext("results/figures/predictions", ".pdf", ".svg"),
-        report(
-            "results/figures/predictions.png",
-            caption="../report/predictions.rst",
-            category="Study",
-            labels={"figure": "predictions"},
-        ),
-    log:
-        "results/logs/draw_predictions.log",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    message:
-        "draw the predictions of the study"
-    script:
-        "../workflow_scripts/draw_predictions.py"
-
-
-rule draw_means:
-    input:
-        means=means_of_predictions,
-        code=library("draw_means"),
-        style=f"{workflow.basedir}/workflow_scripts/latentbench/reporting/latentbench.mplstyle",
-    output:
-        multiext("results/figures/{dataset}/means", ".pdf", ".svg"),
-        report(
-            "results/figures/{dataset}/means.png",
-            caption="../report/means.rst",
-            category="Data sets",
-            subcategory="{dataset}",
-            labels={"figure": "predicted means"},
-        ),
-    log:
-        "results/logs/draw_means/{dataset}.log",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    message:
-        "draw predicted against true means of {wildcards.dataset}"
-    script:
-        "../workflow_scripts/draw_means.py"

@@ -1,12 +1,12 @@
-# The equations that the models rest on, with numbers put in: one that does not hold stops the study.
+# The equations that the models rest on, with numbers put in: one that does not hold stops the
+# study.
 
 
 rule theory:
     input:
         code=library("theory"),
     output:
-        table="results/tables/theory.tsv",
-        table_parquet="results/tables/theory.parquet",
+        multiext("results/tables/theory", ".tsv", ".parquet"),
     log:
         "results/logs/theory.log",
     conda:

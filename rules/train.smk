@@ -1,11 +1,12 @@
-# One job a (data set, model): all seeds of the variant are trained in it, side by side on the rule's threads.
+# One job a (data set, model): all seeds of the variant are trained in it, side by side on the
+# rule's threads.
 
 
 rule train:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        source=data_transferred_from,
-        guide=guiding_codes,
+        prepared=rules.preprocess.output.prepared,
+        source=of_another("preprocess", "prepared", parameters.pretrained_on),
+        guide=of_another("train", "embedding", parameters.guide),
         code=library_with_kind("train"),
     output:
         weights="results/models/{dataset}/{model}/weights.safetensors",
@@ -23,7 +24,7 @@ rule train:
     resources:
         gpu=0,
     params:
-        variant=model_variant,
+        variant=told(parameters.variant),
         seeds=study.seeds,
         held_out=config["evaluation"].get("held_out", {}),
     message:
@@ -35,9 +36,9 @@ rule train:
 # Pictures of what a network of images has learned; nothing that is scored.
 rule decode:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        weights="results/models/{dataset}/{model}/weights.safetensors",
-        status="results/models/{dataset}/{model}/status.json",
+        prepared=rules.preprocess.output.prepared,
+        weights=rules.train.output.weights,
+        status=rules.train.output.status,
         code=library_with_kind("decode"),
     output:
         decoded="results/decoded/{dataset}/{model}.npz",
@@ -47,7 +48,7 @@ rule decode:
         "../envs/train.yaml"
     threads: 1
     params:
-        variant=model_variant,
+        variant=told(parameters.variant),
     message:
         "decode images of {wildcards.dataset} by {wildcards.model}"
     script:
@@ -56,9 +57,9 @@ rule decode:
 
 rule sample_latents:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        weights="results/models/{dataset}/{model}/weights.safetensors",
-        status="results/models/{dataset}/{model}/status.json",
+        prepared=rules.preprocess.output.prepared,
+        weights=rules.train.output.weights,
+        status=rules.train.output.status,
         code=library_with_kind("sample_latents"),
     output:
         latents="results/latents/{dataset}/{model}.npz",
@@ -68,7 +69,7 @@ rule sample_latents:
         "../envs/train.yaml"
     threads: 1
     params:
-        variant=model_variant,
+        variant=told(parameters.variant),
     message:
         "draw both latents of {wildcards.dataset} under {wildcards.model}"
     script:

@@ -4,7 +4,11 @@
 rule validate:
     input:
         code=library("validate"),
-        lock=str(WORKFLOW / "requirements.lock"),
+        project=str(WORKFLOW / "pyproject.toml"),
+        locks=[
+            str(WORKFLOW / "requirements.lock"),
+            str(WORKFLOW / "requirements-torch.txt"),
+        ],
     log:
         "results/logs/validate.log",
     localrule: True
@@ -12,8 +16,8 @@ rule validate:
         "../envs/download.yaml"
     threads: 1
     params:
-        rows=rows_of_study(),
-        study=sentence_on_study(),
+        rows=parameters.rows_to_validate(study),
+        study=parameters.sentence(study),
     message:
         "see whether the study can run here"
     script:

@@ -10,15 +10,16 @@ import pytest
 import torch
 from scipy import sparse
 
-from latentbench.applicability import FITTING_MODALITIES
 from latentbench.kernels.sparse_rows import sparse_rows
-from latentbench.likelihoods import LIKELIHOODS
+from latentbench.maths.likelihoods import LIKELIHOODS
+from latentbench.maths.random_streams import RandomStreams
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData
-from latentbench.random_streams import RandomStreams
+from latentbench.study.applicability import FITTING_MODALITIES
 from latentbench.training.replicas import build_replicas
 
 torch.set_num_threads(1)
+pytest_plugins = ["study_results"]
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +112,7 @@ def built():
 
 
 def _drawing(streams):
-    from latentbench.random_streams import drawing_from
+    from latentbench.maths.random_streams import drawing_from
 
     return drawing_from(streams)
 

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,7 @@ def names(script, *also):
 def test_imports_are_followed_through_modules_to_the_end():
     assert {
         "training/fit.py",
-        "random_streams.py",
+        "maths/random_streams.py",
         "outcomes.py",
         "training/__init__.py",
         "__init__.py",
@@ -34,7 +37,8 @@ def test_a_model_is_an_input_of_its_own_training_only():
 def test_stages_do_not_depend_on_each_other():
     evaluation = names("cluster") | names("consensus") | names("score")
     assert not any(
-        name.startswith("reporting/") for name in names("train") | evaluation | names("preprocess")
+        name.startswith(("report/", "figures/"))
+        for name in names("train") | evaluation | names("preprocess")
     )
     assert not any(name.startswith("training/") for name in names("preprocess") | evaluation)
 
@@ -50,3 +54,21 @@ def test_what_reads_labels_is_out_of_reach_of_what_clusters():
 def test_no_library_file_knows_snakemake(script):
     for path in library_files(SCRIPTS / f"{script}.py", library=LIBRARY):
         assert "snakemake." not in Path(path).read_text(), path
+
+
+def test_a_training_job_imports_neither_scanpy_nor_what_draws():
+    """Every job would pay for it; the one model that is scanpy's recipe imports it on use."""
+    script = (
+        "import sys, train\n"
+        "from latentbench.models import MODELS\n"
+        "[kind.load() for kind in MODELS.values()]\n"
+        "print(sorted({'scanpy', 'seaborn', 'matplotlib', 'statsmodels'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

@@ -8,13 +8,18 @@ import ast
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from latentbench.code_dependencies import library_files
+from latentbench.commands.doctor import locked
 
 ROOT = Path(__file__).parents[1]
+LOCK, TORCH = ROOT / "requirements.lock", ROOT / "requirements-torch.txt"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SCRIPTS = ROOT / "workflow_scripts"
 LIBRARY = SCRIPTS / "latentbench"
 ENVIRONMENTS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
@@ -47,18 +52,24 @@ NOT_IMPORTED = {
     "threadpoolctl",
     "python-igraph",
     "scikit-learn",
+    "scikit-image",
     "bokeh",
 }
-"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a
-command, the notebook's kernel, what functions import, the drawing library whose scripts the
-report holds."""
+"""Wanted without an import: engines of pandas and anndata, scanpy's data file, what Scrublet
+finds its threshold by, pip as a command, the notebook's kernel, what functions import, the
+drawing library whose scripts the report holds."""
 NOT_LOCKED = {"python", "scib-metrics"}
 """scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
-NOT_REACHED = {"notebook": {"umap-learn", "numba"}, "figures": {"numba"}}
+NOT_REACHED = {
+    "notebook": {"umap-learn", "numba"},
+    "figures": {"numba"},
+    "report": {"statsmodels"},
+}
 """Imported inside functions that the step does not call: maps are drawn, not laid out, in
-notebooks; no figure looks for neighbours."""
+notebooks; no figure looks for neighbours; the report repeats p-values and adjusts none."""
 NOTEBOOKS = {"run_notebook": "*.ipynb", "run_chapter": "chapters/*.ipynb"}
-IMPORTED_BY_NAME = {"train", "predict"}
+IMPORTED_BY_NAME = {"train": "models", "predict": "models", "write_report": "report.sections"}
+"""The packages whose modules a script imports by name."""
 
 
 def listed(environment: str) -> dict[str, str]:
@@ -66,13 +77,8 @@ def listed(environment: str) -> dict[str, str]:
     return dict(re.findall(r"^  - ([\w-]+) =(\S+)$", text, re.MULTILINE))
 
 
-def locked() -> dict[str, str]:
-    return {
-        name.lower(): version
-        for name, version in re.findall(
-            r"^([\w.-]+)==(\S+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE
-        )
-    }
+def pinned() -> dict[str, str]:
+    return locked(LOCK, TORCH)
 
 
 def scripts_of(environment: str) -> list[str]:
@@ -97,7 +103,7 @@ def modules_of(text: str) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
 
 
@@ -105,11 +111,9 @@ def imported_by(script: str) -> set[str]:
     """The top-level modules outside the standard library that a script and its library files
     import.
     """
-    also = (
-        [f"models.{path.stem}" for path in (LIBRARY / "models").glob("[a-z]*.py")]
-        if script in IMPORTED_BY_NAME
-        else []
-    )
+    package = IMPORTED_BY_NAME.get(script, "")
+    folder = LIBRARY.joinpath(*package.split("."))
+    also = [f"{package}.{path.stem}" for path in folder.glob("[a-z]*.py")] if package else []
     texts = [
         path.read_text()
         for path in (
@@ -146,7 +150,7 @@ def packages_of(environment: str) -> set[str]:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_versions_are_those_of_the_lock(environment):
-    pins, lock = listed(environment), locked()
+    pins, lock = listed(environment), pinned()
     assert pins.pop("python") == "3.11"
     text = (ROOT / f"envs/{environment}.yaml").read_text()
     assert text.startswith("channels:\n  - conda-forge\n  - nodefaults\n")
@@ -173,3 +177,26 @@ def test_the_two_environments_of_training_differ_by_the_build_of_torch_alone():
     cpu, gpu = listed("train"), listed("train_gpu")
     assert cpu.pop("pytorch") == gpu.pop("pytorch-gpu")
     assert cpu == gpu
+
+
+def test_every_package_of_the_lock_has_a_hash_and_torch_is_not_among_them():
+    first, *entries = re.split(r"\n(?=[a-z0-9])", LOCK.read_text())
+    assert first.startswith("#")
+    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+    names = {entry.split("==")[0] for entry in entries}
+    assert not {name for name in names if re.match(r"torch$|nvidia-|cuda-|triton$", name)}
+    assert "uv" in names
+    assert "://" not in LOCK.read_text(), "an address"
+
+
+def test_the_locks_hold_what_the_project_asks_for():
+    asked = [
+        Requirement(line)
+        for line in [
+            *PROJECT["dependencies"],
+            *(line for extra in PROJECT["optional-dependencies"].values() for line in extra),
+        ]
+    ]
+    pins = pinned()
+    assert [str(one) for one in asked if not one.specifier.contains(pins[one.name.lower()])] == []
+    assert TORCH.read_text().strip() in PROJECT["dependencies"]

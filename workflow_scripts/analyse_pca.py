@@ -2,9 +2,9 @@
 from them.
 """
 
-from latentbench.artefacts import write_table
 from latentbench.evaluation.principal_components import pca_table
-from latentbench.evaluation.reading import read_status
+from latentbench.files.artefacts import write_table
+from latentbench.files.embedding import read_status
 from latentbench.logs import log_to
 
 

@@ -5,9 +5,9 @@ the unsupervised criterion prefers.
 import anndata
 import pandas as pd
 
-from latentbench.artefacts import write_h5ad
 from latentbench.evaluation.annotation import annotate
-from latentbench.evaluation.reading import read_scores
+from latentbench.files.artefacts import write_h5ad
+from latentbench.files.tables import SCORES
 from latentbench.logs import log_to
 
 
@@ -25,7 +25,7 @@ def main(
     """Write annotated.h5ad of ``dataset``; ``embedding_paths`` and ``cluster_paths``: by model,
     ``rule``: the criterion of each level.
     """
-    scores = read_scores(score_path)
+    scores = SCORES.read(score_path)
     annotated = annotate(
         anndata.read_h5ad(prepared_path),
         {model: anndata.read_h5ad(path) for model, path in embedding_paths.items()},

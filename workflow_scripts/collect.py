@@ -4,11 +4,9 @@ the study's question.
 
 import pandas as pd
 
-from latentbench.artefacts import write_table
 from latentbench.evaluation.controls import check_controls
 from latentbench.evaluation.criterion_agreement import criterion_agreement
 from latentbench.evaluation.rank_tables import rank_table, rank_tests
-from latentbench.evaluation.reading import read_quality, read_reliability, read_scores, read_status
 from latentbench.evaluation.selection import CRITERIA, choices, criterion_values, evidence
 from latentbench.evaluation.statistics import answer, summarise
 from latentbench.evaluation.tables import (
@@ -19,6 +17,9 @@ from latentbench.evaluation.tables import (
     collect_statuses,
     cost_table,
 )
+from latentbench.files.artefacts import write_table
+from latentbench.files.embedding import read_status
+from latentbench.files.tables import QUALITY_OF_VARIANT, RELIABILITY, SCORES
 from latentbench.logs import log_to
 
 
@@ -32,7 +33,7 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
     ``rank_table``, ``evidence`` and ``criterion_agreement``, ``rule`` those of ``choices``."""
     statuses = [read_status(path) for path in inputs["statuses"]]
     scores = collect_scores(
-        [read_scores(path) for path in [*inputs["scores"], *inputs["integration"]]], not_applicable
+        [SCORES.read(path) for path in [*inputs["scores"], *inputs["integration"]]], not_applicable
     )
     check_controls(scores, kinds)
     status = collect_statuses(
@@ -54,9 +55,11 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
         ),
         "status": status,
         "cost": cost_table(status),
-        "quality": collect_quality([read_quality(path) for path in inputs["quality"]], statuses),
+        "quality": collect_quality(
+            [QUALITY_OF_VARIANT.read(path) for path in inputs["quality"]], statuses
+        ),
         "reliability": collect_reliability(
-            [read_reliability(path) for path in inputs["reliability"]]
+            [RELIABILITY.read(path) for path in inputs["reliability"]]
         ),
         "history": collect_histories(
             [pd.read_parquet(path) for path in inputs["histories"]], statuses
@@ -81,27 +84,13 @@ if __name__ == "__main__":
             "consensus",
         )
     }
-    names = (
-        "scores",
-        "summary",
-        "answer",
-        "ranks",
-        "tests",
-        "choices",
-        "criteria",
-        "correlations",
-        "status",
-        "cost",
-        "quality",
-        "reliability",
-    )
     outputs = {
-        name: [getattr(snakemake.output, name), getattr(snakemake.output, f"{name}_parquet")]
-        for name in names
+        name: [paths] if isinstance(paths, str) else paths
+        for name, paths in snakemake.output.items()
     }
     main(
         inputs,
-        {**outputs, "history": [snakemake.output.history_parquet]},
+        outputs,
         not_applicable=snakemake.params.not_applicable,
         kinds=snakemake.params.kinds,
         statistics=snakemake.params.statistics,

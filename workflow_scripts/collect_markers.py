@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 
 

@@ -2,18 +2,18 @@
 another.
 """
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
+from latentbench.files.tables import PREDICTIONS
 from latentbench.logs import log_to
 from latentbench.prediction.tables import (
     collect_predictions,
-    read_predictions,
     summarise_predictions,
 )
 
 
 def main(part_paths, table_paths, summary_paths) -> None:
     """Write both tables, each under all of its paths."""
-    table = collect_predictions([read_predictions(path) for path in part_paths])
+    table = collect_predictions([PREDICTIONS.read(path) for path in part_paths])
     for frame, paths in ((table, table_paths), (summarise_predictions(table), summary_paths)):
         for path in paths:
             write_table(frame, path)

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from latentbench.artefacts import write_table
 from latentbench.evaluation.published import compare_with_published, read_published
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 
 

@@ -5,9 +5,9 @@ import time
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from latentbench.artefacts import write_json, write_table
-from latentbench.evaluation.reading import read_scores
 from latentbench.evaluation.variants_consensus import cluster_together, consensus_status
+from latentbench.files.artefacts import write_json, write_table
+from latentbench.files.tables import SCORES
 from latentbench.logs import log_to
 
 
@@ -28,7 +28,7 @@ def main(
     started = time.perf_counter()
     clusters, criteria = cluster_together(
         {model: pd.read_parquet(path) for model, path in cluster_paths.items()},
-        {model: read_scores(path) for model, path in criteria_paths.items()},
+        {model: SCORES.read(path) for model, path in criteria_paths.items()},
         dataset=dataset,
         seeds=seeds,
         n_clusters=n_clusters,

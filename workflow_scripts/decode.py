@@ -2,8 +2,9 @@
 code.
 """
 
-from latentbench.artefacts import write_arrays
-from latentbench.decoding import decode_replica, image_shape, read_replica
+from latentbench.evaluation.decoding import decode_replica, read_replica
+from latentbench.files.artefacts import write_arrays
+from latentbench.files.prepared import PreparedFile
 from latentbench.logs import log_to
 from latentbench.training.variant import Variant
 
@@ -11,7 +12,10 @@ from latentbench.training.variant import Variant
 def main(prepared, weights, status, decoded, *, variant):
     """Write the arrays of the first replica that ended ok; none where none did."""
     replica = read_replica(prepared, weights, status, Variant(**variant))
-    write_arrays({} if replica is None else decode_replica(replica, image_shape(prepared)), decoded)
+    write_arrays(
+        {} if replica is None else decode_replica(replica, PreparedFile(prepared).image_shape()),
+        decoded,
+    )
 
 
 if __name__ == "__main__":

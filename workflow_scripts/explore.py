@@ -3,17 +3,22 @@
 import pandas as pd
 
 from latentbench.logs import log_to
-from latentbench.reporting.explorer import explore
-from latentbench.reporting.explorer_file import write_explored
+from latentbench.report.explorer.explorer import explore
+from latentbench.report.explorer.explorer_file import write_explored
 
 
 def main(
-    prepared_path, embedding_paths, cluster_paths, maps_path, explored_path, *, options
+    prepared_path, embedding_paths, cluster_paths, maps_path, explored_path, *, n_clusters, options
 ) -> None:
     """Write the explorer's file; ``options`` are ``explore``'s."""
     write_explored(
         explore(
-            prepared_path, embedding_paths, cluster_paths, pd.read_parquet(maps_path), **options
+            prepared_path,
+            embedding_paths,
+            cluster_paths,
+            pd.read_parquet(maps_path),
+            n_clusters=n_clusters,
+            **options,
         ),
         explored_path,
     )
@@ -28,5 +33,6 @@ if __name__ == "__main__":
         given.clusters,
         given.maps,
         snakemake.output.explored,
+        n_clusters=snakemake.params.n_clusters,
         options=snakemake.params.options,
     )

@@ -2,8 +2,8 @@
 
 import anndata
 
-from latentbench.artefacts import write_table
 from latentbench.evaluation.markers import marker_table
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 
 

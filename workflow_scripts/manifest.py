@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
+from latentbench.files.manifest import manifest_of
 from latentbench.logs import log_to
-from latentbench.manifest import manifest_of
 
 
 def main(files, manifest_path) -> None:

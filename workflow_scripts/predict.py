@@ -3,7 +3,7 @@ a time, or with all of them; go on where a run that was stopped left off."""
 
 from threadpoolctl import threadpool_limits
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 from latentbench.prediction.networks import network_predictions
 from latentbench.prediction.protocol import questions_of, read_perturbation

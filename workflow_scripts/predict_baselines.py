@@ -3,7 +3,7 @@
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 from latentbench.prediction.baselines import baseline_predictions
 from latentbench.prediction.protocol import questions_of, read_perturbation

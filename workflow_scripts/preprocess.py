@@ -4,9 +4,9 @@ from typing import Any
 
 import anndata as ad
 
-from latentbench.artefacts import write_h5ad
 from latentbench.data.row_blocks import gb_in_memory, read_frame, warn_of_large_dense
 from latentbench.faults import reading
+from latentbench.files.artefacts import write_h5ad
 from latentbench.logs import log_to, logger
 from latentbench.preprocessing.mapped import preprocess_on_disk
 from latentbench.preprocessing.presets import preprocess

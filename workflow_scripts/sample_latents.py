@@ -1,7 +1,7 @@
 """Draw both latents of cells under one trained network that has two."""
 
-from latentbench.artefacts import write_arrays
-from latentbench.decoding import read_replica, sample_replica
+from latentbench.evaluation.decoding import read_replica, sample_replica
+from latentbench.files.artefacts import write_arrays
 from latentbench.logs import log_to
 from latentbench.training.variant import Variant
 

@@ -1,6 +1,6 @@
 """Put numbers into the equations that the models rest on, and stop if one does not hold."""
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to, logger
 from latentbench.theory.checks import refuse_failures
 from latentbench.theory.table import theory_table

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from latentbench.doctor import (
+from latentbench.commands.doctor import (
     Finding,
     State,
     check_data,
@@ -17,12 +17,12 @@ from latentbench.doctor import (
 from latentbench.logs import log_to
 
 
-def main(*, rows, config_sentence, mirror, cache, lock, folder) -> bool:
+def main(*, rows, config_sentence, mirror, cache, project, locks, folder) -> bool:
     """Print what every check finds and return whether the study can run."""
     findings = [
         Finding("config", State.OK, config_sentence),
         *(check_data(row, mirror=mirror, cache=Path(cache)) for row in rows),
-        check_environment(Path(lock)),
+        check_environment(Path(project), *map(Path, locks)),
         check_disk(Path(folder)),
         check_device(),
         check_scheduler(),
@@ -39,7 +39,8 @@ if __name__ == "__main__":
         config_sentence=snakemake.params.study,
         mirror=snakemake.config["mirror"],
         cache=os.environ.get("LATENTBENCH_CACHE", "results/cache"),
-        lock=snakemake.input.lock,
+        project=snakemake.input.project,
+        locks=snakemake.input.locks,
         folder="results",
     )
     sys.exit(0 if fit else 1)

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from scipy import io as scipy_io
 from scipy import sparse
 
-from latentbench.sheets import read_sheet
+from latentbench.study.sheets import read_sheet
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "config/schemas"

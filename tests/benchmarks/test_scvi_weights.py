@@ -7,8 +7,8 @@ import pytest
 import torch
 from sides.scvi_weights import as_scvi
 
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.interface import Minibatch
-from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.replicas import build_replicas
 
 scvi = pytest.importorskip("scvi")

@@ -5,10 +5,10 @@ import h5py
 import numpy as np
 import pytest
 
-from latentbench.artefacts import sha256_of
 from latentbench.data import trial
 from latentbench.data.sources import fetch
 from latentbench.data.trial import read_everything, refuse_what_kills_its_reader
+from latentbench.files.artefacts import sha256_of
 
 
 def dying_by(end: signal.Signals):

@@ -10,9 +10,9 @@ from anndata import AnnData
 
 import cluster
 import score
-from latentbench.artefacts import write_h5ad, write_json, write_table
 from latentbench.evaluation.dataset_scores import VariantFiles
-from latentbench.evaluation.prepared_cells import read_prepared_cells
+from latentbench.files.artefacts import write_h5ad, write_json, write_table
+from latentbench.files.prepared import PreparedFile
 
 N_GROUPS = 4
 
@@ -147,7 +147,7 @@ def evaluate(folder, model, *, scoring=None, **clustering):
     return the paths of its scores and clusters.
     """
     here = folder / model
-    n_clusters = read_prepared_cells(folder / "prepared.h5ad").n_clusters
+    n_clusters = PreparedFile(folder / "prepared.h5ad").about.get("n_clusters")
     scores, clusters, criteria = (
         here / "scores.tsv",
         here / "clusters.parquet",
@@ -175,6 +175,7 @@ def evaluate(folder, model, *, scoring=None, **clustering):
         [],
         scores,
         here / "reliability.tsv",
+        n_clusters=n_clusters,
         scoring=scoring or {},
     )
     return scores, clusters

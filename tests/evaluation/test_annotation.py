@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from annotate import main
-from latentbench.evaluation.reading import read_scores
+from latentbench.files.tables import SCORES
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def annotated(study_files, evaluate, write_training):
     )
     models = ["gmvae", "lost", "pca", "true_labels", "vae"]
     written = [evaluate(study_files, model) for model in models]
-    pd.concat([read_scores(scores) for scores, _ in written]).to_csv(
+    pd.concat([SCORES.read(scores) for scores, _ in written]).to_csv(
         study_files / "scores.tsv", sep="\t", index=False
     )
     embeddings = {model: study_files / model / "embedding.h5ad" for model in models}

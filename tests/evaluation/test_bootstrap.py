@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from latentbench.evaluation.bootstrap import holm, interval, mean_of_means, p_value, resampled_means
+from latentbench.outcomes import Outcome, Unavailable
 
 RNG = np.random.default_rng(0)
 
@@ -48,14 +49,30 @@ def test_the_interval_of_five_values_covers_the_mean_far_more_often_than_the_pla
     assert widened > 0.90
 
 
-def test_a_single_unit_has_no_interval_and_no_test():
+def test_a_single_unit_has_no_interval():
     assert np.isnan(interval([np.array([0.5])], 200)).all()
-    assert np.isnan(p_value([np.array([0.5])], 200))
 
 
-def test_values_without_spread_differ_for_sure_or_not_at_all():
-    assert p_value([np.full(5, 0.2)], 999) == 1 / 1000
-    assert p_value([np.zeros(5)], 999) == 1.0
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [np.array([0.5])],
+        [np.array([0.2, 0.2])],
+        [np.array([0.2, 0.3])],
+        [np.full(5, 0.2)],
+        [np.array([0.2, 0.2]), np.array([0.2])],
+    ],
+    ids=["one", "two equal ones", "two", "five times the same", "two data sets"],
+)
+def test_below_three_distinct_units_there_is_no_test_and_the_reason_is_typed(groups):
+    found = p_value(groups, 2000)
+    assert isinstance(found, Unavailable)
+    assert found.outcome == Outcome.NOT_APPLICABLE
+    assert "a test takes 3" in found.reason
+
+
+def test_three_distinct_units_have_a_test():
+    assert 0 < p_value([np.array([0.20, 0.21, 0.22])], 2000) < 0.05
 
 
 def test_the_order_of_other_samples_does_not_matter():
@@ -70,3 +87,5 @@ def test_holm_multiplies_by_the_number_of_tests_left_and_never_falls():
     assert holm(np.array([0.6, 0.5])) == pytest.approx([1.0, 1.0])
     assert holm(np.array([np.nan, 0.02]))[1] == pytest.approx(0.04)
     assert np.isnan(holm(np.array([np.nan, 0.02]))[0])
+    assert holm(np.array([0.01, 0.2]), n_tests=10) == pytest.approx([0.1, 1.0])
+    assert holm(np.array([])).size == 0

@@ -5,12 +5,11 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp, ttest_ind
 
-from latentbench.artefacts import write_table
-from latentbench.compare import main
+from latentbench.commands.compare import main
 from latentbench.evaluation.bootstrap import p_value
 from latentbench.evaluation.comparison import Verdict, compare, counts, differs
-from latentbench.evaluation.reading import read_scores
-from latentbench.evaluation.score_rows import SCORE_COLUMNS
+from latentbench.files.artefacts import write_table
+from latentbench.files.tables import SCORES
 
 MODELS = {"pca": 0.0, "vae": 0.02, "gmvae": 0.05}
 METRICS = ("ari", "nmi", "acc")
@@ -41,7 +40,7 @@ def study(seed, *, n_seeds=5, models=MODELS, datasets=("a", "b")):
         for split in ("train", "test")
         for metric in METRICS
     ]
-    return pd.DataFrame(rows, columns=SCORE_COLUMNS).astype({"seed": "Int64"})
+    return pd.DataFrame(rows, columns=SCORES.columns).astype({"seed": "Int64"})
 
 
 def shifted(scores, model, by, dataset="a"):
@@ -243,5 +242,5 @@ def test_bad_input_is_refused_with_a_sentence(folders, tmp_path, capsys):
 def test_what_was_read_is_what_was_written(folders):
     folder = folders(study(0))
     pd.testing.assert_series_equal(
-        read_scores(f"{folder}/tables/scores.tsv")["value"], study(0)["value"]
+        SCORES.read(f"{folder}/tables/scores.tsv")["value"], study(0)["value"]
     )

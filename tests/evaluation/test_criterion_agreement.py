@@ -6,10 +6,10 @@ import pytest
 from scipy.stats import spearmanr
 
 from latentbench.evaluation.criterion_agreement import (
-    AGREEMENT_COLUMNS,
     criterion_agreement,
     spearman,
 )
+from latentbench.files.tables import CORRELATIONS
 
 
 def replicas(n_datasets=3, *, n_models=6, n_seeds=5, serves=1.0, seed=0):
@@ -90,7 +90,7 @@ def test_what_cannot_be_had_says_why_and_is_left_out_of_the_mean():
     frame.loc[frame["dataset"] == "data0", "value"] = np.nan
     frame.loc[frame["dataset"] == "data1", "ari"] = 1.0
     table = criterion_agreement(frame, n_bootstrap=200).set_index("scope")
-    assert list(table.reset_index().columns) == AGREEMENT_COLUMNS
+    assert list(table.reset_index().columns) == CORRELATIONS.columns
     assert table["status"].to_dict() == {
         "data0": "not_applicable",
         "data1": "degenerate",

@@ -7,8 +7,8 @@ import yaml
 
 from latentbench.evaluation.metrics import AGREEMENT
 from latentbench.evaluation.published import SHEET_COLUMNS, compare_with_published, read_published
+from latentbench.files.tables import PREDICTIONS
 from latentbench.prediction.metrics import METRICS
-from latentbench.prediction.tables import PREDICTION_COLUMNS
 
 CONFIG = Path(__file__).parents[2] / "config"
 ROW = {
@@ -141,7 +141,7 @@ def test_a_prediction_is_averaged_over_cell_types_before_seeds_unless_one_is_nam
         for seed in range(2)
         for hidden, kind, value in answers
     ]
-    predictions = pd.DataFrame(rows, columns=PREDICTION_COLUMNS)
+    predictions = pd.DataFrame(rows, columns=PREDICTIONS.columns)
     asked = {
         "dataset": "kang",
         "model": "cvae",

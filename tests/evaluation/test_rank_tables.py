@@ -6,13 +6,12 @@ import pytest
 
 from latentbench.evaluation.rank_tables import (
     NOT_REJECTED,
-    RANK_COLUMNS,
-    TEST_COLUMNS,
     rank_table,
     rank_tests,
 )
-from latentbench.evaluation.score_rows import SCORE_COLUMNS
 from latentbench.evaluation.statistics import answer
+from latentbench.files.tables import RANKS, SCORES
+from latentbench.files.tables import TESTS as TEST_ROWS
 
 MODELS = {"good": 0.8, "fair": 0.7, "also_fair": 0.7, "poor": 0.4, "true_labels": 1.0}
 KINDS = {name: name for name in (*MODELS, "cheat")}
@@ -38,13 +37,13 @@ def study(n_datasets, *, models=MODELS, n_seeds=5, seed=0):
         for model, mean in {**models, "cheat": 0.95}.items()
         for replica in range(n_seeds)
     ]
-    return pd.DataFrame(rows, columns=SCORE_COLUMNS).astype({"seed": "Int64"})
+    return pd.DataFrame(rows, columns=SCORES.columns).astype({"seed": "Int64"})
 
 
 def test_the_ranks_are_those_of_the_answer_and_of_nobody_outside_the_contest():
     scores = study(8)
     table = rank_table(scores, KINDS, n_bootstrap=300)
-    assert list(table.columns) == RANK_COLUMNS
+    assert list(table.columns) == RANKS.columns
     expected = (
         answer(scores, KINDS, n_bootstrap=200)
         .query("in_contest")
@@ -72,7 +71,7 @@ def test_who_is_told_apart_has_no_letter_in_common():
 
 def test_every_test_has_its_row():
     table = rank_tests(study(12), KINDS)
-    assert list(table.columns) == TEST_COLUMNS
+    assert list(table.columns) == TEST_ROWS.columns
     by_test = table.set_index("test")
     assert (by_test["status"] == "ok").all()
     assert by_test.loc["iman_davenport", "p_value"] < 0.001
@@ -109,7 +108,7 @@ def test_without_enough_to_compare_the_tests_say_why_and_the_ranks_carry_no_lett
     assert tests["reason"].str.contains("at least 2 data sets and 3 contestants").all()
     assert tests[["statistic", "p_value", "critical_difference"]].isna().all(axis=None)
     table = rank_table(scores, KINDS, n_bootstrap=200)
-    assert list(table.columns) == RANK_COLUMNS
+    assert list(table.columns) == RANKS.columns
     assert (table["cliques"] == "").all()
 
 

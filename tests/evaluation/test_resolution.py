@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from latentbench.evaluation import resolution
 from latentbench.evaluation.resolution import (
     RESOLUTIONS,
     _largest_within_one_standard_error,
@@ -36,20 +35,6 @@ def test_fewer_clusters_than_parts_of_the_graph_gives_the_nearest_number(groups)
     graph, _ = groups
     n_parts = len(graph.connected_components())
     assert int(leiden_matching(graph, 1, seed=0).max()) + 1 == n_parts
-
-
-def test_a_number_that_leiden_jumps_over_is_given_up_when_the_bracket_is_narrow(
-    groups, monkeypatch
-):
-    tried = []
-    monkeypatch.setattr(
-        resolution,
-        "leiden_at",
-        lambda graph, at, seed: tried.append(at) or np.arange(3 if at < 0.7 else 9),
-    )
-    assert int(leiden_matching(groups[0], 5, seed=0).max()) + 1 == 3
-    assert len(tried) < 18
-    assert abs(tried[-1] - 0.7) < 1e-3
 
 
 def test_the_most_stable_resolution_finds_the_groups_without_their_number(groups):

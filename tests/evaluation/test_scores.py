@@ -8,18 +8,17 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from latentbench.artefacts import write_h5ad
-from latentbench.evaluation.cluster_tables import clusters_of
 from latentbench.evaluation.dataset_scores import score_dataset
 from latentbench.evaluation.metrics import AGREEMENT
-from latentbench.evaluation.reading import read_scores
 from latentbench.evaluation.resolution import RESOLUTIONS
-from latentbench.evaluation.score_rows import SCORE_COLUMNS
+from latentbench.files.artefacts import write_h5ad
+from latentbench.files.clusters import clusters_of
+from latentbench.files.tables import SCORES
 
 
 def test_scores_have_the_contracts_columns_and_every_row_once(study_files, evaluate):
-    scores = read_scores(evaluate(study_files, "vae")[0])
-    assert list(scores.columns) == SCORE_COLUMNS
+    scores = SCORES.read(evaluate(study_files, "vae")[0])
+    assert list(scores.columns) == SCORES.columns
     identity = ["seed", "split", "clustering", "metric"]
     assert scores[scores.duplicated(identity, keep=False)].empty
     expected = {
@@ -56,7 +55,7 @@ def test_scores_have_the_contracts_columns_and_every_row_once(study_files, evalu
 
 
 def test_a_replica_that_failed_gives_its_status_for_every_metric(study_files, evaluate):
-    scores = read_scores(evaluate(study_files, "vae")[0])
+    scores = SCORES.read(evaluate(study_files, "vae")[0])
     failed = scores[(scores["seed"] == 2) & ~scores["metric"].isin(["n_labelled", "n_unlabelled"])]
     assert set(failed["status"]) == {"diverged"}
     assert set(failed["reason"]) == {"loss is not finite in epoch 1"}
@@ -66,7 +65,7 @@ def test_a_replica_that_failed_gives_its_status_for_every_metric(study_files, ev
 
 def test_the_ari_is_that_of_the_written_clusters(study_files, evaluate):
     score_path, cluster_path = evaluate(study_files, "vae")
-    scores, clusters = read_scores(score_path), pd.read_parquet(cluster_path)
+    scores, clusters = SCORES.read(score_path), pd.read_parquet(cluster_path)
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
     test = (obs["split"] == "test").to_numpy()
     ari = scores[
@@ -108,7 +107,7 @@ def test_the_same_input_gives_the_same_bytes(study_files, evaluate):
 
 
 def test_a_model_that_clusters_has_own_clusters_as_its_headline(study_files, evaluate):
-    scores = read_scores(evaluate(study_files, "gmvae", clusterings=["kmeans"])[0])
+    scores = SCORES.read(evaluate(study_files, "gmvae", clusterings=["kmeans"])[0])
     assert set(scores["clustering"]) == {"own", "kmeans", "consensus", "none"}
     assert set(scores.loc[scores["headline"], "clustering"]) == {"own"}
     assert (scores.query("clustering == 'own' and metric == 'ari'")["value"] == 1.0).all()
@@ -119,14 +118,14 @@ def test_the_headline_is_made_even_if_the_config_leaves_it_out(
 ):
     labels = list(anndata.read_h5ad(study_files / "prepared.h5ad").obs["label"])
     write_prepared(study_files / "prepared.h5ad", labels, n_clusters=None)
-    scores = read_scores(evaluate(study_files, "vae", clusterings=["kmeans"])[0])
+    scores = SCORES.read(evaluate(study_files, "vae", clusterings=["kmeans"])[0])
     assert set(scores.loc[scores["headline"], "clustering"]) == {"leiden"}
     assert set(scores.query("clustering == 'kmeans' and seed == 0")["status"]) == {"not_applicable"}
 
 
 def test_the_loss_is_that_of_the_last_epoch(study_files, evaluate):
     scores = (
-        read_scores(evaluate(study_files, "vae")[0])
+        SCORES.read(evaluate(study_files, "vae")[0])
         .query("metric == 'loss' and split == 'test'")
         .set_index("seed")
     )
@@ -139,13 +138,13 @@ def test_unlabelled_cells_are_counted_and_no_labels_at_all_are_not_applicable(
 ):
     labels = list(anndata.read_h5ad(study_files / "prepared.h5ad").obs["label"])
     write_prepared(study_files / "prepared.h5ad", [np.nan] * 10 + labels[10:])
-    scores = read_scores(evaluate(study_files, "vae")[0])
+    scores = SCORES.read(evaluate(study_files, "vae")[0])
     assert scores.query("metric == 'n_unlabelled' and seed == 0").set_index("split")[
         "value"
     ].to_dict() == {"test": 2.0, "train": 8.0}
     assert set(scores.query("metric == 'ari' and seed == 0")["status"]) == {"ok"}
     write_prepared(study_files / "prepared.h5ad", None)
-    scores = read_scores(evaluate(study_files, "vae")[0]).query("seed == 0")
+    scores = SCORES.read(evaluate(study_files, "vae")[0]).query("seed == 0")
     assert set(scores.query("metric in ['ari', 'silhouette']")["status"]) == {"not_applicable"}
     assert set(scores.query("metric == 'n_clusters_found'")["status"]) == {"ok"}
 
@@ -155,7 +154,7 @@ def test_a_non_finite_embedding_is_a_typed_failure(study_files, evaluate):
     embedding = anndata.read_h5ad(path)
     embedding.obsm["X_seed0"][3, 0] = np.nan
     write_h5ad(embedding, path)
-    scores = read_scores(evaluate(study_files, "vae")[0]).query("seed == 0")
+    scores = SCORES.read(evaluate(study_files, "vae")[0]).query("seed == 0")
     assert set(scores.query("metric in ['ari', 'silhouette']")["status"]) == {"failed"}
 
 
@@ -178,7 +177,7 @@ def test_a_variant_without_any_good_replica_is_all_status(study_files, evaluate,
         study_files / "lost", {0: ("oom", "out of memory"), 1: ("timeout", "")}, obs, model="lost"
     )
     score_path, cluster_path = evaluate(study_files, "lost")
-    scores = read_scores(score_path).query("metric == 'ari' and clustering != 'consensus'")
+    scores = SCORES.read(score_path).query("metric == 'ari' and clustering != 'consensus'")
     assert set(zip(scores["seed"], scores["status"], scores["reason"], strict=True)) == {
         (0, "oom", "out of memory"),
         (1, "timeout", "the replica ended timeout"),
@@ -190,7 +189,7 @@ def test_the_oracle_takes_the_resolution_nearest_to_the_training_labels_and_says
     study_files, evaluate
 ):
     score_path, cluster_path = evaluate(study_files, "vae", oracle=True)
-    scores, clusters = read_scores(score_path), pd.read_parquet(cluster_path)
+    scores, clusters = SCORES.read(score_path), pd.read_parquet(cluster_path)
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
     train = (obs["split"] == "train").to_numpy()
     oracle = scores[
@@ -218,7 +217,7 @@ def test_the_oracle_takes_the_resolution_nearest_to_the_training_labels_and_says
 
 
 def test_the_calibration_is_that_of_the_matched_probabilities(study_files, evaluate):
-    scores = read_scores(evaluate(study_files, "gmvae")[0]).query(
+    scores = SCORES.read(evaluate(study_files, "gmvae")[0]).query(
         "metric == 'ece' and split == 'test'"
     )
     # 0.7 sure of what is always right: 0.3 off in the only bin.
@@ -236,7 +235,7 @@ def test_the_calibration_is_that_of_the_matched_probabilities(study_files, evalu
 
 
 def test_what_training_measured_is_carried_over(study_files, evaluate):
-    scores = read_scores(evaluate(study_files, "vae")[0]).query("metric == 'elbo'")
+    scores = SCORES.read(evaluate(study_files, "vae")[0]).query("metric == 'elbo'")
     assert set(scores["value"]) == {-9.0}
     assert set(scores["clustering"]) == {"none"}
 
@@ -244,14 +243,14 @@ def test_what_training_measured_is_carried_over(study_files, evaluate):
 def test_a_failed_replica_has_its_status_in_the_rows_of_the_oracle_and_of_the_loss_too(
     study_files, evaluate, write_training
 ):
-    scores = read_scores(evaluate(study_files, "vae", oracle=True)[0]).query(
+    scores = SCORES.read(evaluate(study_files, "vae", oracle=True)[0]).query(
         "metric == 'ari' and split == 'test'"
     )
     by_seed = scores[scores["clustering"] == "leiden_oracle"].set_index("seed")["status"]
     assert by_seed.to_dict() == {0: "ok", 1: "ok", 2: "diverged"}
     obs = anndata.read_h5ad(study_files / "prepared.h5ad").obs
     write_training(study_files / "lost", {0: ("oom", "out of memory")}, obs, model="lost")
-    lost = read_scores(evaluate(study_files, "lost", oracle=True)[0])
+    lost = SCORES.read(evaluate(study_files, "lost", oracle=True)[0])
     assert set(lost.query("metric == 'loss' or clustering == 'leiden_oracle'")["status"]) == {"oom"}
     assert len(lost.query("metric == 'loss'")) == 1
 
@@ -265,12 +264,12 @@ def test_no_labelled_training_cell_means_no_calibration(study_files, evaluate, w
             for label, split in zip(obs["label"], obs["split"], strict=True)
         ],
     )
-    errors = read_scores(evaluate(study_files, "gmvae")[0]).query("metric == 'ece'")
+    errors = SCORES.read(evaluate(study_files, "gmvae")[0]).query("metric == 'ece'")
     assert set(errors["status"]) == {"not_applicable"}
 
 
 def test_a_data_set_on_which_nothing_runs_has_tables_without_rows(study_files):
-    scores, reliability = score_dataset(study_files / "prepared.h5ad", [], [])
-    assert list(scores.columns) == SCORE_COLUMNS
+    scores, reliability = score_dataset(study_files / "prepared.h5ad", [], [], n_clusters=4)
+    assert list(scores.columns) == SCORES.columns
     assert scores.empty
     assert reliability.empty

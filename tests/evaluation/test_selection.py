@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.evaluation.score_rows import SCORE_COLUMNS
 from latentbench.evaluation.selection import (
     BEST_ELSEWHERE,
     COMBINED,
@@ -16,6 +15,7 @@ from latentbench.evaluation.selection import (
     criterion_values,
     evidence,
 )
+from latentbench.files.tables import SCORES
 
 KINDS = {
     "vae": "vae",
@@ -66,7 +66,7 @@ def study(ari, agreement, *, loss=None):
                         False,
                     )
                 )
-    return pd.DataFrame(rows, columns=SCORE_COLUMNS).astype({"seed": "Int64"})
+    return pd.DataFrame(rows, columns=SCORES.columns).astype({"seed": "Int64"})
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_the_consensus_stands_beside_the_choices_with_its_gain_over_a_random_one
         ("d", "consensus", 0, "test", "own", "ari", 0.1, "ok", "", False, True),
     ]
     made = choices(
-        pd.concat([scores, pd.DataFrame(agreed, columns=SCORE_COLUMNS).astype({"seed": "Int64"})]),
+        pd.concat([scores, pd.DataFrame(agreed, columns=SCORES.columns).astype({"seed": "Int64"})]),
         KINDS,
         **RULE,
     )

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from latentbench.evaluation.controls import check_controls
-from latentbench.evaluation.score_rows import SCORE_COLUMNS
 from latentbench.evaluation.statistics import answer, summarise
+from latentbench.files.tables import SCORES
 
 KINDS = {
     name: name
@@ -56,7 +56,7 @@ def rows(
 
 
 def frame(*parts):
-    scores = pd.DataFrame([row for part in parts for row in part], columns=SCORE_COLUMNS)
+    scores = pd.DataFrame([row for part in parts for row in part], columns=SCORES.columns)
     return scores.astype({"seed": "Int64", "value": float})
 
 

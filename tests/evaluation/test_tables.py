@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from collect import main
-from latentbench.evaluation.reading import read_scores
+from latentbench.files.tables import SCORES
 
 BOTH = (
     "scores",
@@ -73,7 +73,7 @@ def test_every_table_is_written_and_both_formats_agree(tmp_path, collect):
     folder = collect(tmp_path / "tables")
     for name in BOTH:
         tsv = (
-            read_scores(folder / "scores.tsv")
+            SCORES.read(folder / "scores.tsv")
             if name == "scores"
             else pd.read_csv(folder / f"{name}.tsv", sep="\t", float_precision="round_trip")
         )
@@ -82,13 +82,13 @@ def test_every_table_is_written_and_both_formats_agree(tmp_path, collect):
         assert len(tsv) == len(parquet) > 0
     scores = pd.read_parquet(folder / "scores.parquet")
     pd.testing.assert_series_equal(
-        read_scores(folder / "scores.tsv")["value"], scores["value"].astype(float)
+        SCORES.read(folder / "scores.tsv")["value"], scores["value"].astype(float)
     )
 
 
 def test_a_pair_that_never_ran_is_in_scores_status_and_summary(tmp_path, collect):
     folder = collect(tmp_path / "tables")
-    scores = read_scores(folder / "scores.tsv").query("model == 'vae_nb'")
+    scores = SCORES.read(folder / "scores.tsv").query("model == 'vae_nb'")
     assert set(scores["status"]) == {"not_applicable"}
     assert scores["seed"].isna().all()
     assert set(scores["reason"]) == {NOT_APPLICABLE[0]["reason"]}

@@ -6,17 +6,17 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from latentbench.evaluation.cluster_tables import clusters_of
 from latentbench.evaluation.criteria import mean_agreement
-from latentbench.evaluation.reading import read_scores
 from latentbench.evaluation.variants_consensus import cluster_together, consensus_status
+from latentbench.files.clusters import clusters_of
+from latentbench.files.tables import SCORES
 
 
 @pytest.fixture
 def together(study_files, evaluate):
     paths = {model: evaluate(study_files, model) for model in ("vae", "gmvae")}
     clusters = {model: pd.read_parquet(path) for model, (_, path) in paths.items()}
-    criteria = {model: read_scores(study_files / model / "criteria.tsv") for model in paths}
+    criteria = {model: SCORES.read(study_files / model / "criteria.tsv") for model in paths}
     return clusters, criteria
 
 
@@ -70,7 +70,7 @@ def test_a_variant_without_clusters_weighs_nothing(together, study_files, evalua
     alone, _ = cluster_together(clusters, criteria, dataset="groups", seeds=[0, 1], n_clusters=4)
     more, _ = cluster_together(
         {**clusters, "lost": pd.read_parquet(path)},
-        {**criteria, "lost": read_scores(study_files / "lost" / "criteria.tsv")},
+        {**criteria, "lost": SCORES.read(study_files / "lost" / "criteria.tsv")},
         dataset="groups",
         seeds=[0, 1],
         n_clusters=4,

@@ -3,8 +3,8 @@ import torch
 from torch.nn import functional as F
 
 from latentbench.kernels.hidden_units import lowest_kept, normalise_relu_drop
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.blocks import HiddenUnits
-from latentbench.random_streams import RandomStreams, drawing_from
 
 
 def plain(x, weight, bias, running_mean, running_variance, *, bits, dropped):

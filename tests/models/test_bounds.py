@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models import MODELS
 from latentbench.models.interface import (
     AbstractBoundedModel,
     AbstractGaussianLatentModel,
     Minibatch,
 )
-from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import observed_classes

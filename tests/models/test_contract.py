@@ -11,10 +11,10 @@ import pytest
 import torch
 from scipy import sparse
 
-from latentbench.applicability import FITTING_MODALITIES
 from latentbench.kernels.log_prob import gradients_only
 from latentbench.kernels.sparse_rows import sparse_rows
-from latentbench.likelihoods import LIKELIHOODS
+from latentbench.maths.likelihoods import LIKELIHOODS
+from latentbench.maths.random_streams import RandomStreams, drawing_from, standard_normal_like
 from latentbench.models import MODELS
 from latentbench.models.interface import (
     AbstractBoundedModel,
@@ -23,7 +23,7 @@ from latentbench.models.interface import (
     AbstractModel,
     AbstractShiftModel,
 )
-from latentbench.random_streams import RandomStreams, drawing_from, standard_normal_like
+from latentbench.study.applicability import FITTING_MODALITIES
 from latentbench.training.fit import fit
 from latentbench.training.tasks import observed_classes
 from latentbench.training.transfer import fit_transferred

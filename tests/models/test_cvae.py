@@ -3,7 +3,7 @@ import torch
 from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 
-from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 
 
 @pytest.mark.parametrize("prior", ["fixed", "learned"])

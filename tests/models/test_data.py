@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy import sparse
 
-from latentbench.artefacts import write_h5ad
+from latentbench.files.artefacts import write_h5ad
 from latentbench.kernels.sparse_rows import SparseRows, sparse_rows
-from latentbench.likelihoods import LIKELIHOODS
+from latentbench.maths.likelihoods import LIKELIHOODS
 from latentbench.models.data import read_training_data
 from latentbench.preprocessing.mapped import preprocess_on_disk
 from latentbench.preprocessing.presets import preprocess

@@ -4,7 +4,7 @@ import torch
 from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence
 
-from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 
 
 def test_enumerating_y_equals_a_loop_over_the_components(built):

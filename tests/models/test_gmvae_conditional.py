@@ -7,7 +7,7 @@ from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 from torch.nn import functional as F
 
-from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import observed_classes

@@ -6,8 +6,8 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily
 from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.components import log_density_by_component
-from latentbench.random_streams import RandomStreams, drawing_from
 
 
 def sampled(model, minibatch):

@@ -8,9 +8,9 @@ from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 
 from latentbench.kernels.sparse_rows import SparseCells
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.dirichlet import dirichlet_terms, log_beta_ratio
 from latentbench.models.interface import ClassPosterior
-from latentbench.random_streams import RandomStreams, drawing_from
 
 
 def collapsed_dirichlet(q, alpha):

@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.dirichlet import log_beta_ratio
 from latentbench.models.interface import ClassPosterior
-from latentbench.random_streams import RandomStreams, drawing_from
 
 SATURATED = torch.tensor([[[0.0, 200.0, 0.0], [-300.0, 0.0, 300.0]]])
 

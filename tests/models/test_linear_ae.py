@@ -8,7 +8,7 @@ import yaml
 from scipy.linalg import subspace_angles
 from sklearn.datasets import load_digits
 
-from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import observed_classes

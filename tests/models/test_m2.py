@@ -6,8 +6,8 @@ from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 from torch.nn import functional as F
 
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.blocks import beside_its_class
-from latentbench.random_streams import RandomStreams, drawing_from
 
 
 def terms_of(model, minibatch):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from latentbench.mixtures import ManifoldMixture
-from latentbench.random_streams import seed_of
+from latentbench.maths.mixtures import ManifoldMixture
+from latentbench.maths.random_streams import seed_of
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from scipy.special import softmax
 from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
-from latentbench.mixtures import fit_mixture
+from latentbench.maths.mixtures import fit_mixture
 from latentbench.models.gmm_pca import gmm_pca
 from latentbench.models.kmeans_pca import kmeans_pca
 

@@ -5,7 +5,7 @@ from torch.distributions import Categorical
 from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 
-from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells
 from latentbench.training.replicas import build_replicas

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 
 PHASES = [
     {"name": "pretrain", "epochs": 150, "term_weights": {"clustering": 0}},

@@ -1,7 +1,7 @@
 import torch
 from torch.distributions import Normal as TorchNormal
 
-from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 
 
 def test_no_shift_predicts_the_reconstruction_and_a_shift_the_decoding_of_the_moved_code(built):

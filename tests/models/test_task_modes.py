@@ -6,8 +6,8 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models import MODELS
-from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells
 from latentbench.training.replicas import build_replicas

@@ -6,10 +6,10 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily
 from torch.distributions import Normal as TorchNormal
 
-from latentbench.distributions import Normal
+from latentbench.maths.distributions import Normal
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.interface import TrainingCells
 from latentbench.models.vade import matched_to_classes
-from latentbench.random_streams import RandomStreams, drawing_from
 
 PHASES = [
     {

@@ -3,8 +3,8 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily
 from torch.distributions import Normal as TorchNormal
 
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.interface import TrainingCells
-from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.loop import Plan, TrainingLoop
 from latentbench.training.phases import Phase
 from latentbench.training.tasks import observed_classes

@@ -10,18 +10,17 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from latentbench.artefacts import write_table
+from latentbench.files.artefacts import write_table
+from latentbench.files.tables import MEANS, PREDICTIONS
 from latentbench.logs import logger
 from latentbench.prediction import networks
 from latentbench.prediction.baselines import baseline_predictions
-from latentbench.prediction.means import MEAN_COLUMNS
 from latentbench.prediction.metrics import squared_correlation
 from latentbench.prediction.networks import network_predictions
 from latentbench.prediction.protocol import held_out_types, questions_of, read_perturbation
 from latentbench.prediction.tables import (
     collect_predictions,
     prediction_table,
-    read_predictions,
     rows_without,
 )
 from latentbench.training.checkpoints import CheckpointFolder
@@ -147,7 +146,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
     assert written["model"].tolist() == ["a"] * 4 + ["b"] * 4
     write_table(written, tmp_path / "predictions.tsv")
     pd.testing.assert_frame_equal(
-        read_predictions(tmp_path / "predictions.tsv"), written, check_dtype=False
+        PREDICTIONS.read(tmp_path / "predictions.tsv"), written, check_dtype=False
     )
 
 
@@ -219,7 +218,7 @@ def test_a_replica_without_a_prediction_has_no_means(prepared):
     }
     _, means = network_predictions(prepared, cells, questions[:1], variant=broken, **options)
     assert means.empty
-    assert list(means.columns) == MEAN_COLUMNS
+    assert list(means.columns) == MEANS.columns
 
 
 def test_a_prediction_that_is_killed_goes_on_with_the_question_it_was_at_and_leaves_the_same_table(

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.artefacts import write_h5ad
+from latentbench.files.artefacts import write_h5ad
 from latentbench.preprocessing.mapped import preprocess_on_disk
 from latentbench.preprocessing.presets import preprocess
 from latentbench.preprocessing.subset import EVERYTHING, Subset
@@ -69,7 +69,7 @@ def test_counts_in_memory_and_on_disk_are_cut_to_the_same_cells(raw_counts, tmp_
     raw_counts.obs["half"] = np.where(np.arange(raw_counts.n_obs) % 2, "a", "b")
     write_h5ad(raw_counts, tmp_path / "raw.h5ad")
     asked = {
-        "preset": "counts_standard",
+        "preset": "counts_lenient",
         "options": {"n_top_genes": 50},
         "split": {},
         "subset": Subset(only="half=a", max_obs=200),

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from latentbench.maths.random_streams import RandomStreams
 from latentbench.models import MODELS
 from latentbench.outcomes import Outcome
-from latentbench.random_streams import RandomStreams
 from latentbench.training.fit import fit
 from latentbench.training.loop import Plan, TrainingLoop
 from latentbench.training.minibatches import minibatches_of_epoch

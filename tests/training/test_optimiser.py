@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from latentbench.random_streams import RandomStreams, drawing_from
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.training.optimiser import FlatAdam
 
 

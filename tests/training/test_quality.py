@@ -11,10 +11,10 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 
 from latentbench.kernels.sparse_rows import sparse_rows
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models import MODELS
 from latentbench.models.interface import AbstractBoundedModel
 from latentbench.outcomes import Outcome
-from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells
 from latentbench.training.quality import (

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from latentbench.files.tables import QUALITY_OF_VARIANT
 from latentbench.models import kmeans_pca as kmeans_module
 from latentbench.models.n2d import NotTooDeepClustering
 from latentbench.training import variant as variant_module
-from latentbench.training.quality import COLUMNS
 from latentbench.training.results import write_results
 from latentbench.training.variant import Variant, read_codes, train_variant
 
@@ -80,7 +80,7 @@ def test_a_network_writes_the_five_files_of_the_contract(prepared, tmp_path):
     status = json.loads(paths["status"].read_text())
     assert [replica["status"] for replica in status["replicas"]] == ["ok", "ok"]
     quality = pd.read_csv(paths["quality"], sep="\t", keep_default_na=False)
-    assert list(quality) == list(COLUMNS)
+    assert list(quality) == QUALITY_OF_VARIANT.columns
     assert set(quality.seed) == {3, 7}
     assert quality[quality.measure == "elbo"].status.tolist() == ["ok"] * 4
     assert status["versions"]["torch"].startswith("2.13")

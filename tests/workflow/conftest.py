@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from latentbench.determinism import not_the_same
-from latentbench.manifest import check, read_manifest
+from latentbench.files.manifest import check, read_manifest
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = (
@@ -19,7 +19,9 @@ WORKFLOW = (
     "envs",
     "profiles",
     "report",
+    "pyproject.toml",
     "requirements.lock",
+    "requirements-torch.txt",
 )
 TINY = """
 datasets: [blobs]

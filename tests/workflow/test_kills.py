@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from latentbench.manifest import artefacts_in
+from latentbench.files.manifest import artefacts_in
 
 SEED = 20181123
 pytestmark = [

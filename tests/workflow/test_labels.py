@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentbench.artefacts import write_h5ad
 from latentbench.evaluation.metrics import AGREEMENT
 from latentbench.evaluation.score_rows import ORACLE
+from latentbench.files.artefacts import write_h5ad
 
 OF_LABELS = {*AGREEMENT, "silhouette", "ece", "n_labelled", "n_unlabelled"}
 MADE_OF_LABELS = {"true_labels", "shuffled_labels"}

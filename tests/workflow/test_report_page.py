@@ -4,12 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from pybtex.database import parse_file
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from headless import Browser, find_browser
-
-from latentbench.reporting.bibliography import parse_bib
 
 pytestmark = [
     pytest.mark.slow,
@@ -94,7 +93,7 @@ def test_every_file_that_the_figure_browser_links_to_is_there(browser, page):
 
 
 def test_every_citation_of_the_page_is_in_the_bibliography_beside_it(browser, page):
-    entries = parse_bib((page.parent / "references.bib").read_text())
+    entries = parse_file(str(page.parent / "references.bib"), "bibtex").entries
     cited = browser.evaluate(
         "[...document.querySelectorAll('a[href^=\"#ref-\"]')].map((each) =>"
         " each.getAttribute('href').slice(5))"

@@ -28,6 +28,22 @@ def library_files(script: Path, *also: str, library: Path) -> list[str]:
     return sorted(str(path) for path in found)
 
 
+def page_assets(library: Path) -> list[str]:
+    """Return the sorted paths of what the report's page is made of besides code: templates, styles,
+    scripts, citations.
+    """
+    kinds = {".j2", ".css", ".js", ".bib"}
+    return sorted(str(path) for path in (library / "report").rglob("*") if path.suffix in kinds)
+
+
+def modules_in(package: str, library: Path) -> list[str]:
+    """Return the modules of a folder of the library (``"report.sections"``) whose files are found
+    by looking into it, and not imported by name.
+    """
+    folder = library.joinpath(*package.split("."))
+    return [f"{package}.{path.stem}" for path in sorted(folder.glob("[a-z]*.py"))]
+
+
 @cache
 def _imports(path: Path, library: Path) -> list[Path]:
     files: list[Path | None] = []

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from latentbench.artefacts import sha256_of
+from latentbench.files.artefacts import sha256_of
 
 GZIP_MAGIC = b"\x1f\x8b"
 

@@ -14,9 +14,9 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse
 
-from latentbench.artefacts import atomic_path
 from latentbench.data.checksums import require_accepted
 from latentbench.data.images import read_mnist_pickle
+from latentbench.files.artefacts import atomic_path
 from latentbench.logs import logger
 
 SPECIFICATION = re.compile(

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 from anndata import AnnData
 
-from latentbench.applicability import CONSENSUS, CONTROL_KINDS
-from latentbench.evaluation.cluster_tables import CELL, clusters_of
 from latentbench.evaluation.selection import choices, choose_replica
+from latentbench.files.clusters import CELL, clusters_of
 from latentbench.logs import logger
+from latentbench.study.applicability import CONSENSUS, CONTROL_KINDS
 
 Notes = dict[str, dict[str, str | int]]
 

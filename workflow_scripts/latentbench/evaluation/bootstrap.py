@@ -20,11 +20,15 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr, stdtr, stdtrit
 
+from latentbench.outcomes import Outcome, Unavailable
+
 RANDOM_STATE = 20_240_229
 """The bootstrap's one seed: every mean over samples of the same sizes meets the same draws,
 whatever else is in the table."""
 
 ALPHA = 0.05
+LEAST_DISTINCT = 3
+"""Units of different value that a test takes: two equal ones leave no spread to compare with."""
 
 Groups = Sequence[Float[np.ndarray, " _"]]
 """One array a group, of any lengths."""
@@ -70,19 +74,22 @@ def widened_tail(n: int) -> float:
     return float(ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, 1 - ALPHA / 2)))
 
 
-def p_value(groups: Groups, n_bootstrap: int) -> float:
+def p_value(groups: Groups, n_bootstrap: int) -> float | Unavailable:
     """Return the two-sided p-value of ``mean_of_means`` = 0 by equation (2), at least 1 /
-    (n_bootstrap + 1); NaN where there is a single unit.
-    """
-    n = _n_drawn_first(groups)
-    if n < 2:
-        return np.nan
-    mean = mean_of_means(groups)
+    (n_bootstrap + 1); there is no test below ``LEAST_DISTINCT`` units of different value.
+
+    Units of one value are one unit counted again, such as the seeds of a method without chance."""
+    units = [group.mean() for group in groups] if len(groups) > 1 else groups[0]
+    n, n_distinct = len(units), len(np.unique(np.round(units, 12)))
+    if n_distinct < LEAST_DISTINCT:
+        return Unavailable(
+            Outcome.NOT_APPLICABLE,
+            f"no test: {n_distinct} distinct difference{'s' * (n_distinct != 1)}, a test takes"
+            f" {LEAST_DISTINCT}",
+        )
     error = float(resampled_means(groups, n_bootstrap).std()) * np.sqrt(n / (n - 1))
-    if abs(mean) < 1e-12:
-        return 1.0
-    smallest = 1 / (n_bootstrap + 1)
-    return smallest if error < 1e-12 else max(float(2 * stdtr(n - 1, -abs(mean) / error)), smallest)
+    t = abs(mean_of_means(groups)) / error
+    return max(float(2 * stdtr(n - 1, -t)), 1 / (n_bootstrap + 1))
 
 
 def holm(
@@ -91,14 +98,16 @@ def holm(
     """Return Holm's (1979) adjusted p-values; NaN (no test) counts as a test and stays NaN.
 
     ``n_tests``: the size of the family where these tests were picked from a larger one (default:
-    these are all)."""
-    n_tests = n_tests or len(p_values)
-    order = np.argsort(p_values)  # NaN last
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.maximum.accumulate(
-        p_values[order] * np.arange(n_tests, n_tests - len(p_values), -1)
-    )
-    return np.minimum(adjusted, 1.0)
+    these are all); those that were not made count as p = 1."""
+    # On first use: it imports scipy.stats, and every table would pay for it.
+    from statsmodels.stats.multitest import multipletests
+
+    if not p_values.size:
+        return p_values
+    unmade = np.ones((n_tests or len(p_values)) - len(p_values))
+    family = np.concatenate([np.nan_to_num(p_values, nan=1.0), unmade])
+    adjusted = multipletests(family, method="holm")[1][: len(p_values)]
+    return np.where(np.isnan(p_values), np.nan, adjusted)
 
 
 def _n_drawn_first(groups: Groups) -> int:

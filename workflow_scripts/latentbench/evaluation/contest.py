@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from latentbench.applicability import CONTROL_KINDS
 from latentbench.outcomes import Outcome
+from latentbench.study.applicability import CONTROL_KINDS
 
 ANSWER_METRIC, ANSWER_SPLIT = "ari", "test"
 FEW_SEEDS, FEW_DATASETS = 10, 6

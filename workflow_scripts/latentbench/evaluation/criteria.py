@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool
+from sklearn.metrics import adjusted_rand_score
 
-from latentbench.applicability import CONSENSUS
-from latentbench.evaluation.cluster_tables import Found, clusters_frame
 from latentbench.evaluation.clusterings import SWEEP
 from latentbench.evaluation.health import HEALTH
-from latentbench.evaluation.metrics import adjusted_rand_index, contingency_table, silhouette
+from latentbench.evaluation.metrics import silhouette
 from latentbench.evaluation.score_rows import ORACLE, SPLITS, Row, scores_frame
 from latentbench.evaluation.trained import TrainedVariant
 from latentbench.evaluation.variant_clusters import cluster_replicas, consensus_of
+from latentbench.files.clusters import Found, clusters_frame
 from latentbench.logs import logger
 from latentbench.outcomes import Outcome, Unavailable
+from latentbench.study.applicability import CONSENSUS
 
 Mask = Bool[np.ndarray, " obs"]
 
@@ -33,7 +34,7 @@ def cluster_variant(
     oracle: bool = True,
     silhouette_max_obs: int = 5_000,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the clusters (a ``cluster_tables`` frame) and the criteria (columns ``SCORE_COLUMNS``)
+    """Return the clusters (a clusters table) and the criteria (a scores table)
     of one variant on one data set.
 
     ``n_clusters`` is the declared number. ``own`` is added for a variant that clusters by itself,
@@ -206,11 +207,4 @@ def mean_agreement(clusters: np.ndarray, others: Sequence[np.ndarray], cells: Ma
     """
     if np.ptp(clusters[cells]) == 0:
         return 0.0
-    return float(
-        np.mean(
-            [
-                adjusted_rand_index(contingency_table(clusters[cells], other[cells]))
-                for other in others
-            ]
-        )
-    )
+    return float(np.mean([adjusted_rand_score(clusters[cells], other[cells]) for other in others]))

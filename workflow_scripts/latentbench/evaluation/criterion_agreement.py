@@ -19,23 +19,10 @@ from jaxtyping import Float
 
 from latentbench.evaluation.bootstrap import RANDOM_STATE, widened_tail
 from latentbench.evaluation.contest import ALL_DATASETS, FEW_DATASETS
+from latentbench.files.tables import CORRELATIONS
 from latentbench.outcomes import Outcome, Unavailable
 
 KEYS = ["dataset", "model", "seed", "criterion"]
-AGREEMENT_COLUMNS = [
-    "scope",
-    "criterion",
-    "rho",
-    "low",
-    "high",
-    "n_datasets",
-    "n_models",
-    "n_replicas",
-    "n_left_out",
-    "status",
-    "reason",
-    "note",
-]
 LEAST_REPLICAS, FEW_MODELS = 3, 6
 
 
@@ -78,7 +65,7 @@ def criterion_agreement(frame: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.D
                 n_bootstrap,
             )
         )
-    return pd.DataFrame(rows, columns=AGREEMENT_COLUMNS)
+    return pd.DataFrame(rows, columns=CORRELATIONS.columns)
 
 
 def spearman(

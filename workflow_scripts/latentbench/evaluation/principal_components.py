@@ -16,23 +16,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem
 from jaxtyping import Bool, Float
 from safetensors.numpy import load_file
 from scipy import sparse
 from scipy.linalg import subspace_angles
 
 from latentbench.data.row_blocks import RowBlocks, blocks_on_disk
+from latentbench.files.prepared import PreparedFile
+from latentbench.files.tables import PRINCIPAL_COMPONENTS
 from latentbench.outcomes import Outcome
 from latentbench.preprocessing.pca import PCA, principal_components
 
 N_PCS = 50
-COLUMNS = ("measure", "model", "seed", "split", "component", "value")
-"""measure: variance_share (of the split), angle_decoder, angle_encoder (degrees, the largest
-first); component: 1, 2 ..."""
 
 
 def pca_table(
@@ -63,22 +60,21 @@ def pca_table(
                     _rows(name, model, replica["seed"], "train", angles_with(pca, directions))
                     for name, directions in learned.items()
                 ]
-    return pd.concat(frames, ignore_index=True).astype({"seed": "Int64"})[list(COLUMNS)]
+    return pd.concat(frames, ignore_index=True).astype({"seed": "Int64"})[
+        PRINCIPAL_COMPONENTS.columns
+    ]
 
 
 def read_values(prepared: str | Path) -> tuple[RowBlocks, Bool[np.ndarray, " obs"]]:
     """Return the modelled values of a prepared.h5ad, block by block from disk where they are larger
     than memory, and which cells are for training.
     """
-    with h5py.File(prepared) as file:
-        is_train = read_elem(file["obs"])["split"].to_numpy() == "train"
-        if "storage" in file["uns/latentbench"]:
-            return blocks_on_disk(prepared, "X"), is_train
-        x = read_elem(file["X"])[
-            :, np.flatnonzero(read_elem(file["var"])["highly_variable"].to_numpy())
-        ]
-    whole = x.tocsr() if sparse.issparse(x) else x
-    return RowBlocks(whole.shape, np.array([0, whole.shape[0]]), lambda rows: whole[rows]), is_train
+    file = PreparedFile(prepared)
+    if file.is_on_disk:
+        return blocks_on_disk(prepared, "X"), file.is_train
+    whole = file.modelled_values()
+    blocks = RowBlocks(whole.shape, np.array([0, whole.shape[0]]), lambda rows: whole[rows])
+    return blocks, file.is_train
 
 
 def variance_shares(

@@ -23,32 +23,10 @@ from latentbench.evaluation.ranks import (
     rank_intervals,
     rank_scores,
 )
+from latentbench.files.tables import RANKS
+from latentbench.files.tables import TESTS as TEST_ROWS
 from latentbench.outcomes import Outcome, Unavailable
 
-RANK_COLUMNS = [
-    "scope",
-    "model",
-    "mean_rank",
-    "rank_low",
-    "rank_high",
-    "n_datasets",
-    "cliques",
-    "note",
-]
-TEST_COLUMNS = [
-    "scope",
-    "test",
-    "statistic",
-    "df",
-    "df_residual",
-    "p_value",
-    "method",
-    "n_datasets",
-    "n_models",
-    "critical_difference",
-    "status",
-    "reason",
-]
 TESTS = ("friedman", "iman_davenport", "nemenyi")
 LEAST_DRAWN = 5
 """Simulated intervals of ranks over 2, 3 and 5 data sets hold the expected rank in 76, 88 and
@@ -73,7 +51,7 @@ def rank_table(
         "rank_high": np.float64,
         "n_datasets": np.int64,
     }
-    return pd.DataFrame(rows, columns=RANK_COLUMNS).astype(types)
+    return pd.DataFrame(rows, columns=RANKS.columns).astype(types)
 
 
 def rank_tests(scores: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
@@ -117,7 +95,7 @@ def rank_tests(scores: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
                 "reason": "" if _rejects(means) else NOT_REJECTED,
             }
         )
-    frame = pd.DataFrame(rows, columns=TEST_COLUMNS)
+    frame = pd.DataFrame(rows, columns=TEST_ROWS.columns)
     numbers = ["statistic", "df", "df_residual", "p_value", "critical_difference"]
     return frame.astype(dict.fromkeys(numbers, np.float64)).fillna({"method": "", "reason": ""})
 

@@ -2,14 +2,12 @@
 the ranks.
 
 r_ij is the rank of model j of k on data set i of n (1 is best, ties share their average), R_j its
-sum over data sets. With ties (Conover 1999, section 5.8),
+sum over data sets. chi2, corrected for ties, is ``scipy.stats.friedmanchisquare``'s (1), and
 
-    chi2 = (k - 1) sum_j (R_j - n (k + 1) / 2)^2 / (sum_ij r_ij^2 - n k (k + 1)^2 / 4),   k - 1
-        degrees of freedom                   (1)  Friedman 1937
     F = (n - 1) chi2 / (n (k - 1) - chi2),   k - 1 and (k - 1)(n - 1) degrees of freedom
                                              (2)  Iman, Davenport 1980
     CD = q_0.05(k, inf) / sqrt(2) sqrt(k (k + 1) / (6 n))
-        (3)  Nemenyi 1963
+        (3)  Nemenyi 1963, whose p-values scikit-posthocs has, but not the difference
 
 as Demsar (2006, JMLR 7, 1-30) recommends; q is the studentised range. (1) and (2) follow their
 distributions for many data sets only. Up to ``MANY_DATASETS`` the p-value is therefore that of the
@@ -30,7 +28,7 @@ from string import ascii_lowercase
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import chi2, f, rankdata, studentized_range
+from scipy.stats import f, friedmanchisquare, rankdata, studentized_range
 
 from latentbench.evaluation.bootstrap import ALPHA, RANDOM_STATE, widened_tail
 from latentbench.outcomes import Outcome, Unavailable
@@ -43,14 +41,14 @@ N_PERMUTATIONS = 20_000
 
 @dataclass(frozen=True)
 class RankTest:
-    """A test that all models rank alike; ``df_residual`` is NaN where the distribution has one
-    number of degrees of freedom; ``method``: where p is from.
+    """A test that all models rank alike; ``df_residual`` is None where the distribution has
+    one number of degrees of freedom; ``method``: where p is from.
     """
 
     name: str
     statistic: float
     df: float
-    df_residual: float
+    df_residual: float | None
     p_value: float
     method: str
 
@@ -79,26 +77,26 @@ def friedman(
             f" contestants, not {held}",
         )
     ranks = rank_scores(scores)
-    spread = (ranks**2).sum() - n * k * (k + 1) ** 2 / 4
-    if spread == 0:
+    if (ranks == ranks[0, 0]).all():
         return Unavailable(
             Outcome.DEGENERATE,
             "all contestants have the same score on every data set, so there are no ranks to test",
         )
-    chi_square = float((k - 1) * ((ranks.sum(axis=0) - n * (k + 1) / 2) ** 2).sum() / spread)
+    test = friedmanchisquare(*ranks.T)
+    chi_square = float(test.statistic)
     left = n * (k - 1) - chi_square
     ratio = float((n - 1) * chi_square / left) if left > 1e-9 else np.inf
     df, df_residual = float(k - 1), float((k - 1) * (n - 1))
     if n > MANY_DATASETS:
         p_chi, p_f, methods = (
-            float(chi2.sf(chi_square, df)),
+            float(test.pvalue),
             float(f.sf(ratio, df, df_residual)),
             ("chi-square distribution", "F distribution"),
         )
     else:
         p_chi, method = _permutation_p_value(ranks)
         p_f, methods = p_chi, (method, method)
-    return RankTest("friedman", chi_square, df, np.nan, p_chi, methods[0]), RankTest(
+    return RankTest("friedman", chi_square, df, None, p_chi, methods[0]), RankTest(
         "iman_davenport", ratio, df, df_residual, p_f, methods[1]
     )
 

@@ -8,44 +8,24 @@ doi:10.1186/s12859-021-03957-4) with the one-standard-error rule of Breiman et a
 import igraph
 import numpy as np
 from jaxtyping import Int
+from sklearn.metrics import adjusted_rand_score
 
-from latentbench.evaluation.metrics import adjusted_rand_index, contingency_table
 from latentbench.logs import logger
+from latentbench.maths.bisection import nearest_number
 from latentbench.neighbours import leiden_at
 
 RESOLUTIONS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
 
 
-def leiden_matching(
-    graph: igraph.Graph, n_clusters: int, seed: int, *, max_steps: int = 24
-) -> Int[np.ndarray, " train"]:
-    """Return the clusters at the first resolution, bisected on a log scale in [1e-3, 1e2], at which
-    Leiden finds ``n_clusters``.
-
-    Where no tried resolution does (Leiden can jump over a number, and never finds fewer clusters
-    than the graph has parts), the nearest number wins, the smaller one of two equally near. It is
-    given up where the bracket's ends are a thousandth apart. (Interpolating between the numbers
-    found at the ends takes no fewer steps: they jump.)"""
-    low, high = 1e-3, 1e2
-    best = None
-    for _ in range(max_steps):
-        resolution = float(np.sqrt(low * high))
-        clusters = leiden_at(graph, resolution, seed)
-        found = int(clusters.max()) + 1
-        rank = (abs(found - n_clusters), found)
-        best = (
-            min(best, (rank, resolution, clusters), key=lambda tried: tried[0])
-            if best
-            else (rank, resolution, clusters)
-        )
-        low, high = (resolution, high) if found < n_clusters else (low, resolution)
-        if found == n_clusters or high / low < 1.001:
-            break
-    (_, found), resolution, clusters = best
+def leiden_matching(graph: igraph.Graph, n_clusters: int, seed: int) -> Int[np.ndarray, " train"]:
+    """Return the clusters at a resolution at which Leiden finds ``n_clusters``, or nearly."""
+    resolution, clusters = nearest_number(
+        lambda resolution: leiden_at(graph, resolution, seed), n_clusters
+    )
     logger.info(
         "leiden, seed %d: %d clusters at resolution %.4g (%d declared)",
         seed,
-        found,
+        clusters.max() + 1,
         resolution,
         n_clusters,
     )
@@ -104,9 +84,7 @@ def _agreements(
     falls into one cluster.
     """
     return [
-        adjusted_rand_index(
-            contingency_table(clusters[subset], leiden_at(subgraph, resolution, seed))
-        )
+        adjusted_rand_score(clusters[subset], leiden_at(subgraph, resolution, seed))
         for subset, subgraph in zip(subsets, subgraphs, strict=True)
     ]
 

@@ -8,28 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from latentbench.files.tables import SCORES
 from latentbench.outcomes import Outcome, Unavailable
 
-SCORE_COLUMNS = [
-    "dataset",
-    "model",
-    "seed",
-    "split",
-    "clustering",
-    "metric",
-    "value",
-    "status",
-    "reason",
-    "saw_labels",
-    "headline",
-]
-IDENTITY = SCORE_COLUMNS[:6]
 SPLITS = ("train", "test")
 NO_CLUSTERING = "none"
 ORACLE = "leiden_oracle"
 """The clustering that labels chose from several: never a headline, and marked as having seen
 them."""
-COLUMN_TYPES = {"seed": "Int64", "value": "float64", "saw_labels": bool, "headline": bool}
 
 
 class Row(NamedTuple):
@@ -47,7 +33,7 @@ class Row(NamedTuple):
 def scores_frame(
     rows: Iterable[Row], *, dataset: str, model: str, saw_labels: bool, headline: str
 ) -> pd.DataFrame:
-    """Return the rows of one variant as a frame of ``SCORE_COLUMNS``, in the order of ``IDENTITY``;
+    """Return the rows of one variant as a scores table;
     ``headline`` names its headline clustering.
     """
     rows = list(rows)
@@ -67,8 +53,4 @@ def scores_frame(
         saw_labels=saw_labels,
         headline=frame["clustering"] == headline,
     )
-    return (
-        frame[SCORE_COLUMNS]
-        .astype(COLUMN_TYPES)
-        .sort_values(IDENTITY, kind="stable", ignore_index=True)
-    )
+    return SCORES.stacked([frame])

@@ -9,33 +9,22 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
+from sklearn.metrics import normalized_mutual_info_score
 
 from latentbench.evaluation.calibration import class_of_clusters, reliability
-from latentbench.evaluation.cluster_tables import clusters_of, training_cells
 from latentbench.evaluation.clusterings import SWEEP
 from latentbench.evaluation.criteria import Mask, cells_of, on_each_split
 from latentbench.evaluation.metrics import (
     AGREEMENT,
     agreement,
-    contingency_table,
-    normalised_mutual_information,
     problem_with_labels,
     silhouette,
 )
 from latentbench.evaluation.score_rows import NO_CLUSTERING, ORACLE, SPLITS, Row, scores_frame
 from latentbench.evaluation.trained import TrainedVariant
+from latentbench.files.clusters import clusters_of, training_cells
+from latentbench.files.tables import RELIABILITY
 from latentbench.outcomes import Outcome, Unavailable
-
-RELIABILITY_COLUMNS = [
-    "dataset",
-    "model",
-    "seed",
-    "split",
-    "bin",
-    "n_obs",
-    "confidence",
-    "accuracy",
-]
 
 Labels = Int[np.ndarray, " obs"]
 """Codes, -1 for an unlabelled cell."""
@@ -85,7 +74,7 @@ def score_training(
     silhouette_max_obs: int = 10_000,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the scores of what needs no clustering, and the reliability of the cluster
-    probabilities (columns ``RELIABILITY_COLUMNS``).
+    probabilities (a reliability table).
     """
     rows = [
         *_silhouette_rows(trained, labels, silhouette_max_obs),
@@ -100,10 +89,10 @@ def score_training(
         saw_labels=trained.saw_labels,
         headline=trained.headline(n_clusters),
     )
-    empty = pd.DataFrame(columns=RELIABILITY_COLUMNS)
+    empty = pd.DataFrame(columns=RELIABILITY.columns)
     return scored, (
         pd.concat(
-            [table.assign(**about)[RELIABILITY_COLUMNS] for table in tables], ignore_index=True
+            [table.assign(**about)[RELIABILITY.columns] for table in tables], ignore_index=True
         )
         if tables
         else empty
@@ -181,11 +170,7 @@ def _oracle_rows(
 
 
 def _shared_information(labels: Labels, clusters: np.ndarray) -> float:
-    return (
-        normalised_mutual_information(contingency_table(labels, clusters))
-        if clusters.max() > 0
-        else 0.0
-    )
+    return float(normalized_mutual_info_score(labels, clusters)) if clusters.max() > 0 else 0.0
 
 
 def _silhouette_rows(trained: TrainedVariant, labels: Labels, max_obs: int) -> Iterator[Row]:

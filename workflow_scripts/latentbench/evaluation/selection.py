@@ -20,10 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentbench.applicability import CONSENSUS, CONTROL_KINDS
 from latentbench.evaluation.bootstrap import interval, mean_of_means
 from latentbench.evaluation.score_rows import NO_CLUSTERING
+from latentbench.files.tables import CHOICES
+from latentbench.files.tables import CRITERIA as CRITERIA_ROWS
 from latentbench.outcomes import Outcome
+from latentbench.study.applicability import CONSENSUS, CONTROL_KINDS
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,6 @@ COMBINED = "consensus_of_all"
 """No choice at all: what the candidates agree on. Its share may be above 100."""
 SCORE = ("ari", "test")
 REPLICA = ["dataset", "model", "seed"]
-CHOICE_COLUMNS = [
-    *("dataset", "level", "model", "criterion", "n_candidates", "picked", "value"),
-    *("ari", "mean_ari", "best_ari", "gain", "share", "in_force"),
-]
 
 
 def criterion_values(scores: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
@@ -136,7 +134,7 @@ def choices(
     """Return what every criterion picks on both levels, and its gain; ``in_force`` marks the rule
     that the config names, ``seed`` and ``model``.
 
-    Columns: ``CHOICE_COLUMNS``; ``model`` is that of a choice among seeds, ``picked`` a seed or a
+    Columns: ``CHOICES``; ``model`` is that of a choice among seeds, ``picked`` a seed or a
     variant. ``mean_ari`` and ``best_ari`` are those of all that compete, whether the criterion has
     a value of them or not (a collapsed clustering has no silhouette, and is a candidate all the
     same). The ARI columns are NaN where the labels do not serve; the choice stands."""
@@ -179,7 +177,7 @@ def choices(
                 "in_force": criterion == model,
             }
         )
-    made = pd.DataFrame(rows, columns=CHOICE_COLUMNS).astype({"in_force": bool})
+    made = pd.DataFrame(rows, columns=CHOICES.columns).astype({"in_force": bool})
     agreed = scores[
         (scores["clustering"] == CONSENSUS)
         & (scores["metric"] == SCORE[0])
@@ -248,7 +246,7 @@ def _combined(made: pd.DataFrame, agreed: pd.DataFrame) -> list[pd.DataFrame]:
             ari=both["agreed"],
             gain=gain,
             share=share,
-        )[CHOICE_COLUMNS]
+        )[CHOICES.columns]
     ]
 
 
@@ -282,21 +280,7 @@ def evidence(made: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
                 "in_force": False,
             }
             rows.append({"level": level, "criterion": BEST_ELSEWHERE, **worth})
-    columns = [
-        "level",
-        "criterion",
-        "n_datasets",
-        "n_choices",
-        "ari",
-        "mean_ari",
-        "best_ari",
-        "gain",
-        "low",
-        "high",
-        "share",
-        "in_force",
-    ]
-    return pd.DataFrame(rows, columns=columns).sort_values(
+    return pd.DataFrame(rows, columns=CRITERIA_ROWS.columns).sort_values(
         ["level", "gain", "criterion"],
         ascending=[False, False, True],
         kind="stable",

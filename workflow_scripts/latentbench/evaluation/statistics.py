@@ -19,7 +19,7 @@ from latentbench.evaluation.contest import (
     note_on_size,
 )
 from latentbench.evaluation.ranks import rank_scores
-from latentbench.outcomes import Outcome
+from latentbench.outcomes import Outcome, Unavailable
 
 SUMMARY_KEYS = ["dataset", "model", "clustering", "split", "metric"]
 
@@ -140,7 +140,9 @@ _NO_COMPARISON = {
     "p_value": np.nan,
     "p_holm": np.nan,
     "distinguishable": pd.NA,
+    "untested": "",
 }
+UNPAIRED = Unavailable(Outcome.NOT_APPLICABLE, "no test: no seed in common")
 
 
 def _comparisons(
@@ -156,14 +158,15 @@ def _comparisons(
         rival: _paired_differences(contestants[best], contestants[rival], datasets)
         for rival in rivals
     }
-    p_values = np.array(
-        [p_value(leads[rival], n_bootstrap) if leads[rival] else np.nan for rival in rivals]
-    )
+    tests = [p_value(leads[rival], n_bootstrap) if leads[rival] else UNPAIRED for rival in rivals]
+    p_values = np.array([np.nan if isinstance(test, Unavailable) else test for test in tests])
     found = {}
     # The best was picked from these very scores, so the family is that of all pairs: any of them
     # could have been looked at.
     n_pairs = len(contestants) * (len(contestants) - 1) // 2
-    for rival, p, adjusted in zip(rivals, p_values, holm(p_values, n_tests=n_pairs), strict=True):
+    for rival, test, p, adjusted in zip(
+        rivals, tests, p_values, holm(p_values, n_tests=n_pairs), strict=True
+    ):
         low, high = interval(leads[rival], n_bootstrap) if leads[rival] else (np.nan, np.nan)
         found[rival] = {
             "difference": mean_of_means(leads[rival]) if leads[rival] else np.nan,
@@ -171,7 +174,8 @@ def _comparisons(
             "difference_high": high,
             "p_value": p,
             "p_holm": adjusted,
-            "distinguishable": bool(adjusted <= ALPHA),
+            "distinguishable": pd.NA if np.isnan(adjusted) else bool(adjusted <= ALPHA),
+            "untested": test.reason if isinstance(test, Unavailable) else "",
         }
     return found
 

@@ -6,30 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentbench.applicability import CONSENSUS
 from latentbench.evaluation.metrics import AGREEMENT
-from latentbench.evaluation.score_rows import (
-    COLUMN_TYPES,
-    IDENTITY,
-    NO_CLUSTERING,
-    SCORE_COLUMNS,
-    SPLITS,
-)
+from latentbench.evaluation.score_rows import NO_CLUSTERING, SPLITS
+from latentbench.files.tables import HISTORY, QUALITY, RELIABILITY, SCORES, STATUS
 from latentbench.outcomes import Outcome
-
-STATUS_COLUMNS = [
-    "dataset",
-    "model",
-    "kind",
-    "saw_labels",
-    "device",
-    "seed",
-    "status",
-    "reason",
-    "seconds",
-    "peak_memory_mb",
-    "epochs",
-]
+from latentbench.study.applicability import CONSENSUS
 
 
 def collect_scores(
@@ -57,9 +38,9 @@ def collect_scores(
             for split in SPLITS
             for metric in AGREEMENT
         ],
-        columns=SCORE_COLUMNS,
+        columns=SCORES.columns,
     )
-    return _stacked([*scores, never_ran], IDENTITY, COLUMN_TYPES)
+    return SCORES.stacked([*scores, never_ran])
 
 
 def collect_statuses(
@@ -88,17 +69,8 @@ def collect_statuses(
         }
         for pair in not_applicable
     ]
-    types = {
-        "seed": "Int64",
-        "epochs": "Int64",
-        "seconds": "float64",
-        "peak_memory_mb": "float64",
-        "saw_labels": bool,
-    }
-    return _stacked(
-        [pd.DataFrame(rows, columns=STATUS_COLUMNS) for rows in (replicas, never_ran)],
-        ["dataset", "model", "seed"],
-        types,
+    return STATUS.stacked(
+        [pd.DataFrame(rows, columns=STATUS.columns) for rows in (replicas, never_ran)]
     )
 
 
@@ -110,13 +82,7 @@ def collect_histories(
         history.assign(dataset=status["dataset"], model=status["model"])
         for history, status in zip(histories, statuses, strict=True)
     ]
-    columns = ["dataset", "model", "replica", "epoch", "term", "split", "value"]
-    types = {"replica": "int64", "epoch": "int64", "value": "float64"}
-    return _stacked(
-        [frame[columns] for frame in named],
-        ["dataset", "model", "replica", "term", "split", "epoch"],
-        types,
-    )
+    return HISTORY.stacked(named)
 
 
 def cost_table(status: pd.DataFrame) -> pd.DataFrame:
@@ -147,29 +113,9 @@ def collect_quality(
         quality.assign(dataset=status["dataset"], model=status["model"])
         for quality, status in zip(qualities, statuses, strict=True)
     ]
-    columns = ["dataset", "model", "seed", "split", "measure", "part", "value", "status", "reason"]
-    return _stacked(
-        [frame[columns] for frame in named], columns[:6], {"seed": "int64", "value": "float64"}
-    )
+    return QUALITY.stacked(named)
 
 
 def collect_reliability(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return the reliability of every model's cluster probabilities, by bin of confidence."""
-    types = {
-        "seed": "int64",
-        "bin": "int64",
-        "n_obs": "int64",
-        "confidence": "float64",
-        "accuracy": "float64",
-    }
-    return _stacked(list(tables), ["dataset", "model", "seed", "split", "bin"], types)
-
-
-def _stacked(
-    frames: Sequence[pd.DataFrame], order: list[str], types: Mapping[str, Any]
-) -> pd.DataFrame:
-    # Empty frames are left out: they would decide the types of the rest.
-    filled = [frame.astype(dict(types)) for frame in frames if len(frame)] or [
-        frames[0].astype(dict(types))
-    ]
-    return pd.concat(filled, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
+    return RELIABILITY.stacked(list(tables))

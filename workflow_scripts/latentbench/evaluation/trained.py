@@ -3,12 +3,14 @@ label is in it.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from latentbench.files.embedding import CODES, PROBS, EmbeddingFile, read_status
 from latentbench.models import MODELS
 from latentbench.outcomes import Outcome, Unavailable
 
@@ -52,13 +54,13 @@ class TrainedVariant:
 
     def codes(self, seed: int) -> Float[np.ndarray, "obs latent"]:
         """Return the embedding of a replica that has no problem."""
-        return np.asarray(self._obsm[f"X_seed{seed}"])
+        return np.asarray(self._obsm[f"{CODES}{seed}"])
 
     def cluster_probs(self, seed: int) -> Float[np.ndarray, "obs clusters"] | None:
         """Return the cluster probabilities of a replica that has no problem, None where the model
         does not cluster.
         """
-        key = f"cluster_probs_seed{seed}"
+        key = f"{PROBS}{seed}"
         return np.asarray(self._obsm[key]) if key in self._obsm else None
 
     def headline(self, n_clusters: int | None) -> str:
@@ -73,12 +75,12 @@ class TrainedVariant:
         outcome, seed = Outcome(replica["status"]), replica["seed"]
         if outcome != Outcome.OK:
             return Unavailable(outcome, replica["reason"] or f"the replica ended {outcome}")
-        if f"X_seed{seed}" not in self._obsm:
+        if f"{CODES}{seed}" not in self._obsm:
             raise ValueError(
-                f"embedding.h5ad: no obsm['X_seed{seed}'] although status.json says that seed"
+                f"embedding.h5ad: no obsm['{CODES}{seed}'] although status.json says that seed"
                 f" {seed} ended ok; train this variant again"
             )
-        for key in (f"X_seed{seed}", f"cluster_probs_seed{seed}"):
+        for key in (f"{CODES}{seed}", f"{PROBS}{seed}"):
             if key in self._obsm and not np.isfinite(self._obsm[key]).all():
                 return Unavailable(Outcome.FAILED, f"obsm['{key}'] holds non-finite values")
         return None
@@ -89,3 +91,19 @@ def headline_clustering(*, clusters_by_itself: bool, n_clusters: int | None) -> 
     if clusters_by_itself:
         return "own"
     return "leiden" if n_clusters is None else "kmeans"
+
+
+def read_trained(embedding_path: str | Path, status_path: str | Path) -> TrainedVariant:
+    """Return what training left of a variant: its embedding.h5ad and status.json.
+
+    Raises:
+        ValueError: a replica that ended ok left no embedding.
+    """
+    file = EmbeddingFile(embedding_path)
+    return TrainedVariant(
+        file.cells,
+        file.is_train,
+        file.obsm(),
+        read_status(status_path),
+        clusters_by_itself=bool(file.about["clusters"]),
+    )

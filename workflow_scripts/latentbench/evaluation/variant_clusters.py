@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from latentbench.evaluation.cluster_tables import Found
 from latentbench.evaluation.clusterings import CLUSTERINGS, Clusters, Replica, leiden_sweep
 from latentbench.evaluation.consensus import consensus
 from latentbench.evaluation.trained import TrainedVariant
+from latentbench.files.clusters import Found
 from latentbench.neighbours import NeighbourGraph
 from latentbench.outcomes import Unavailable
 

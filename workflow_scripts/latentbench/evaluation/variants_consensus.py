@@ -13,14 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentbench.applicability import CONSENSUS
-from latentbench.evaluation.cluster_tables import (
-    CELL,
-    Found,
-    clusters_frame,
-    clusters_of,
-    training_cells,
-)
 from latentbench.evaluation.criteria import (
     Mask,
     agreement_rows,
@@ -30,7 +22,15 @@ from latentbench.evaluation.criteria import (
 )
 from latentbench.evaluation.score_rows import Row, scores_frame
 from latentbench.evaluation.variant_clusters import consensus_of
+from latentbench.files.clusters import (
+    CELL,
+    Found,
+    clusters_frame,
+    clusters_of,
+    training_cells,
+)
 from latentbench.outcomes import Outcome, Unavailable
+from latentbench.study.applicability import CONSENSUS
 
 _ABSENT = Unavailable(Outcome.NOT_APPLICABLE, "the variant has no such seed")
 

@@ -16,7 +16,8 @@ class Kind:
 
     ``covariates`` says whether it takes obs columns as conditions. Where a data set lacks a column
     that a variant names, an optional one is left out and a required one makes the variant not
-    applicable. ``predicts`` says whether it can be asked for cells under another condition."""
+    applicable. ``predicts`` says whether it can be asked for cells under another condition.
+    """
 
     module: str
     name: str
@@ -49,6 +50,7 @@ def _network(
 MODELS: dict[str, Kind] = {
     "pca": Kind("references", "pca"),
     "leiden_pca": Kind("leiden_pca", "leiden_pca"),
+    "leiden_pca_declared": Kind("leiden_pca", "leiden_pca_declared", frozenset({"n_clusters"})),
     "kmeans_pca": Kind("kmeans_pca", "kmeans_pca", frozenset({"n_clusters"})),
     "gmm_pca": Kind("gmm_pca", "gmm_pca", frozenset({"n_clusters"})),
     "random_projection": Kind("references", "random_projection"),

@@ -2,7 +2,8 @@
 built of.
 
 A parameter has shape (replicas, ...), an activation (replicas, *samples, obs, features). A layer is
-created for one replica; replicas are stacked afterwards."""
+created for one replica; replicas are stacked afterwards.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 from latentbench.kernels.bf16_products import bf16_linear, uses_bf16
 from latentbench.kernels.hidden_units import lowest_kept, normalise_relu_drop
 from latentbench.kernels.sparse_rows import SparseCells, sparse_linear
-from latentbench.random_streams import bits_like
+from latentbench.maths.random_streams import bits_like
 
 Covariates = Float[Tensor, "replicas obs covariates"]
 
@@ -37,7 +38,8 @@ class Linear(nn.Module):
 
     ``bias`` False where batch normalisation follows: it would take a bias away again, and Adam
     would turn the rounding errors of a zero gradient into steps. With ``n_covariates`` the layer
-    reads (x, covariates) side by side; the covariates are given apart, because x may be sparse."""
+    reads (x, covariates) side by side; the covariates are given apart, because x may be sparse.
+    """
 
     def __init__(self, n_in: int, n_out: int, *, bias: bool = True, n_covariates: int = 0) -> None:
         super().__init__()
@@ -97,7 +99,8 @@ class HiddenUnits(nn.Module):
 
     ``eps`` is scVI's, ``momentum`` is not: with its .01 the running statistics lag behind for
     hundreds of steps, which is all that a small data set gets. The mask of the dropout comes from
-    the active random streams, so that a replica's mask does not depend on its neighbours."""
+    the active random streams, so that a replica's mask does not depend on its neighbours.
+    """
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Normal
+from latentbench.maths.distributions import Normal
 
 
 def log_density_by_component(
@@ -20,7 +20,8 @@ def log_density_by_component(
     clusters, obs or 1, latent).
 
     Written out: ``Normal.log_prob`` takes z for data, of which a training step may leave the value
-    out (``linear_in_log_prob``)."""
+    out (``linear_in_log_prob``).
+    """
     deviations = (z[:, None] - components.mean).square() * torch.exp(-components.log_variance)
     return -0.5 * (deviations + components.log_variance + math.log(2 * math.pi)).sum(-1).transpose(
         1, 2

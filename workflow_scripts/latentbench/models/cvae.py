@@ -1,12 +1,9 @@
 """Conditional variational autoencoder (Sohn 2015, NeurIPS 28), in two factorisations; c are the
 one-hot covariates (condition, batch ...).
 
-    prior "learned":  p(z | c) = N(m_p(c), diag s_p(c)^2),  p(x | z),     q(z | x, c)
-                      (1)
-    prior "fixed":    p(z) = N(0, I),                       p(x | z, c),  q(z | x, c)
-                      (2)
-    -ELBO(x | c) = E_q[-log p(x | z (, c))] + KL(q(z | x, c) || p(z | c) or p(z))
-        (3)
+    prior "learned":  p(z | c) = N(m_p(c), diag s_p(c)^2),  p(x | z),     q(z | x, c)   (1)
+    prior "fixed":    p(z) = N(0, I),                       p(x | z, c),  q(z | x, c)   (2)
+    -ELBO(x | c) = E_q[-log p(x | z (, c))] + KL(q(z | x, c) || p(z | c) or p(z))       (3)
 
 With (1) the code keeps the condition and the prior knows where to expect it. With (2) the decoder
 is told the condition, so that the code has nothing to gain from it ("forgetful"): decoding with
@@ -15,13 +12,15 @@ place that it has, in standard deviations, in the prior of the other c, and deco
 to code: (m, log s^2) of q is ``encoder``; (m_p, log s_p^2) is ``prior``, a row for every covariate.
 
 Use: groups of cells across conditions or batches (prior fixed), and predictions for another
-condition. Cost: that of ``vae``."""
+condition.
+Cost: that of ``vae``.
+"""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import (
+from latentbench.maths.distributions import (
     Distribution,
     Normal,
     kl_divergence,
@@ -29,7 +28,7 @@ from latentbench.distributions import (
     log_density,
     log_standard_normal,
 )
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
 from latentbench.models.components import standard_components
 from latentbench.models.interface import (

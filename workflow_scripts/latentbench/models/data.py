@@ -16,7 +16,7 @@ from scipy import sparse
 from torch import Tensor
 
 from latentbench.kernels.sparse_rows import SparseCells, SparseRows, sparse_rows
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.interface import Minibatch
 
 SPARSE_BELOW = 0.12
@@ -32,7 +32,8 @@ class TrainingData:
     zero. ``labels`` are class codes with -1 where unlabelled: only ``tasks`` and the controls may
     look at them. ``train`` and ``test`` are indices of cells. ``covariates`` are one-hot codes of
     the obs columns that a variant names, ``levels`` what each of them stands for
-    (``"condition=stim"``)."""
+    (``"condition=stim"``).
+    """
 
     x: Shaped[Tensor, "obs vars"] | SparseRows
     library_size: Float[Tensor, "obs 1"]
@@ -98,7 +99,8 @@ class TrainingData:
         """Gather cells, each replica its own, and prepare them for a likelihood.
 
         ``y`` are the observed classes (none: all -1). ``sampled`` False leaves out the likelihood's
-        own randomness (binarisation), as embedding a cell should."""
+        own randomness (binarisation), as embedding a cell should.
+        """
         raw = (
             self.x.gather(cells) if isinstance(self.x, SparseRows) else _rows(self.x, cells).float()
         )

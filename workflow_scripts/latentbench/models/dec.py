@@ -1,10 +1,8 @@
 """Deep embedded clustering (Xie 2016, arXiv:1511.06335): an autoencoder's codes are drawn towards
 cluster centres until they are clusters.
 
-    z = e(x)
-        (1)
-    loss(x) = KL(P || Q),  Q by Student's kernel around the centres, P its sharpened target
-                           (2)
+    z = e(x)                                                                                  (1)
+    loss(x) = KL(P || Q),  Q by Student's kernel around the centres, P its sharpened target   (2)
 
 First, in the phase ``pretrain``, the loss is that of an autoencoder, -log p(x | d(z)); then, in the
 phase ``cluster``, (2) alone. The phases say which of the two terms counts: ``term_weights:
@@ -15,16 +13,18 @@ normalisation, as in the paper: the codes that k-means starts from and those tha
 be the same function of a cell.
 
 Use: as the reference of deep clustering; without the decoder in its second phase it may draw unlike
-cells together. Cost: one pass of encoder and decoder a step, and all training cells through the
-encoder at every refresh."""
+cells together.
+Cost: one pass of encoder and decoder a step, and all training cells through the encoder at every
+refresh.
+"""
 
 from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractClusteringModel, Minibatch, TrainingCells
 from latentbench.models.soft_clusters import SoftClusters

@@ -138,19 +138,18 @@ def documentation_of(kind: str) -> Documentation:
     """Return the documentation of a kind.
 
     Raises:
-        ValueError: it does not end with the lines ``Use: ...`` and ``Cost: ...``.
+        ValueError: it does not end with the sentences ``Use: ...`` and ``Cost: ...``.
     """
     text = docstring_of(kind)
-    *body, use, cost = text.splitlines()
-    if not (use.startswith("Use: ") and cost.startswith("Cost: ")):
+    body, _, rest = text.partition("\nUse: ")
+    use, _, cost = rest.partition("\nCost: ")
+    if not (use and cost):
         raise ValueError(
-            f"kind '{kind}': its docstring must end with two lines, 'Use: <one sentence>' and"
-            " 'Cost: <one sentence>'"
+            f"kind '{kind}': its docstring must end with two sentences, each from the start of a"
+            " line: 'Use: <one sentence>' and 'Cost: <one sentence>'"
         )
     title = " ".join(text.split("\n\n")[0].split())
-    return Documentation(
-        title, "\n".join(body).strip(), use.removeprefix("Use: "), cost.removeprefix("Cost: ")
-    )
+    return Documentation(title, body.strip(), " ".join(use.split()), " ".join(cost.split()))
 
 
 def docstring_of(kind: str) -> str:

@@ -1,10 +1,10 @@
 """The y and d terms of the mixture models whose class probabilities d are drawn from a Dirichlet
 for every cell: y | d ~ Cat(d), d ~ Dir(alpha).
 
-explicit:  KL(q(y) || p(y | d)) + KL(Dir(g) || Dir(alpha)),  E[log d_k] = digamma(g_k) - digamma(sum
-           g) in place of a sample of d          (1)
-collapsed: the optimal q(d) is Dir(alpha + q(y)), and the two terms sum to C_alpha(q) = -H(q) -
-    log[B(alpha + q) / B(alpha)]               (2)
+explicit:  KL(q(y) || p(y | d)) + KL(Dir(g) || Dir(alpha)),
+               E[log d_k] = digamma(g_k) - digamma(sum g) in place of a sample of d   (1)
+collapsed: the optimal q(d) is Dir(alpha + q(y)), and the two terms sum to
+               C_alpha(q) = -H(q) - log[B(alpha + q) / B(alpha)]                      (2)
 """
 
 import torch

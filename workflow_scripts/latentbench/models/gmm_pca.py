@@ -1,13 +1,14 @@
 """A Gaussian mixture on principal components (Dempster 1977,
-doi:10.1111/j.2517-6161.1977.tb01600.x) as a reference.
+doi:10.1111/j.2517-6161.1977.tb01600.x)
+as a reference.
 """
 
 import numpy as np
 
-from latentbench.mixtures import fit_mixture
+from latentbench.maths.mixtures import fit_mixture
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.references import Reference
-from latentbench.random_streams import seed_of
 
 
 def gmm_pca(
@@ -27,7 +28,8 @@ def gmm_pca(
 
     Use: as the mixture model without a network, whose clusters may be long and of different sizes.
     Cost: that of EM from several starts; with full covariances cells times clusters times squared
-    dimensions an iteration."""
+    dimensions an iteration.
+    """
     codes = data.pca[:, :n_latent]
     mixture = fit_mixture(
         codes[data.train.cpu().numpy()],

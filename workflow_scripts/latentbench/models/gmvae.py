@@ -13,8 +13,10 @@ after ``trunk``; (m, log s^2) is ``qz_head`` after ``trunk``; (m_y, log v_y) are
 ``likelihood: nb`` and the other count likelihoods make it scVAE (Gronbech 2020,
 doi:10.1093/bioinformatics/btaa293).
 
-Use: to find about as many groups as you declare, each a Gaussian in the code. Cost: one pass of the
-encoder and one of the decoder for every component a step: grows with the number of clusters."""
+Use: to find about as many groups as you declare, each a Gaussian in the code.
+Cost: one pass of the encoder and one of the decoder for every component a step: grows with the
+number of clusters.
+"""
 
 import math
 
@@ -22,14 +24,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latentbench.distributions import (
+from latentbench.maths.distributions import (
     Distribution,
     Normal,
     kl_divergence,
     kl_of_each_dimension,
     log_density,
 )
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, Linear
 from latentbench.models.interface import (
     AbstractClusteringModel,

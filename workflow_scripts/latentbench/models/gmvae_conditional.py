@@ -1,17 +1,13 @@
 """The thesis's conditional model: ``gmvae_dirichlet`` with c, the one-hot covariates (condition,
 batch ...), beside the inputs of every network.
 
-    p(x, y, z, w, d | c) = p(x | z, c) p(z | w, y, c) p(y | d) p(d) p(w | c)
-        (1)
-      p(w | c) = N(0, I) or N(m(c), diag s(c)^2),  d ~ Dir(alpha),  y | d ~ Cat(d),  z | w, y, c ~
-                                                   N(mu_y(w, c), diag s_y(w, c)^2)
-    q(y, z, w, d | x, c) = q(z | x, c) q(w | x, c) q(y | z, c) q(d | z, c)
-        (2)
+    p(x, y, z, w, d | c) = p(x | z, c) p(z | w, y, c) p(y | d) p(d) p(w | c)                   (1)
+      p(w | c) = N(0, I) or N(m(c), diag s(c)^2),  d ~ Dir(alpha),  y | d ~ Cat(d),
+      z | w, y, c ~ N(mu_y(w, c), diag s_y(w, c)^2)
+    q(y, z, w, d | x, c) = q(z | x, c) q(w | x, c) q(y | z, c) q(d | z, c)                     (2)
     -ELBO(x | c) = E[-log p(x | z, c)] + E sum_y q(y | z, c) KL(q(z | x, c) || p(z | w, y, c))
-                   + KL(q(w | x, c) || p(w | c)) + the y and d terms of dirichlet.py
-                       (3)
-    under another c':  E[x | w, c'] = sum_y q(y | z, c) E[x | z'_y, c'],  z'_y = mu_y(w, c')
-                       (4)
+                   + KL(q(w | x, c) || p(w | c)) + the y and d terms of dirichlet.py           (3)
+    under another c':  E[x | w, c'] = sum_y q(y | z, c) E[x | z'_y, c'],  z'_y = mu_y(w, c')   (4)
 
 One sample of z and w, y enumerated. p(d | c) is Dir(alpha) for every c: a learned one,
 Dir(alpha_c), would learn no more than how large the groups are under each condition. (4) is taken
@@ -22,20 +18,22 @@ component expects of them under c'. It needs w to mean the same under every cond
 ``concentrations``.
 
 Use: groups that several conditions or batches have in common, and what a cell would be under
-another condition. Cost: that of ``gmvae_dirichlet``."""
+another condition.
+Cost: that of ``gmvae_dirichlet``.
+"""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import (
+from latentbench.maths.distributions import (
     Distribution,
     Normal,
     kl_divergence,
     log_density,
     log_standard_normal,
 )
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, Linear
 from latentbench.models.components import log_density_of_mixture
 from latentbench.models.dirichlet import dirichlet_terms

@@ -1,14 +1,11 @@
 """Gaussian-mixture VAE with a second latent w and the exact posterior of y (Dilokthanakul 2016,
 arXiv:1611.02648).
 
-    p(w) = N(0, I),  p(y) = 1/K,  p(z | w, y) = N(mu_y(w), diag s_y(w)^2),  p(x | z) by the
-                     likelihood      (1)
-    q(z | x),  q(w | x) diagonal Gaussians,  p(y | z, w) = p(z | w, y) / sum_k p(z | w, k)  by Bayes
-               (2)
-    -ELBO(x) = E[-log p(x | z)] + E sum_y p(y | z, w) KL(q(z | x) || p(z | w, y)) + KL(q(w | x) ||
-        p(w))
-               + max(lambda, E KL(p(y | z, w) || p(y)))
-                   (3)
+    p(w) = N(0, I), p(y) = 1/K, p(z | w, y) = N(mu_y(w), diag s_y(w)^2), p(x | z) by likelihood  (1)
+    q(z | x), q(w | x) diag. Gaussians, p(y | z, w) = p(z | w, y) / sum_k p(z | w, k) by Bayes (2)
+    -ELBO(x) = E[-log p(x | z)] + E sum_y p(y | z, w) KL(q(z | x) || p(z | w, y))
+               + KL(q(w | x) || p(w))
+               + max(lambda, E KL(p(y | z, w) || p(y)))   (3)
 
 One sample of z and of w, y enumerated. The maximum is taken of the mean over a minibatch, and in
 training only: what is evaluated is the bound itself. Where y is observed only its component counts,
@@ -18,7 +15,8 @@ in which both share their z. Symbols to code: mu_y and s_y are ``components``; l
 ``min_kl_y``. Deviations: means and log variances are soft-clipped as in ``gmvae_dirichlet``.
 
 Use: groups whose shape varies with something shared by all of them, which w takes up, without a
-network for the cluster probabilities. Cost: that of ``vae`` and a small network for the components.
+network for the cluster probabilities.
+Cost: that of ``vae`` and a small network for the components.
 """
 
 import math
@@ -27,8 +25,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import log_density_by_component, log_density_of_mixture
 from latentbench.models.free_bits import at_least_on_average
@@ -104,8 +102,8 @@ class BayesMixtureVAE(AbstractTwoLatentModel, AbstractClusteringModel):
         }
 
     def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
-        """Return log p(x | z) + log sum_y p(y) p(z | w, y) + log p(w) - log q(z | x) - log q(w | x)
-        at a sample of z and of w.
+        """Return log p(x | z) + log sum_y p(y) p(z | w, y) + log p(w) - log q(z | x) - log q(w |
+        x) at a sample of z and of w.
         """
         qz, qw = self.posteriors(minibatch)
         z, w = qz.rsample(), qw.rsample()

@@ -1,16 +1,15 @@
 """The thesis's model: a Gaussian-mixture VAE whose class probabilities d are drawn from a Dirichlet
 for every cell.
 
-    p(x, y, z, w, d) = p(x | z) p(z | w, y) p(y | d) p(d) p(w)               (1)
+    p(x, y, z, w, d) = p(x | z) p(z | w, y) p(y | d) p(d) p(w)                       (1)
       w ~ N(0, I),  d ~ Dir(alpha),  y | d ~ Cat(d),  z | w, y ~ N(mu_y(w), diag s_y(w)^2)
-    q(y, z, w, d | x) = q(z | x) q(w | x) q(y | z) q(d | z),  q(d | z) = Dir(g(z))        (2)
+    q(y, z, w, d | x) = q(z | x) q(w | x) q(y | z) q(d | z),  q(d | z) = Dir(g(z))   (2)
     -ELBO(x) = E[-log p(x | z)] + E sum_y q(y | z) KL(q(z | x) || p(z | w, y))
-               + KL(q(w | x) || p(w)) + E KL(q(y | z) || p(y | d)) + E KL(Dir(g(z)) || Dir(alpha))
-                   (3)
+               + KL(q(w | x) || p(w)) + E KL(q(y | z) || p(y | d))
+               + E KL(Dir(g(z)) || Dir(alpha))                                               (3)
     qy "zx": q(y | z, x) in place of q(y | z) throughout
     collapsed: the optimal q(d | z) is Dir(alpha + q(y | z)), and the y and d terms sum to
-      C_alpha(q) = -H(q) - log[B(alpha + q) / B(alpha)],  B the multivariate beta
-                                                          (4)
+      C_alpha(q) = -H(q) - log[B(alpha + q) / B(alpha)],  B the multivariate beta    (4)
 
 One sample of z and w, y enumerated, d integrated: E[log d_k] = digamma(g_k) - digamma(sum g) in
 place of a sample. p(y) is 1/K whatever alpha: the generative model is the uniform-prior mixture,
@@ -18,16 +17,17 @@ alpha changes only the bound. Symbols to code: mu_y and s_y are ``components``; 
 ``concentrations``; q(y | z) or q(y | z, x) is ``qy``; (4) is in dirichlet.py. mu is soft-clipped to
 [-5, 5], log s^2 to [-9, 1].
 
-Use: to find groups and, apart from them in w, what varies inside a group. Cost: one pass of encoder
-and decoder a step; the enumerated components cost little: hardly grows with the number of clusters.
+Use: to find groups and, apart from them in w, what varies inside a group.
+Cost: one pass of encoder and decoder a step; the enumerated components cost little: hardly grows
+with the number of clusters.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import log_density_of_mixture
 from latentbench.models.dirichlet import dirichlet_terms
@@ -50,7 +50,8 @@ class DirichletMixtureVAE(AbstractTwoLatentModel, AbstractClusteringModel):
     ``"explicit"`` (3).
 
     ``qy`` says what y is inferred from: ``"z"``, or ``"zx"``, where the factor q(y | z) of
-    ``inference`` is q(y | z, x)."""
+    ``inference`` is q(y | z, x).
+    """
 
     generative = "p(w) p(d|alpha) p(y|d) p(z|w,y) p(x|z)"
     inference = "q(z|x) q(w|x) q(y|z) q(d|z)"

@@ -11,16 +11,18 @@ adds gamma KL to a squared error averaged over them, and -log p of a unit Gaussi
 and a constant, so that gamma means here what it means there. Deviations: those of ``dec``.
 
 Use: where ``dec`` would be used: the reconstruction keeps clusters from drawing unlike cells
-together. Cost: one pass of encoder and decoder a step, and all training cells through the encoder
-at every refresh."""
+together.
+Cost: one pass of encoder and decoder a step, and all training cells through the encoder at every
+refresh.
+"""
 
 from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractClusteringModel, Minibatch, TrainingCells
 from latentbench.models.soft_clusters import SoftClusters

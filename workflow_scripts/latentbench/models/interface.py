@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from latentbench.distributions import Normal
 from latentbench.kernels.sparse_rows import SparseCells
-from latentbench.likelihoods import AbstractLikelihood
-from latentbench.random_streams import uniform_like
+from latentbench.maths.distributions import Normal
+from latentbench.maths.likelihoods import AbstractLikelihood
+from latentbench.maths.random_streams import uniform_like
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Minibatch:
     seen by a model only where its task says so. ``covariates`` are one-hot codes of the obs columns
     that the variant names, side by side (none: no columns). ``probs_at_refresh`` are the model's
     own ``cluster_probs`` of these cells when its phase last refreshed them (``refresh_every``);
-    None in a phase that never does, and of cells that are not trained on."""
+    None in a phase that never does, and of cells that are not trained on.
+    """
 
     inputs: Float[Tensor, "replicas obs vars"] | SparseCells
     x: Float[Tensor, "replicas obs vars"] | SparseCells
@@ -47,7 +48,8 @@ class TrainingCells:
     ``seeds`` are those of the replicas; ``codes`` returns (replicas, train, latent); ``classes``
     are the observed classes of the phase, -1 where hidden; ``inputs`` returns what the encoder
     reads of some of the cells, (replicas, chosen, vars), given their places among the training
-    cells."""
+    cells.
+    """
 
     seeds: Sequence[int]
     codes: Callable[[], Float[Tensor, "replicas train latent"]]
@@ -105,7 +107,8 @@ class AbstractBoundedModel(AbstractModel):
         of its latents; classes are summed out, observed or not.
 
         w is an unbiased estimate of p(x | covariates), so that log of a mean of k of them is on
-        average a bound that rises with k (Burda 2016, theorem 1)."""
+        average a bound that rises with k (Burda 2016, theorem 1).
+        """
 
     @abstractmethod
     def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
@@ -122,7 +125,8 @@ class AbstractBoundedModel(AbstractModel):
 
         ``noise`` is standard normal: it is what a latent above the code (``w``) is made of, the
         same for every component, and means nothing elsewhere; zero gives that latent its mean.
-        Covariates are those of the minibatch."""
+        Covariates are those of the minibatch.
+        """
 
     @abstractmethod
     def decode(

@@ -2,9 +2,9 @@
 
 from sklearn.cluster import KMeans
 
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.references import Reference, onehot
-from latentbench.random_streams import seed_of
 
 
 def kmeans_pca(

@@ -20,8 +20,8 @@ Cost: somewhat less than ``scvi``, for a looser fit.
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, floored
 from latentbench.models.components import standard_components
 from latentbench.models.interface import (

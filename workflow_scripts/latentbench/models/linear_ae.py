@@ -1,26 +1,25 @@
 """Linear autoencoder: PCA by gradient steps (Bourlard and Kamp 1988, doi:10.1007/BF00332918; Baldi
 and Hornik 1989, doi:10.1016/0893-6080(89)90014-2).
 
-    z = x E + b,  f(z) = z D + c                                             (1)
-    loss(x) = -log p(x | f(z)); with a Gaussian of variance one: 1/2 ||x - f(z)||^2 + constant
-        (2)
-    at the minimum of (2) over the training cells the rows of D span the first principal directions
-        of the centred cells,
-    c + b D is such that f(z) - mean is the projection onto them, and the loss is half of what PCA
-        discards            (3)
+    z = x E + b,  f(z) = z D + c   (1)
+    loss(x) = -log p(x | f(z)); with a Gaussian of variance one: 1/2 ||x - f(z)||^2 + constant   (2)
+    at the minimum of (2) over the training cells the rows of D span the first principal
+    directions of the centred cells, c + b D is such that f(z) - mean is the projection onto
+    them, and the loss is half of what PCA discards                                  (3)
 
 E itself is PCA's only up to an invertible l x l matrix, and only where the cells are of full column
 rank: compare rows of D. Symbols to code: (E, b) is ``encoder``, (D, c) is ``decoder``.
 
 Use: to see the training reach what has a closed form, and as the autoencoder without a
-nonlinearity. Cost: two matrix products a step; many steps where two principal values at the cut are
-close."""
+nonlinearity.
+Cost: two matrix products a step; many steps where two principal values at the cut are close.
+"""
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import Linear
 from latentbench.models.interface import AbstractModel, Minibatch
 

@@ -24,8 +24,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder, beside_its_class
 from latentbench.models.components import standard_components
 from latentbench.models.interface import (
@@ -103,8 +103,8 @@ class SemiSupervisedVAE(AbstractGaussianLatentModel, AbstractClusteringModel):
         return qy.expectation(qz.kl_of_each_dimension_from_standard())
 
     def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return E[z] = sum_y q(y | x) m(x, y): the style, from which the class is meant to be
-        absent.
+        """Return E[z] = sum_y q(y | x) m(x, y): the style, from which the class is meant to
+        be absent.
         """
         qy, qz = self.posteriors(minibatch)
         return qy.expectation(qz.mean)

@@ -10,8 +10,10 @@ seed. The embedding is u; a test cell is placed by UMAP's transform. Symbols to 
 ``encoder``, d is ``decoder``; (2) and (3) are mixtures.py. No batch normalisation, as in the paper.
 
 Use: as a strong and simple rival of the mixture models, where distances between groups need not
-mean anything. Cost: that of ``ae``, then a UMAP of every replica's codes on one core, which
-outweighs the training where cells are many."""
+mean anything.
+Cost: that of ``ae``, then a UMAP of every replica's codes on one core, which outweighs the training
+where cells are many.
+"""
 
 from collections.abc import Sequence
 
@@ -19,12 +21,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentbench.distributions import Distribution
-from latentbench.likelihoods import AbstractLikelihood
-from latentbench.mixtures import ManifoldMixture
+from latentbench.maths.distributions import Distribution
+from latentbench.maths.likelihoods import AbstractLikelihood
+from latentbench.maths.mixtures import ManifoldMixture
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractCodeClusteringModel, Minibatch
-from latentbench.random_streams import seed_of
 
 
 class NotTooDeepClustering(AbstractCodeClusteringModel):

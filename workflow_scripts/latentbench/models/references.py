@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from latentbench.kernels.sparse_rows import SparseRows
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
-from latentbench.random_streams import seed_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Reference:
     drawn or fitted.
 
     ``of_components`` says that the embedding holds the first principal components, from which cells
-    can be read back by a linear map."""
+    can be read back by a linear map.
+    """
 
     embedding: Float[np.ndarray, "obs latent"]
     cluster_probs: Float[np.ndarray, "obs clusters"] | None = None
@@ -33,7 +34,9 @@ def pca(data: TrainingData, *, seed: int, n_latent: int = 20) -> Reference:
     (eq 2.2, 2.3 of the thesis).
 
     Use: as the baseline that every model must beat; its k-means and Leiden clusterings are the
-    usual ones. Cost: nothing: the components come with the prepared data."""
+    usual ones.
+    Cost: nothing: the components come with the prepared data.
+    """
     return Reference(data.pca[:, :n_latent], of_components=True)
 
 

@@ -1,13 +1,11 @@
 """scANVI: scVI whose codes have classes (Xu 2021, doi:10.15252/msb.20209620; the M1 + M2 model of
 Kingma 2014); s are the one-hot covariates, if any.
 
-    p(y) = 1/K,  p(u) = N(0, I),  p(z | u, y) = N(m_p(u, y), diag s_p(u, y)^2),  p(x | z, s) as in
-                 scVI                  (1)
-    q(z | x) = N(m(x), diag s(x)^2),  q(y | z) = Cat(pi(z)),  q(u | z, y) = N(m_u(z, y), diag s_u(z,
-                                      y)^2)               (2)
+    p(y) = 1/K, p(u) = N(0, I), p(z | u, y) = N(m_p(u, y), diag s_p(u, y)^2), p(x | z, s): scVI (1)
+    q(z | x) = N(m(x), diag s(x)^2),  q(y | z) = Cat(pi(z)),
+    q(u | z, y) = N(m_u(z, y), diag s_u(z, y)^2)                                                 (2)
     -ELBO(x | s) = E[-log p(x | z, s)] + E sum_y q(y | z) [log q(z | x) - log p(z | u_y, y)]
-                   + E sum_y q(y | z) KL(q(u | z, y) || p(u)) + E KL(q(y | z) || p(y))
-                       (3)
+                   + E sum_y q(y | z) KL(q(u | z, y) || p(u)) + E KL(q(y | z) || p(y))   (3)
 
 u is what varies inside a class. One sample of z, and of u for every y, all y enumerated. Where y is
 observed its component alone enters (3), and -log q(y | z) is added, with weight one; scvi-tools
@@ -21,8 +19,9 @@ falls back to the uniform prior and z is that of scVI, more or less; classes tha
 the start (task mode guided) stay. So it clusters only with labels or a guide.
 
 Use: counts of which some cells have a type (task modes semi_supervised and supervised), for codes
-and types of the others. Cost: little more than ``scvi``, with two small networks that run once for
-every class."""
+and types of the others.
+Cost: little more than ``scvi``, with two small networks that run once for every class.
+"""
 
 import math
 
@@ -30,8 +29,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, beside_its_class, floored
 from latentbench.models.interface import (
     AbstractBoundedModel,
@@ -96,8 +95,8 @@ class ScANVI(AbstractBoundedModel, AbstractClusteringModel, AbstractConditionalM
         return self.likelihood(self.decoder(z, covariates), library_size)
 
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
-        """Return the terms of equation (3), in its order, and the classification of observed
-        classes.
+        """Return the terms of equation (3), in its order, and the classification of
+        observed classes.
         """
         qz = self.posterior(minibatch)
         z = qz.rsample()

@@ -1,5 +1,5 @@
-"""scDeepCluster (Tian 2019, doi:10.1038/s42256-019-0037-0): deep clustering of counts, on the codes
-of a denoising autoencoder with a ZINB likelihood.
+"""scDeepCluster (Tian 2019, doi:10.1038/s42256-019-0037-0): deep clustering of counts, on the
+codes of a denoising autoencoder with a ZINB likelihood.
 
     z = e(x),  z' = e(x + noise)                                             (1)
     loss(x) = -log p(x | d(z')) + gamma n KL(P || Q)                         (2)
@@ -14,22 +14,23 @@ minibatch; there is none outside training. Symbols to code: e is ``encoder``, d 
 and Q are of ``clusters`` (soft_clusters.py). Deviations: Adam in both phases (the paper: Adam with
 AMSGrad, then Adadelta); a refresh after a number of steps, not after every epoch.
 
-Use: for counts with many dropouts, and as the reference of deep clustering of cells. Cost: two
-passes of the encoder (one of them on dense values) and one of the decoder a step, and all training
-cells through the encoder at every refresh."""
+Use: for counts with many dropouts, and as the reference of deep clustering of cells.
+Cost: two passes of the encoder (one of them on dense values) and one of the decoder a step, and all
+training cells through the encoder at every refresh.
+"""
 
 from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution
 from latentbench.kernels.sparse_rows import SparseCells
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution
+from latentbench.maths.likelihoods import AbstractLikelihood
+from latentbench.maths.random_streams import standard_normal_like
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractClusteringModel, Minibatch, TrainingCells
 from latentbench.models.soft_clusters import SoftClusters
-from latentbench.random_streams import standard_normal_like
 
 
 class ScDeepCluster(AbstractClusteringModel):

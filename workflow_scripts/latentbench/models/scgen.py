@@ -14,13 +14,15 @@ average, without its noise; only types with both conditions count. Symbols to co
 ``encoder``, f is ``decoder``. Deviation: the paper's decoder ends in a ReLU.
 
 Use: what a perturbation does to a cell type that was only seen without it, through the rule
-``predict``. Cost: two wide hidden layers on either side, several times the time of ``vae``."""
+``predict``.
+Cost: two wide hidden layers on either side, several times the time of ``vae``.
+"""
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import standard_components
 from latentbench.models.interface import AbstractGaussianLatentModel, AbstractShiftModel, Minibatch

@@ -1,5 +1,6 @@
 """scVI: a VAE of counts whose decoder is told the batch (Lopez 2018,
-doi:10.1038/s41592-018-0229-2); s are the one-hot covariates, if the variant names any.
+doi:10.1038/s41592-018-0229-2); s
+are the one-hot covariates, if the variant names any.
 
     p(z) = N(0, I),  rho = softmax(f(z, s))                                  (1)
     p(x | z, s) = NB, ZINB or Poisson with mean l rho                        (2)
@@ -17,13 +18,15 @@ is 1e-8 (there .01). The paper's training, ``epochs: 400``, ``kl_warmup: 1``, ``
 of them, epochs / 400, of the KL term's full weight.
 
 Use: single-cell counts, for codes that batches have been taken out of and for the other counts
-models to be measured by. Cost: that of ``vae``; the paper's training is 400 epochs."""
+models to be measured by.
+Cost: that of ``vae``; the paper's training is 400 epochs.
+"""
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, floored
 from latentbench.models.components import standard_components
 from latentbench.models.interface import (

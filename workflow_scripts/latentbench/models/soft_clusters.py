@@ -22,8 +22,8 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.interface import Minibatch, TrainingCells
-from latentbench.random_streams import seed_of
 
 N_STARTS = 20
 

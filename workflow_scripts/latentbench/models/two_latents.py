@@ -2,12 +2,13 @@
 components as functions of w, the divergence from them.
 
 Means are soft-clipped to [-5, 5] and log variances to [-9, 1], so that neither a component nor a
-posterior runs away while the mixture is still forming."""
+posterior runs away while the mixture is still forming.
+"""
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Normal, kl_divergence, kl_of_each_dimension
+from latentbench.maths.distributions import Normal, kl_divergence, kl_of_each_dimension
 from latentbench.models.blocks import soft_clip
 from latentbench.models.interface import ClassPosterior
 

@@ -15,8 +15,10 @@ s^2) is ``encoder``; log pi is ``component_logits``; mu and log s_y^2 are ``comp
 layer and without sampling z, and has no floor.
 
 Use: for groups that are Gaussians in the code, of unequal sizes, with the clusters given by the
-prior rather than by a network. Cost: one pass of encoder and decoder a step, and a mixture fitted
-to all training cells once; hardly grows with the number of clusters."""
+prior rather than by a network.
+Cost: one pass of encoder and decoder a step, and a mixture fitted to all training cells once;
+hardly grows with the number of clusters.
+"""
 
 import math
 from collections.abc import Sequence
@@ -27,8 +29,9 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from latentbench.distributions import Distribution, Normal, log_density
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density
+from latentbench.maths.likelihoods import AbstractLikelihood
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.components import log_density_by_component
 from latentbench.models.interface import (
@@ -39,7 +42,6 @@ from latentbench.models.interface import (
     TrainingCells,
 )
 from latentbench.models.two_latents import kl_from_components, kl_of_each_dimension_from_components
-from latentbench.random_streams import seed_of
 
 
 class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringModel):
@@ -120,8 +122,8 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
         return self.px(z, minibatch).log_prob(minibatch.x) + log_pz - log_density(z, qz)
 
     def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return sum_y gamma_y KL(q(z_j | x) || p(z_j | y)) of every j, gamma from one sample
-        of z.
+        """Return sum_y gamma_y KL(q(z_j | x) || p(z_j | y)) of every j, gamma from one sample of
+        z.
         """
         qz = self.qz(minibatch)
         return kl_of_each_dimension_from_components(
@@ -163,7 +165,7 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
         """
         if name != "cluster":
             return
-        from latentbench.mixtures import (
+        from latentbench.maths.mixtures import (
             fit_mixture,
         )  # imported here: scikit-learn takes a second, and reading a model needs none of it
 

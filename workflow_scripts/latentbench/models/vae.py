@@ -1,10 +1,9 @@
 """Variational autoencoder (Kingma and Welling 2014, arXiv:1312.6114).
 
-    p(z) = N(0, I),  p(x | z) by the likelihood                              (1)
-    q(z | x) = N(m(x), diag s(x)^2)                                          (2)
-    -ELBO(x) = E_q[-log p(x | z)] + KL(q(z | x) || p(z))                     (3)
-    free bits: sum_j max(lambda, mean of KL_j over the minibatch) in place of the mean of KL = sum_j
-        KL_j    (4)
+    p(z) = N(0, I),  p(x | z) by the likelihood            (1)
+    q(z | x) = N(m(x), diag s(x)^2)                        (2)
+    -ELBO(x) = E_q[-log p(x | z)] + KL(q(z | x) || p(z))   (3)
+    free bits: sum_j max(lambda, mean of KL_j over the minibatch) for the mean of sum_j KL_j   (4)
 
 (4), Kingma 2016 (arXiv:1606.04934), is what is trained on; what is evaluated is (3) whatever
 lambda. Symbols to code: (m, log s^2) is ``encoder``; the likelihood's parameters come from
@@ -13,13 +12,15 @@ covariates (Lopez 2018). beta (Higgins 2017) is the weight of ``kl_z``: ``traini
 {kl_z: beta}}``.
 
 Use: for a smooth code and a bound on the likelihood, where groups need not come out as clusters by
-themselves. Cost: one pass of encoder and decoder a step."""
+themselves.
+Cost: one pass of encoder and decoder a step.
+"""
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.distributions import Distribution, Normal, log_density, log_standard_normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import standard_components
 from latentbench.models.free_bits import at_least_on_average

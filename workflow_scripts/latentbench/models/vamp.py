@@ -14,7 +14,9 @@ among the codes. Symbols to code: (m, log s^2) is ``encoder``; u is ``pseudo_inp
 normalisation: a cell and a pseudo-input must be read alike.
 
 Use: for a prior as flexible as the posterior, which gives typical cells of each cluster as its
-pseudo-inputs. Cost: that of ``vae``, and the pseudo-inputs through the encoder at every step."""
+pseudo-inputs.
+Cost: that of ``vae``, and the pseudo-inputs through the encoder at every step.
+"""
 
 import math
 
@@ -22,8 +24,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latentbench.distributions import Distribution, Normal
-from latentbench.likelihoods import AbstractLikelihood
+from latentbench.maths.distributions import Distribution, Normal
+from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import log_density_by_component
 from latentbench.models.interface import (

@@ -5,21 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from latentbench.files.tables import MEANS
 from latentbench.prediction.metrics import Cells
 from latentbench.prediction.protocol import HeldOut, Perturbation
-
-MEAN_COLUMNS = [
-    "dataset",
-    "model",
-    "hidden",
-    "seed",
-    "cell_type",
-    "n_stimulated",
-    "gene",
-    "control",
-    "stimulated",
-    "predicted",
-]
 
 
 def means_of(
@@ -55,4 +43,4 @@ def means_of(
 
 def means_table(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return the gene means of several questions as one table."""
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=MEAN_COLUMNS)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=MEANS.columns)

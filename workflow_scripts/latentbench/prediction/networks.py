@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentbench.logs import logger
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import (
     AbstractConditionalModel,
@@ -36,7 +37,6 @@ from latentbench.prediction.protocol import HeldOut, Perturbation, balanced_shif
 from latentbench.prediction.requests import CELL_TYPE
 from latentbench.prediction.tables import prediction_table, rows_of
 from latentbench.preprocessing.pca import fit_pca
-from latentbench.random_streams import seed_of
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells

@@ -3,29 +3,15 @@ metric.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from latentbench.files.tables import PREDICTIONS
 from latentbench.outcomes import Outcome, Unavailable
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.requests import ALL_CELLS
-
-PREDICTION_COLUMNS = [
-    "dataset",
-    "model",
-    "hidden",
-    "seed",
-    "cell_type",
-    "metric",
-    "value",
-    "status",
-    "reason",
-    "saw_labels",
-]
-TYPES = {"seed": "Int64", "value": "float64", "saw_labels": bool}
 
 EACH_TYPE = "each cell type"
 
@@ -81,22 +67,7 @@ def rows_without(
 
 def prediction_table(rows: Rows) -> pd.DataFrame:
     """Return rows as a table."""
-    return pd.DataFrame(rows, columns=PREDICTION_COLUMNS).astype(TYPES)
-
-
-def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read a predictions table; an empty reason is "", a row without a seed has a missing one."""
-    texts = dict.fromkeys(
-        ("dataset", "model", "hidden", "cell_type", "metric", "status", "reason"), str
-    )
-    return pd.read_csv(
-        path,
-        sep="\t",
-        dtype={**texts, **TYPES},
-        keep_default_na=False,
-        na_values={"value": [""], "seed": [""]},
-        float_precision="round_trip",
-    )
+    return PREDICTIONS.frame(rows)
 
 
 def summarise_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -128,5 +99,4 @@ def asked_about(cell_types: pd.Series) -> pd.Series:
 
 def collect_predictions(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return all rows in one order."""
-    order = ["dataset", "model", "hidden", "seed", "cell_type", "metric"]
-    return pd.concat(parts, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
+    return PREDICTIONS.stacked(parts)

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from latentbench.artefacts import atomic_path, sha256_of
+from latentbench.files.artefacts import atomic_path, sha256_of
 from latentbench.logs import logger
 
 GENERATIONS = 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from latentbench.random_streams import seed_of
+from latentbench.maths.random_streams import seed_of
 
 Probs = Float[np.ndarray, "obs clusters"]
 
@@ -24,13 +24,13 @@ def _kmeans(z: Float[np.ndarray, "obs latent"], n_clusters: int, seed: int) -> P
 
 
 def _mixture(z: Float[np.ndarray, "obs latent"], n_clusters: int, seed: int) -> Probs:
-    from latentbench.mixtures import agreed_mixture_probs
+    from latentbench.maths.mixtures import agreed_mixture_probs
 
     return agreed_mixture_probs(z, n_clusters, seed=seed)
 
 
 def _manifold(z: Float[np.ndarray, "obs latent"], n_clusters: int, seed: int) -> Probs:
-    from latentbench.mixtures import agreed_mixture_probs, fit_manifold
+    from latentbench.maths.mixtures import agreed_mixture_probs, fit_manifold
 
     return agreed_mixture_probs(
         fit_manifold(z, n_clusters, seed=seed).embedding_, n_clusters, seed=seed

@@ -17,10 +17,10 @@ from torch import Tensor
 from latentbench.kernels.bf16_products import has_fast_bf16, products_in_bf16
 from latentbench.kernels.log_prob import gradients_only
 from latentbench.logs import logger
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel, TrainingCells
 from latentbench.outcomes import Outcome
-from latentbench.random_streams import RandomStreams, drawing_from
 from latentbench.training import interruption
 from latentbench.training.checkpoints import Checkpoints
 from latentbench.training.devices import peak_memory_mb

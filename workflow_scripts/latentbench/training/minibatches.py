@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from latentbench.random_streams import RandomStreams
+from latentbench.maths.random_streams import RandomStreams
 
 
 def minibatches_of_epoch(

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentbench.kernels.sparse_rows import SparseCells
+from latentbench.maths.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel, Minibatch
-from latentbench.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.training.phases import EarlyStopping
 
 

@@ -27,8 +27,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentbench.likelihoods import GaussianLikelihood
+from latentbench.files.tables import QUALITY_OF_VARIANT
 from latentbench.logs import logger
+from latentbench.maths.likelihoods import GaussianLikelihood
+from latentbench.maths.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import (
     AbstractBoundedModel,
@@ -37,7 +39,6 @@ from latentbench.models.interface import (
     Minibatch,
 )
 from latentbench.outcomes import Outcome, Unavailable
-from latentbench.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.training.passes import evaluate_terms, mean_over_cells
 from latentbench.training.record import ReplicaReport
 from latentbench.training.replicas import stack_replicas, unstack_replicas
@@ -54,7 +55,6 @@ MEASURES = (
     "active_units",
     "latent_variance",
 )
-COLUMNS = ("seed", "split", "measure", "part", "value", "status", "reason")
 
 ACTIVE_ABOVE = 0.01
 CHUNK = 256
@@ -91,7 +91,7 @@ def network_quality(
     max_obs: int = 200,
 ) -> pd.DataFrame:
     """Return what is measured of a trained network's replicas on the training and the test cells, a
-    tidy frame with ``COLUMNS``.
+    tidy frame with ``QUALITY_OF_VARIANT``.
 
     ``importance_samples`` is k of (3), at least 2, ``max_obs`` the most cells of a split that it is
     taken on. Of a replica that did not end ok there is a row a measure, with its status."""
@@ -161,7 +161,7 @@ def unavailable_quality(reports: Sequence[ReplicaReport]) -> pd.DataFrame:
         for split in ("train", "test")
         for name in MEASURES
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+    return pd.DataFrame(rows, columns=QUALITY_OF_VARIANT.columns).astype(
         {"seed": int, "value": float, "status": str}
     )
 
@@ -335,7 +335,7 @@ def _tidy(
             for (name, part), each in values.items():
                 value = each if isinstance(each, Unavailable) else each[place]
                 rows.append((report.seed, split, name, part, *_typed(value)))
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+    return pd.DataFrame(rows, columns=QUALITY_OF_VARIANT.columns).astype(
         {"seed": int, "value": float, "status": str}
     )
 

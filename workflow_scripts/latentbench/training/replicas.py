@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentbench.likelihoods import LIKELIHOODS
+from latentbench.maths.likelihoods import LIKELIHOODS
+from latentbench.maths.random_streams import seed_of
 from latentbench.models import MODELS
 from latentbench.models.interface import AbstractModel
-from latentbench.random_streams import seed_of
 
 
 def build_replicas(

@@ -1,15 +1,15 @@
 """The five files of a training: weights, history, embedding, status, quality."""
 
 import importlib.metadata
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import anndata as ad
 import numpy as np
 from safetensors.numpy import save
 
-from latentbench.artefacts import atomic_path, write_h5ad, write_json, write_table
+from latentbench.files.artefacts import atomic_path, write_json, write_table
+from latentbench.files.embedding import write_embedding
 from latentbench.models.data import TrainingData
 from latentbench.outcomes import Outcome
 from latentbench.training.variant import Trained
@@ -43,7 +43,14 @@ def write_results(
     write_table(trained.history, history)
     write_table(trained.quality, quality)
     about = {"dataset": dataset, "model": model, "kind": kind, "saw_labels": trained.saw_labels}
-    write_h5ad(_embedding_file(trained, data, {**about, "clusters": trained.clusters}), embedding)
+    seeds = [report.seed for report in trained.reports]
+    write_embedding(
+        embedding,
+        obs=data.obs,
+        codes=_of_seeds(seeds, trained.embeddings),
+        cluster_probs=_of_seeds(seeds, trained.cluster_probs),
+        about={**about, "clusters": trained.clusters},
+    )
     versions = {package: importlib.metadata.version(package) for package in VERSIONED}
     failed = any(
         report.status not in (Outcome.OK, Outcome.NOT_APPLICABLE) for report in trained.reports
@@ -60,13 +67,6 @@ def write_results(
     )
 
 
-def _embedding_file(trained: Trained, data: TrainingData, about: dict[str, Any]) -> ad.AnnData:
-    file = ad.AnnData(obs=data.obs[["split"]].copy(), uns={"latentbench": about})
-    for report, codes, probs in zip(
-        trained.reports, trained.embeddings, trained.cluster_probs, strict=True
-    ):
-        if codes is not None:
-            file.obsm[f"X_seed{report.seed}"] = codes.astype(np.float32)
-        if probs is not None:
-            file.obsm[f"cluster_probs_seed{report.seed}"] = probs.astype(np.float32)
-    return file
+def _of_seeds(seeds: Sequence[int], arrays: Sequence[np.ndarray | None]) -> dict[int, np.ndarray]:
+    """Return what the replicas left, by seed, without those that left nothing."""
+    return {seed: array for seed, array in zip(seeds, arrays, strict=True) if array is not None}

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
-from latentbench.random_streams import seed_of
 from latentbench.training.guides import Guide
 
 

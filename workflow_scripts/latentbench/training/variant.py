@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
 
-from latentbench.applicability import sees_labels
-from latentbench.likelihoods import LIKELIHOODS
+from latentbench.files.embedding import EmbeddingFile
 from latentbench.logs import logger
+from latentbench.maths.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import (
@@ -25,6 +24,7 @@ from latentbench.models.interface import (
     AbstractModel,
 )
 from latentbench.outcomes import Outcome, Unavailable
+from latentbench.study.applicability import sees_labels
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.fit import fit
@@ -184,8 +184,8 @@ def read_codes(
     path: str | Path, seeds: Sequence[int]
 ) -> dict[int, Float[np.ndarray, "obs latent"]]:
     """Return the codes of those of the seeds that have some in an embedding.h5ad."""
-    obsm = ad.read_h5ad(path).obsm
-    return {seed: np.asarray(obsm[f"X_seed{seed}"]) for seed in seeds if f"X_seed{seed}" in obsm}
+    file = EmbeddingFile(path)
+    return {seed: file.codes(seed) for seed in seeds if seed in file.seeds}
 
 
 def _fit_alone(

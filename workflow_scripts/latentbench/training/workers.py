@@ -37,7 +37,9 @@ def side_by_side(
     at a time; return results in order.
 
     The numbers are the same for any ``n_workers``, since every call has one thread. A worker that
-    dies gives a ``Died``, and so does an allocation that fails.
+    dies gives a ``Died``, and so does an allocation that fails. A fork takes no thread along: those
+    of the libraries at hand sleep between calls (OpenBLAS, which starts its own anew in a child)
+    or were made ready for it (allocators), and torch has one thread by now.
 
     Raises:
         Interrupted: the process was asked to stop; the workers have been, too.

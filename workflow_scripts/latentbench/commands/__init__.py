@@ -1,0 +1,1 @@
+"""What is run by hand: the doctor, verify, compare, the reference pages."""

@@ -1,0 +1,1 @@
+"""Plates and networks, drawn from what the models declare."""

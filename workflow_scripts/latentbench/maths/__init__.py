@@ -1,0 +1,1 @@
+"""Distributions, likelihoods, mixtures and random streams."""

@@ -1,0 +1,1 @@
+"""Sheets and config read and checked; which variants run on which data sets. Light imports."""
