@@ -21,6 +21,8 @@ import pandas as pd
 import scanpy as sc
 from anndata import AnnData
 from driver import RESULTS
+from latentbench.artefacts import write_table
+from latentbench.evaluation.reading import read_trained
 from publishing import write_summary
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -30,10 +32,8 @@ from threadpoolctl import threadpool_limits
 from latentbench.answer.answer import Answer, find_groups
 from latentbench.answer.certainty import calibrate, calibration_error, carries_majority
 from latentbench.answer.members import Members, members_of, pairwise_ari, together
-from latentbench.artefacts import write_table
 from latentbench.evaluation.bootstrap import interval
 from latentbench.evaluation.consensus import consensus
-from latentbench.evaluation.reading import read_trained
 from latentbench.evaluation.resolution import leiden_matching
 from latentbench.logs import log_to, logger
 from latentbench.neighbours import NeighbourGraph
