@@ -21,8 +21,6 @@ import pandas as pd
 import scanpy as sc
 from anndata import AnnData
 from driver import RESULTS
-from latentbench.artefacts import write_table
-from latentbench.evaluation.reading import read_trained
 from publishing import write_summary
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -35,6 +33,8 @@ from latentbench.answer.members import Members, members_of, pairwise_ari, togeth
 from latentbench.evaluation.bootstrap import interval
 from latentbench.evaluation.consensus import consensus
 from latentbench.evaluation.resolution import leiden_matching
+from latentbench.evaluation.trained import read_trained
+from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to, logger
 from latentbench.neighbours import NeighbourGraph
 from latentbench.outcomes import Unavailable
