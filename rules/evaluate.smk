@@ -55,10 +55,12 @@ rule consensus:
 rule answer:
     input:
         prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.members),
         members=of(rules.cluster.output.members, plan.members),
         code=library("answer"),
     output:
         cells="results/answers/{dataset}/cells.parquet",
+        markers="results/answers/{dataset}/markers.parquet",
         summary="results/answers/{dataset}/summary.tsv",
         groups="results/answers/{dataset}/groups.tsv",
         models="results/answers/{dataset}/models.tsv",
