@@ -63,10 +63,11 @@ NOT_LOCKED = {"python", "scib-metrics"}
 NOT_REACHED = {
     "notebook": {"umap-learn", "numba"},
     "figures": {"numba"},
-    "report": {"statsmodels"},
+    "report": {"statsmodels", "numba"},
 }
 """Imported inside functions that the step does not call: maps are drawn, not laid out, in
-notebooks; no figure looks for neighbours; the report repeats p-values and adjusts none."""
+notebooks; no figure looks for neighbours; the report repeats p-values and adjusts none, and trains
+nothing."""
 NOTEBOOKS = {"run_notebook": "*.ipynb", "run_chapter": "chapters/*.ipynb"}
 IMPORTED_BY_NAME = {"train": "models", "predict": "models", "write_report": "report.sections"}
 """The packages whose modules a script imports by name."""
