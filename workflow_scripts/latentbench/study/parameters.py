@@ -187,6 +187,18 @@ def config_of_results(study: Study) -> dict[str, Any]:
     return {key: each for key, each in study.config.items() if key not in ("mirror", "checkpoints")}
 
 
+def config_in_words(study: Study) -> dict[str, Any]:
+    """Return what of the config a page of results speaks of: its title, scale, seeds, and how many
+    cells were looked at.
+    """
+    return {
+        "seeds": study.seeds,
+        **({"scale": study.config["scale"]} if "scale" in study.config else {}),
+        "preprocessing": {"max_obs": study.config["preprocessing"].get("max_obs")},
+        "report": {"title": study.config["report"]["title"]},
+    }
+
+
 def command(study: Study, configfiles: Iterable[Path], workflow: Path) -> str:
     """Return what runs this study, as one would write it: its config files and its scale.
 
