@@ -8,6 +8,7 @@ import re
 import runpy
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,7 +36,7 @@ PAGES = [
     *sorted(ROOT.glob("config/*.md")),
     *sorted(ROOT.glob("benchmarks/*.md")),
 ]
-LANGUAGES = {"bash", "yaml", "python", "json", "text"}
+LANGUAGES = {"bash", "yaml", "python", "snakemake", "json", "text"}
 """What a fence may say; an indented block is text: a drawing, an equation, what a program says."""
 NOT_OURS = {
     "git": "an address that only the reader knows",
@@ -308,6 +309,19 @@ def test_a_block_of_python_runs(block, reader):
     script = reader / "shown.py"
     script.write_text(block.text)
     runpy.run_path(str(script), run_name="shown")
+
+
+@pytest.mark.parametrize("block", of("snakemake"), ids=str)
+def test_a_rule_is_written_as_snakefmt_writes_it(block, tmp_path):
+    rule = tmp_path / "shown.smk"
+    rule.write_text(block.text)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakefmt", "--check", str(rule)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("block", of("json"), ids=str)

@@ -66,7 +66,7 @@ def models_table(results: Results, dataset: str, answer: DatasetAnswer) -> Table
     """Return a row a model, the best first; with labels, their ARI beside it."""
     tables = results.tables.of_dataset(dataset)
     colours = model_colours(results.tables.kinds)
-    declared = results.prepared(dataset)["about"].get("n_clusters")
+    declared = results.n_clusters(dataset)
     cost = results.table("cost")
     cost = cost[cost["dataset"] == dataset].set_index("model")
     labelled = results.has_labels(dataset)
