@@ -133,7 +133,7 @@ rule write_results:
     threads: 1
     params:
         datasets=study.datasets,
-        config=parameters.config_of_results(study),
+        config=parameters.config_in_words(study),
         command=parameters.command(
             study, [Path(path).resolve() for path in workflow.configfiles], WORKFLOW
         ),
