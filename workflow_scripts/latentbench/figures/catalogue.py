@@ -529,7 +529,7 @@ class Unit:
             for figure, of in self.figures
             for kind in ([of] if figure.per == "kind" else figure.kinds)
         ]
-        return sorted(drawing | {f"models.{MODELS[kind].module}" for kind in kinds})
+        return sorted(drawing | {MODELS[kind].code for kind in kinds})
 
     @property
     def stems(self) -> list[str]:

@@ -110,8 +110,8 @@ def modules_of(study: Study, model: str) -> list[str]:
 
 
 def modules_of_kinds(kinds: Iterable[str]) -> list[str]:
-    """Return the library modules of kinds."""
-    return [f"models.{MODELS[kind].module}" for kind in kinds]
+    """Return the library modules of kinds, or the files of the user's own."""
+    return [MODELS[kind].code for kind in kinds]
 
 
 def models(study: Study, dataset: str) -> list[str]:
