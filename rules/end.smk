@@ -24,7 +24,7 @@ rule verdict:
         status=parquet(rules.collect.output.status),
         report=rules.write_report.output.page,
         manifest=rules.manifest.output.manifest,
-        annotated=of(rules.annotate.output, plan.compared),
+        annotated=of(rules.annotate.output.annotated, plan.compared),
         code=library("verdict"),
     output:
         "results/verdict.txt",

@@ -55,10 +55,12 @@ rule consensus:
 rule answer:
     input:
         prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.members),
         members=of(rules.cluster.output.members, plan.members),
         code=library("answer"),
     output:
         cells="results/answers/{dataset}/cells.parquet",
+        markers="results/answers/{dataset}/markers.parquet",
         summary="results/answers/{dataset}/summary.tsv",
         groups="results/answers/{dataset}/groups.tsv",
         models="results/answers/{dataset}/models.tsv",
@@ -165,7 +167,7 @@ rule analyse_pca:
         statuses=of(rules.train.output.status, plan.linear_autoencoders),
         code=library("analyse_pca"),
     output:
-        "results/pca/{dataset}.parquet",
+        pca="results/pca/{dataset}.parquet",
     log:
         "results/logs/analyse_pca/{dataset}.log",
     conda:
@@ -256,7 +258,7 @@ rule annotate:
         scores=rules.score.output.scores,
         code=library("annotate"),
     output:
-        "results/data/{dataset}/annotated.h5ad",
+        annotated="results/data/{dataset}/annotated.h5ad",
     log:
         "results/logs/annotate/{dataset}.log",
     conda:
@@ -274,10 +276,10 @@ rule annotate:
 
 rule find_markers:
     input:
-        annotated=rules.annotate.output,
+        annotated=rules.annotate.output.annotated,
         code=library("find_markers"),
     output:
-        "results/markers/{dataset}.parquet",
+        markers="results/markers/{dataset}.parquet",
     log:
         "results/logs/find_markers/{dataset}.log",
     conda:
@@ -291,7 +293,7 @@ rule find_markers:
 
 rule collect_markers:
     input:
-        parts=of(rules.find_markers.output, plan.of_counts),
+        parts=of(rules.find_markers.output.markers, plan.of_counts),
         code=library("collect_markers"),
     output:
         multiext("results/tables/markers", ".tsv", ".parquet"),

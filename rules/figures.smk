@@ -55,8 +55,10 @@ READ = {
     "predictions": parquet(rules.collect_predictions.output.predictions),
     "prepared": rules.preprocess.output.prepared,
     "maps": rules.draw_maps.output.maps,
-    "pca": rules.analyse_pca.output,
-    "markers": rules.find_markers.output,
+    "answer_cells": rules.answer.output.cells,
+    "answer_models": rules.answer.output.models,
+    "pca": rules.analyse_pca.output.pca,
+    "markers": rules.find_markers.output.markers,
     "clusters": of(rules.cluster.output.clusters, plan.evaluated),
     "embeddings": of(rules.train.output.embedding, plan.evaluated),
     "decoded": of(rules.decode.output.decoded, plan.decoded),
@@ -108,7 +110,7 @@ for name, unit in catalogue.units(study).items():
         params:
             figures=unit.drawings,
             reads=unit.reads,
-            options=parameters.maps_options(study),
+            options=parameters.maps_options(study) if "decoded" in unit.reads else {},
         message:
             f"draw the figures of {name}"
         script:

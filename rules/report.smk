@@ -65,6 +65,10 @@ rule write_report:
     input:
         **TABLES,
         answer=parquet(rules.collect.output.answer),
+        answered=[
+            parquet(rules.collect_answers.output[name])
+            for name in ("summary", "groups", "models", "tree", "agreement")
+        ],
         ranks=parquet(rules.collect.output.ranks),
         tests=parquet(rules.collect.output.tests),
         theory=parquet(rules.theory.output),
@@ -133,7 +137,7 @@ rule write_results:
     threads: 1
     params:
         datasets=study.datasets,
-        config=parameters.config_of_results(study),
+        config=parameters.config_in_words(study),
         command=parameters.command(
             study, [Path(path).resolve() for path in workflow.configfiles], WORKFLOW
         ),

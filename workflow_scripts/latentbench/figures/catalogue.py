@@ -101,7 +101,11 @@ class Figure:
     def stem(self, of: str = "") -> str:
         """Return its files under figures/, without suffix; ``of``: the data set or the kind."""
         folders = {"study": "", "dataset": f"{of}/", "thesis": "thesis/"}
-        return f"plates/{of}" if self.per == "kind" else f"{folders[self.per]}{self.name}"
+        return (
+            f"plates/{MODELS[of].title}"
+            if self.per == "kind"
+            else f"{folders[self.per]}{self.name}"
+        )
 
     def described(self, of: str = "", **facts: str) -> dict[str, Any]:
         """Return what is said of it, filled in; ``of``: the data set or the kind."""
@@ -201,6 +205,21 @@ FIGURES: tuple[Figure, ...] = (
         data="maps/{dataset}.parquet",
         section="maps",
         least="34rem",
+    ),
+    Figure(
+        "groups",
+        per="dataset",
+        reads=("maps", "answer_cells", "answer_models"),
+        draw="group_figures:groups",
+        short="Groups and certainty",
+        title="Groups of {dataset} that were found without labels, beside the certainty of every "
+        "cell",
+        caption="The same map twice: by group, numbered by falling size, and by certainty, the "
+        "share of clusterings that place a cell with its group; the least sure cells lie on top. "
+        "{shown}.",
+        data="tables/answer_groups.tsv",
+        section="groups",
+        least="30rem",
     ),
     Figure(
         "losses",
@@ -514,7 +533,7 @@ class Unit:
             for figure, of in self.figures
             for kind in ([of] if figure.per == "kind" else figure.kinds)
         ]
-        return sorted(drawing | {f"models.{MODELS[kind].module}" for kind in kinds})
+        return sorted(drawing | {MODELS[kind].code for kind in kinds})
 
     @property
     def stems(self) -> list[str]:

@@ -349,6 +349,15 @@ ANSWER_TABLES = {
     "agreement": ANSWER_AGREEMENT,
     "numbers": ANSWER_NUMBERS,
 }
+ANSWER_MARKERS = Table(
+    "answer_markers",
+    {
+        "group": WHOLE,
+        "gene": TEXT,
+        "rank": WHOLE,
+        **_reals("score", "log2_fold_change", "p", "p_adjusted", "share", "share_of_rest"),
+    },
+)
 ANSWER_CELLS = Table(
     "answer_cells",
     {"cell": TEXT, "group": WHOLE, "certainty": REAL, "runner_up": WHOLE},

@@ -5,6 +5,7 @@ They prove that the models are worth their time and that the metrics run the rig
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from jaxtyping import Float, Int
 from latentbench.kernels.sparse_rows import SparseRows
 from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
+from latentbench.study.options import Option
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,12 @@ def true_labels(data: TrainingData, *, seed: int) -> Reference:
     return _labels_as_codes(data.labels)
 
 
-def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
+def embedding(
+    data: TrainingData,
+    *,
+    seed: int,
+    obsm: Annotated[str, Option("name of the obsm of the data set that holds the embedding")],
+) -> Reference:
     """Take an embedding that the data set brings along in ``obsm``: scored like any other, with no
     training.
 
@@ -96,7 +103,12 @@ def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
     return Reference(np.asarray(data.obsm[obsm], dtype=np.float32))
 
 
-def clustering(data: TrainingData, *, seed: int, obs: str) -> Reference:
+def clustering(
+    data: TrainingData,
+    *,
+    seed: int,
+    obs: Annotated[str, Option("obs column of the data set that holds the clustering")],
+) -> Reference:
     """Take a clustering that the data set brings along as the column ``obs`` of its cells: a member
     of the answer, scored like any other, with no training.
 
