@@ -203,6 +203,21 @@ FIGURES: tuple[Figure, ...] = (
         least="34rem",
     ),
     Figure(
+        "groups",
+        per="dataset",
+        reads=("maps", "answer_cells", "answer_models"),
+        draw="group_figures:groups",
+        short="Groups and certainty",
+        title="Groups of {dataset} that were found without labels, beside the certainty of every "
+        "cell",
+        caption="The same map twice: by group, numbered by falling size, and by certainty, the "
+        "share of clusterings that place a cell with its group; the least sure cells lie on top. "
+        "{shown}.",
+        data="tables/answer_groups.tsv",
+        section="groups",
+        least="30rem",
+    ),
+    Figure(
         "losses",
         per="dataset",
         when=with_networks,
