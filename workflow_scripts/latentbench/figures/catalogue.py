@@ -101,7 +101,11 @@ class Figure:
     def stem(self, of: str = "") -> str:
         """Return its files under figures/, without suffix; ``of``: the data set or the kind."""
         folders = {"study": "", "dataset": f"{of}/", "thesis": "thesis/"}
-        return f"plates/{of}" if self.per == "kind" else f"{folders[self.per]}{self.name}"
+        return (
+            f"plates/{MODELS[of].title}"
+            if self.per == "kind"
+            else f"{folders[self.per]}{self.name}"
+        )
 
     def described(self, of: str = "", **facts: str) -> dict[str, Any]:
         """Return what is said of it, filled in; ``of``: the data set or the kind."""
