@@ -103,7 +103,7 @@ def markers_figure(markers: pd.DataFrame) -> Figure:
         handles=sizes,
         loc="outside upper right",
         ncols=3,
-        title=f"cells of the group that express the gene; clusters of {ok['model'].iloc[0]}",
+        title="cells of the group that express the gene",
     )
     return figure
 
