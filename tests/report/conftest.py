@@ -43,6 +43,7 @@ LOG = ["12:00:01 INFO epoch 11", "12:00:02 WARNING <kl_z> is not finite"]
 NAMES = {
     per: [figure.name for figure in FIGURES if figure.per == per] for per in ("study", "dataset")
 }
+AGAINST_LABELS = [figure.name for figure in FIGURES if "label" in figure.when.__name__]
 SHEET = {"licence": "MIT", "citation": "made up for the tests", "origin": "a test"}
 
 
@@ -74,7 +75,12 @@ def make_results(study_folder, tables, svg, tmp_path_factory) -> Callable[..., R
         if "predictions" not in frames:
             figures.remove("predictions")
         figures += [f"{each}/{name}" for each in tables.datasets for name in NAMES["dataset"]]
+        tests = frames.get("tests")
         for name in figures:
+            needs_labels = name.split("/")[-1] in AGAINST_LABELS
+            untested = tests is not None and not (tests["status"] == "ok").all()
+            if (needs_labels and not labels) or (untested and name == "ranks"):
+                continue
             _copy(svg, root / f"figures/{name}.svg")
         if not labels:
             for dataset in tables.datasets:
