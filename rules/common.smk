@@ -11,7 +11,7 @@ from latentbench.code_dependencies import library_files
 from latentbench.models import MODELS
 from latentbench.models.declared import factorisation_of
 from latentbench.logs import failures_since
-from latentbench.figures import catalogue
+from latentbench.figures import jobs as figure_jobs
 from latentbench.study.sheets import numbers_of, read_yaml
 from latentbench.study.study import load_study
 from snakemake.exceptions import WorkflowError
@@ -151,7 +151,7 @@ def figures_of_chapter(wildcards):
     """The figures that a chapter may show: those of the study and of its data sets, and the numbered ones."""
     datasets = study.chapters[wildcards.chapter]["datasets"]
     pers = ["study", "dataset", *(["thesis"] if wildcards.chapter == "theory" else [])]
-    return figure_files([s for per in pers for s in catalogue.stems(study, per, datasets)], "png")
+    return figure_files([s for per in pers for s in figure_jobs.stems(study, per, datasets)], "png")
 
 
 def title_of_chapter(wildcards):
@@ -243,7 +243,7 @@ def origins(wildcards=None):
 def figures_of_notebook(wildcards):
     """The figures that the notebook of a data set shows, those that it has."""
     shown = ["scores", "maps", "losses", "confusion", "usage"]
-    stems = catalogue.stems(study, "dataset", [wildcards.dataset])
+    stems = figure_jobs.stems(study, "dataset", [wildcards.dataset])
     return figure_files([stem for stem in stems if stem.split("/")[1] in shown], "png")
 
 
@@ -432,7 +432,7 @@ def figures_by_sort():
     """All files of the figures, by the sort of jobs that draw them."""
     sorts = {"study": "study", "dataset": "dataset", "plates": "kind", "thesis": "thesis"}
     return {
-        f"draw_{name}": figure_files(catalogue.stems(study, per), ["pdf", "svg", "png", "rst"])
+        f"draw_{name}": figure_files(figure_jobs.stems(study, per), ["pdf", "svg", "png", "rst"])
         for name, per in sorts.items()
     }
 

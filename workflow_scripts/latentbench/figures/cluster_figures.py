@@ -121,7 +121,7 @@ def usage(given: Inputs) -> Figure:
     return figure
 
 
-def plot_bar(ax: Axes, y: float, shares: Sequence[float], colour: str) -> Axes:
+def plot_bar(ax: Axes, y: int, shares: Sequence[float], colour: str) -> Axes:
     """Draw the shares of one replica as one bar, the largest first, in two shades by turns; seaborn
     has no stacked bar whose colour is the model.
     """

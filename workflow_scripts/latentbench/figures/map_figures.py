@@ -50,6 +50,7 @@ def plot_map(
         color=column,
         palette=[colours.get(str(text), UNLABELLED) for text in texts.categories] or None,
         na_color=UNLABELLED,
+        marker="o",
         size=float(np.clip(2600 / max(len(points), 1), 0.8, 7)),
         legend_loc=None,
         title="",
