@@ -22,9 +22,10 @@ class Figure:
 
     ``per``: what it is drawn once for; ``when``: a condition of jobs.py; ``draw``: module and
     function, under figures/; ``reads``: the names of what it is drawn from, whose files
-    rules/figures.smk names; ``kinds``: the kinds of models whose declarations it shows; ``short``: its name in lists; ``data``: the file with its
-    numbers, if there is one; ``section``: where the page shows it, None for a figure that is listed
-    alone; ``least``: the width below which it scrolls sideways.
+    rules/figures.smk names; ``kinds``: the kinds of models whose declarations it shows; ``short``:
+    its name in lists; ``data``: the file with its numbers, if there is one; ``section``: where the
+    page shows it, None for a figure that is listed alone; ``least``: the width below which it
+    scrolls sideways.
     """
 
     name: str
