@@ -8,6 +8,7 @@ import pytest
 from study_results import Given
 
 from latentbench.figures.cluster_figures import (
+    agreement,
     calibration,
     confusion,
     confusion_table,
@@ -57,6 +58,17 @@ def test_a_data_set_without_contestants_has_no_confusion_matrix(given):
     none_left = given.tables.summary.assign(mean=float("nan"))
     given.tables = replace(given.tables, summary=none_left)
     assert "no contestant has a score" in confusion(given).texts[0].get_text()
+
+
+def test_agreement_is_one_with_itself_the_same_both_ways_and_needs_no_label(given):
+    given.clusters = given.clusters.assign(label=pd.NA)
+    ax, _ = agreement(given).axes
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[:2] == ["pca", "leiden_pca"]
+    assert "true_labels" not in names
+    drawn = ax.collections[0].get_array().reshape(len(names), len(names))
+    np.testing.assert_allclose(np.diag(drawn), 1)
+    np.testing.assert_allclose(drawn, drawn.T)
 
 
 def test_sizes_of_clusters_leave_out_the_controls_made_of_labels(given):

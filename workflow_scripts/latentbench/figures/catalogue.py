@@ -159,6 +159,20 @@ FIGURES: tuple[Figure, ...] = (
         section="training",
     ),
     Figure(
+        "agreement",
+        per="dataset",
+        reads=("tables", "prepared", "clusters"),
+        draw="cluster_figures:agreement",
+        short="Agreement between variants",
+        title="Agreement of the clusterings of {dataset}, variant by variant",
+        caption="Adjusted Rand index of every two variants over all cells, of each the replica that"
+        " was chosen without labels. No label is read: variants that agree may still be wrong"
+        " together.",
+        data="clusters/{dataset}/",
+        section="training",
+        least="26rem",
+    ),
+    Figure(
         "usage",
         per="dataset",
         reads=("tables", "prepared", "clusters"),

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from sklearn.metrics import adjusted_rand_score
 
 from latentbench.figures.inputs import Inputs
 from latentbench.figures.maps import UNMAPPED_KINDS, match_clusters
@@ -82,6 +83,34 @@ def confusion(given: Inputs) -> Figure:
     ax.tick_params(length=0, rotation=0)
     ax.set(xlabel="cluster", ylabel="label (test cells)")
     ax.set_title(f"{model}, seed {seed}", weight="bold")
+    return figure
+
+
+def agreement(given: Inputs) -> Figure:
+    """Draw how far the variants' clusterings agree, pair by pair: adjusted Rand index over all
+    cells, of each variant's replica that was chosen without labels.
+    """
+    found, kinds = given.clusters, given.study.kinds
+    # Clusters made of the labels say nothing of what the variants see in the data.
+    models = [model for model in given.colours if kinds[model] not in UNMAPPED_KINDS]
+    models = [model for model in models if model in set(found["model"])]
+    chosen = {model: chosen_seed(given.tables, model) for model in models}
+    picked = found[found["seed"] == found["model"].map(chosen)]
+    clusterings = picked.pivot(index="cell", columns="model", values="cluster")
+    clusterings = clusterings[[model for model in models if model in clusterings]]
+    if clusterings.shape[1] < 2:
+        return nothing_to_show("fewer than two variants have clusters")
+    table = clusterings.apply(
+        lambda one: clusterings.apply(lambda other: adjusted_rand_score(one, other))
+    )
+    side = 1.6 + 0.42 * len(table)
+    figure, ax = plt.subplots(figsize=(min(WIDTH, side + 0.7), min(WIDTH, side)))
+    annotated = {"annot": len(table) <= MOST_WRITTEN, "fmt": ".2f", "annot_kws": {"size": 6.5}}
+    scale = {"vmin": 0, "vmax": 1, "cmap": SHARES, "square": True}
+    bar = {"label": "adjusted Rand index", "shrink": 0.7}
+    sns.heatmap(table, **annotated, **scale, cbar_kws=bar, ax=ax)
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(length=0)
     return figure
 
 
