@@ -81,9 +81,10 @@ $(VENV)/.installed: requirements.lock requirements-torch.txt
 	$(INSTALL) $(addprefix --find-links ,$(PIP_FIND_LINKS)) --requirement requirements-torch.txt
 	@touch $@
 
-reference: environment ## write config/README.md from the schemas, docs/models.md and its diagrams from the models
+reference: environment ## write config/README.md from the schemas, docs/models.md and its diagrams from the models, the table of rules in docs/architecture.md from the plan
 	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.config_reference config/schemas > config/README.md
 	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.models_reference docs
+	PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.plan_reference docs/architecture.md rules
 
 bench: environment .bench-venv/.installed ## measure training beside scvi-tools, pythae and plain loops (installs them): some six minutes
 	$(BENCHMARK)/training_step.py $(PEERS)

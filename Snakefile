@@ -15,20 +15,20 @@ include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/preprocess.smk"
 include: "rules/train.smk"
+include: "rules/predict.smk"
 include: "rules/evaluate.smk"
 include: "rules/theory.smk"
-include: "rules/predict.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
-include: "rules/manifest.smk"
+include: "rules/end.smk"
 include: "rules/validate.smk"
 
 
 rule all:
     default_target: True
     input:
-        "results/report/index.html",
-        "results/verdict.txt",
-        expand("results/data/{dataset}/annotated.h5ad", dataset=study.datasets),
-        "results/manifest.tsv",
-        if_published("results/report/results.md"),
+        artefacts,
+        rules.manifest.output,
+        rules.verdict.output,
+    message:
+        "the study is complete"

@@ -2,7 +2,7 @@
 components as they are and the labels.
 
 Reads the probabilities of components that studies have already trained. Labels are used for this
-comparison alone: no rule sees one. Beside the overlaps of ``latentbench.evaluation.merging`` the
+comparison alone: no rule sees one. Beside the overlaps of ``latentbench.maths.merging`` the
 pair whose merger lowers the entropy most (Baudry 2010, doi:10.1198/jcgs.2010.08111), with f(t) = t
 log t,
 
@@ -28,10 +28,10 @@ from scipy.special import xlogy
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from latentbench.evaluation.bootstrap import interval, mean_of_means
-from latentbench.evaluation.merging import merged_components, sums_over_groups
 from latentbench.evaluation.trained import read_trained
 from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to, logger
+from latentbench.maths.merging import merged_components, sums_over_groups
 
 MIXTURES = ("gmvae", "gmvae_dilokthanakul", "gmvae_dirichlet", "gmvae_conditional", "vade", "n2d")
 COLUMNS = (

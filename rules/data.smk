@@ -1,6 +1,6 @@
 rule download:
     input:
-        own=own_files,
+        own=told(parameters.own_files),
         code=library("download"),
     output:
         raw="results/data/{dataset}/raw.h5ad",
@@ -9,7 +9,7 @@ rule download:
     conda:
         "../envs/download.yaml"
     params:
-        row=dataset_row,
+        row=told(parameters.row_to_read),
         cache="results/cache",
     message:
         "get {wildcards.dataset}"

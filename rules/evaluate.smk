@@ -4,12 +4,13 @@
 
 rule cluster:
     input:
-        embedding="results/models/{dataset}/{model}/embedding.h5ad",
-        status="results/models/{dataset}/{model}/status.json",
+        embedding=rules.train.output.embedding,
+        status=rules.train.output.status,
         code=library("cluster"),
     output:
         clusters="results/clusters/{dataset}/{model}.parquet",
         criteria="results/criteria/{dataset}/{model}.tsv",
+        members="results/members/{dataset}/{model}.parquet",
     log:
         "results/logs/cluster/{dataset}/{model}.log",
     benchmark:
@@ -18,8 +19,9 @@ rule cluster:
         "../envs/evaluate.yaml"
     threads: 1
     params:
-        n_clusters=declared_clusters,
+        n_clusters=told(parameters.n_clusters),
         clustering=config["evaluation"]["clustering"],
+        is_member=told(parameters.is_member),
     message:
         "cluster {wildcards.model} on {wildcards.dataset}"
     script:
@@ -28,8 +30,8 @@ rule cluster:
 
 rule consensus:
     input:
-        clusters=clusters_of_members,
-        criteria=criteria_of_members,
+        clusters=of(rules.cluster.output.clusters, plan.members),
+        criteria=of(rules.cluster.output.criteria, plan.members),
         code=library("consensus"),
     output:
         clusters="results/clusters/{dataset}/consensus.parquet",
@@ -41,26 +43,84 @@ rule consensus:
         "../envs/evaluate.yaml"
     threads: 1
     params:
-        members=members_of_consensus,
+        members=told(parameters.members),
         seeds=study.seeds,
-        n_clusters=declared_clusters,
+        n_clusters=told(parameters.n_clusters),
     message:
         "find what the models agree on in {wildcards.dataset}"
     script:
         "../workflow_scripts/consensus.py"
 
 
+rule answer:
+    input:
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.members),
+        members=of(rules.cluster.output.members, plan.members),
+        code=library("answer"),
+    output:
+        cells="results/answers/{dataset}/cells.parquet",
+        markers="results/answers/{dataset}/markers.parquet",
+        summary="results/answers/{dataset}/summary.tsv",
+        groups="results/answers/{dataset}/groups.tsv",
+        models="results/answers/{dataset}/models.tsv",
+        tree="results/answers/{dataset}/tree.tsv",
+        agreement="results/answers/{dataset}/agreement.tsv",
+        numbers="results/answers/{dataset}/numbers.tsv",
+    log:
+        "results/logs/answer/{dataset}.log",
+    benchmark:
+        "results/benchmarks/answer/{dataset}.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    params:
+        models=told(parameters.members),
+        n_clusters=told(parameters.n_clusters),
+    message:
+        "find the groups of {wildcards.dataset}, without labels"
+    script:
+        "../workflow_scripts/answer.py"
+
+
+rule collect_answers:
+    input:
+        summary=of(rules.answer.output.summary, plan.compared),
+        groups=of(rules.answer.output.groups, plan.compared),
+        models=of(rules.answer.output.models, plan.compared),
+        tree=of(rules.answer.output.tree, plan.compared),
+        agreement=of(rules.answer.output.agreement, plan.compared),
+        numbers=of(rules.answer.output.numbers, plan.compared),
+        code=library("collect_answers"),
+    output:
+        summary=multiext("results/tables/answer_summary", ".tsv", ".parquet"),
+        groups=multiext("results/tables/answer_groups", ".tsv", ".parquet"),
+        models=multiext("results/tables/answer_models", ".tsv", ".parquet"),
+        tree=multiext("results/tables/answer_tree", ".tsv", ".parquet"),
+        agreement=multiext("results/tables/answer_agreement", ".tsv", ".parquet"),
+        numbers=multiext("results/tables/answer_numbers", ".tsv", ".parquet"),
+    log:
+        "results/logs/collect_answers.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    message:
+        "collect the answers of the study"
+    script:
+        "../workflow_scripts/collect_answers.py"
+
+
 rule score:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        statuses=statuses_of,
-        histories=histories_of,
-        quality=quality_of,
-        clusters=clusters_of,
-        criteria=criteria_of,
-        consensus_clusters=if_consensus("results/clusters/{dataset}/consensus.parquet"),
-        consensus_criteria=if_consensus("results/criteria/{dataset}/consensus.tsv"),
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        statuses=of(rules.train.output.status, plan.evaluated),
+        histories=of(rules.train.output.history, plan.evaluated),
+        quality=of(rules.train.output.quality, plan.evaluated),
+        clusters=of(rules.cluster.output.clusters, plan.evaluated),
+        criteria=of(rules.cluster.output.criteria, plan.evaluated),
+        consensus_clusters=of(rules.consensus.output.clusters, plan.agreeing),
+        consensus_criteria=of(rules.consensus.output.criteria, plan.agreeing),
         code=library("score"),
     output:
         scores="results/scores/{dataset}.tsv",
@@ -71,6 +131,7 @@ rule score:
         "../envs/evaluate.yaml"
     threads: 1
     params:
+        n_clusters=told(parameters.n_clusters),
         scoring=config["evaluation"]["scoring"],
     message:
         "score the models on {wildcards.dataset} against its labels"
@@ -80,9 +141,9 @@ rule score:
 
 rule integrate:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        statuses=statuses_of,
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        statuses=of(rules.train.output.status, plan.evaluated),
         code=library("integrate"),
     output:
         "results/integration/{dataset}.tsv",
@@ -91,6 +152,8 @@ rule integrate:
     conda:
         "../envs/integrate.yaml"
     threads: 1
+    params:
+        n_clusters=told(parameters.n_clusters),
     message:
         "score how the models mix the batches of {wildcards.dataset}"
     script:
@@ -99,19 +162,19 @@ rule integrate:
 
 rule analyse_pca:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        weights=linear_weights_of,
-        statuses=linear_statuses_of,
+        prepared=rules.preprocess.output.prepared,
+        weights=of(rules.train.output.weights, plan.linear_autoencoders),
+        statuses=of(rules.train.output.status, plan.linear_autoencoders),
         code=library("analyse_pca"),
     output:
-        "results/pca/{dataset}.parquet",
+        pca="results/pca/{dataset}.parquet",
     log:
         "results/logs/analyse_pca/{dataset}.log",
     conda:
         "../envs/evaluate.yaml"
     threads: 1
     params:
-        models=linear_autoencoders_of,
+        models=told(parameters.linear_autoencoders),
     message:
         "principal components of {wildcards.dataset}"
     script:
@@ -120,40 +183,28 @@ rule analyse_pca:
 
 rule collect:
     input:
-        integration=if_integrated(),
-        scores=expand("results/scores/{dataset}.tsv", dataset=scored_datasets()),
-        histories=of_study("results/models/{dataset}/{model}/history.parquet"),
-        statuses=of_study("results/models/{dataset}/{model}/status.json"),
-        consensus=statuses_of_consensus(),
-        quality=of_study("results/models/{dataset}/{model}/quality.tsv"),
-        reliability=expand("results/reliability/{dataset}.tsv", dataset=scored_datasets()),
+        integration=of(rules.integrate.output, plan.integrated),
+        scores=of(rules.score.output.scores, plan.scored),
+        histories=of(rules.train.output.history, plan.evaluated),
+        statuses=of(rules.train.output.status, plan.evaluated),
+        consensus=of(rules.consensus.output.status, plan.agreeing),
+        quality=of(rules.train.output.quality, plan.evaluated),
+        reliability=of(rules.score.output.reliability, plan.scored),
         code=library("collect"),
     output:
-        scores="results/tables/scores.tsv",
-        scores_parquet="results/tables/scores.parquet",
-        summary="results/tables/summary.tsv",
-        summary_parquet="results/tables/summary.parquet",
-        answer="results/tables/answer.tsv",
-        answer_parquet="results/tables/answer.parquet",
-        choices="results/tables/choices.tsv",
-        choices_parquet="results/tables/choices.parquet",
-        criteria="results/tables/criteria.tsv",
-        criteria_parquet="results/tables/criteria.parquet",
-        correlations="results/tables/correlations.tsv",
-        correlations_parquet="results/tables/correlations.parquet",
-        quality="results/tables/quality.tsv",
-        quality_parquet="results/tables/quality.parquet",
-        reliability="results/tables/reliability.tsv",
-        reliability_parquet="results/tables/reliability.parquet",
-        ranks="results/tables/ranks.tsv",
-        ranks_parquet="results/tables/ranks.parquet",
-        tests="results/tables/tests.tsv",
-        tests_parquet="results/tables/tests.parquet",
-        cost="results/tables/cost.tsv",
-        cost_parquet="results/tables/cost.parquet",
-        status="results/tables/status.tsv",
-        status_parquet="results/tables/status.parquet",
-        history_parquet="results/tables/history.parquet",
+        scores=multiext("results/tables/scores", ".tsv", ".parquet"),
+        summary=multiext("results/tables/summary", ".tsv", ".parquet"),
+        answer=multiext("results/tables/answer", ".tsv", ".parquet"),
+        choices=multiext("results/tables/choices", ".tsv", ".parquet"),
+        criteria=multiext("results/tables/criteria", ".tsv", ".parquet"),
+        correlations=multiext("results/tables/correlations", ".tsv", ".parquet"),
+        quality=multiext("results/tables/quality", ".tsv", ".parquet"),
+        reliability=multiext("results/tables/reliability", ".tsv", ".parquet"),
+        ranks=multiext("results/tables/ranks", ".tsv", ".parquet"),
+        tests=multiext("results/tables/tests", ".tsv", ".parquet"),
+        cost=multiext("results/tables/cost", ".tsv", ".parquet"),
+        status=multiext("results/tables/status", ".tsv", ".parquet"),
+        history="results/tables/history.parquet",
     log:
         "results/logs/collect.log",
     conda:
@@ -161,7 +212,7 @@ rule collect:
     threads: 1
     params:
         not_applicable=study.not_applicable,
-        kinds=kinds_of_study(),
+        kinds=parameters.kinds(study),
         statistics=config["evaluation"]["statistics"],
         rule=config["evaluation"]["selection"],
     message:
@@ -170,11 +221,18 @@ rule collect:
         "../workflow_scripts/collect.py"
 
 
+# The tables that figures, notebooks and the report are made from.
+TABLES = {
+    name: parquet(rules.collect.output[name])
+    for name in ["scores", "summary", "status", "history", "choices", "reliability", "quality"]
+}
+
+
 rule compare_published:
     input:
         sheet=study.sheets.get("published", []),
-        scores="results/tables/scores.parquet",
-        predictions=predictions_table,
+        scores=parquet(rules.collect.output.scores),
+        predictions=of(parquet(rules.collect_predictions.output.predictions), plan.where_predicted),
         code=library("compare_published"),
     output:
         multiext("results/tables/published", ".tsv", ".parquet"),
@@ -193,22 +251,22 @@ rule compare_published:
 
 rule annotate:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        clusters=clusters_of,
-        consensus=if_consensus("results/clusters/{dataset}/consensus.parquet"),
-        scores="results/scores/{dataset}.tsv",
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        clusters=of(rules.cluster.output.clusters, plan.evaluated),
+        consensus=of(rules.consensus.output.clusters, plan.agreeing),
+        scores=rules.score.output.scores,
         code=library("annotate"),
     output:
-        "results/data/{dataset}/annotated.h5ad",
+        annotated="results/data/{dataset}/annotated.h5ad",
     log:
         "results/logs/annotate/{dataset}.log",
     conda:
         "../envs/evaluate.yaml"
     threads: 1
     params:
-        models=models_of,
-        kinds=kinds_of_study(),
+        models=told(parameters.models),
+        kinds=parameters.kinds(study),
         rule=config["evaluation"]["selection"],
     message:
         "annotate {wildcards.dataset} with every model's embedding and clusters"
@@ -218,10 +276,10 @@ rule annotate:
 
 rule find_markers:
     input:
-        annotated="results/data/{dataset}/annotated.h5ad",
+        annotated=rules.annotate.output.annotated,
         code=library("find_markers"),
     output:
-        "results/markers/{dataset}.parquet",
+        markers="results/markers/{dataset}.parquet",
     log:
         "results/logs/find_markers/{dataset}.log",
     conda:
@@ -235,7 +293,7 @@ rule find_markers:
 
 rule collect_markers:
     input:
-        parts=expand("results/markers/{dataset}.parquet", dataset=datasets_of_counts()),
+        parts=of(rules.find_markers.output.markers, plan.of_counts),
         code=library("collect_markers"),
     output:
         multiext("results/tables/markers", ".tsv", ".parquet"),
@@ -248,25 +306,3 @@ rule collect_markers:
         "collect the marker genes of the study"
     script:
         "../workflow_scripts/collect_markers.py"
-
-
-rule verdict:
-    input:
-        status="results/tables/status.parquet",
-        report="results/report/index.html",
-        manifest="results/manifest.tsv",
-        annotated=expand("results/data/{dataset}/annotated.h5ad", dataset=study.datasets),
-        code=library("verdict"),
-    output:
-        "results/verdict.txt",
-    log:
-        "results/logs/verdict.log",
-    conda:
-        "../envs/evaluate.yaml"
-    threads: 1
-    params:
-        allow_failures=config["allow_failures"],
-    message:
-        "say how the study ended"
-    script:
-        "../workflow_scripts/verdict.py"

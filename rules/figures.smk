@@ -4,9 +4,9 @@
 
 rule draw_maps:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        clusters=clusters_of,
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        clusters=of(rules.cluster.output.clusters, plan.evaluated),
         code=library("draw_maps"),
     output:
         maps="results/maps/{dataset}.parquet",
@@ -16,7 +16,8 @@ rule draw_maps:
         "../envs/figures.yaml"
     threads: 1
     params:
-        options=lookup(dpath="report/maps", within=config, default={}),
+        n_clusters=told(parameters.n_clusters),
+        options=parameters.maps_options(study),
     message:
         "lay out the embeddings of {wildcards.dataset}"
     script:
@@ -25,10 +26,10 @@ rule draw_maps:
 
 rule explore:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        embeddings=embeddings_of,
-        clusters=clusters_of,
-        maps="results/maps/{dataset}.parquet",
+        prepared=rules.preprocess.output.prepared,
+        embeddings=of(rules.train.output.embedding, plan.evaluated),
+        clusters=of(rules.cluster.output.clusters, plan.evaluated),
+        maps=rules.draw_maps.output.maps,
         code=library("explore"),
     output:
         explored="results/explorer/{dataset}.safetensors",
@@ -38,7 +39,8 @@ rule explore:
         "../envs/figures.yaml"
     threads: 1
     params:
-        options=explorer_options,
+        n_clusters=told(parameters.n_clusters),
+        options=told(parameters.explorer_options),
     message:
         "make {wildcards.dataset} ready for the explorer"
     script:
@@ -48,25 +50,29 @@ rule explore:
 # What figures may be drawn from, by the names that the catalogue's entries give in ``reads``.
 READ = {
     "tables": list(TABLES.values()),
-    "ranks": "results/tables/ranks.parquet",
-    "tests": "results/tables/tests.parquet",
-    "predictions": "results/tables/predictions.parquet",
-    "prepared": "results/data/{dataset}/prepared.h5ad",
-    "maps": "results/maps/{dataset}.parquet",
-    "pca": "results/pca/{dataset}.parquet",
-    "markers": "results/markers/{dataset}.parquet",
-    "clusters": clusters_of,
-    "embeddings": embeddings_of,
-    "decoded": decoded_of,
-    "latents": latents_of,
-    "means": means_of_predictions,
+    "ranks": parquet(rules.collect.output.ranks),
+    "tests": parquet(rules.collect.output.tests),
+    "predictions": parquet(rules.collect_predictions.output.predictions),
+    "prepared": rules.preprocess.output.prepared,
+    "maps": rules.draw_maps.output.maps,
+    "pca": rules.analyse_pca.output.pca,
+    "markers": rules.find_markers.output.markers,
+    "clusters": of(rules.cluster.output.clusters, plan.evaluated),
+    "embeddings": of(rules.train.output.embedding, plan.evaluated),
+    "decoded": of(rules.decode.output.decoded, plan.decoded),
+    "latents": of(rules.sample_latents.output.latents, plan.drawn_from_two_latents),
+    "means": together(
+        of(rules.predict.output.means, plan.predicting),
+        of(rules.predict_baselines.output.means, plan.asked_to_predict),
+    ),
 }
 
 
 CATEGORIES = {"study": "Study", "dataset": "Data sets", "kind": "Models", "thesis": "Thesis"}
 
 
-# A job a data set, and one each for the study, the plates and the thesis: its figures, and beside each its caption.
+# A job a data set, and one each for the study, the plates and the thesis: its figures, and beside
+# each its caption.
 for name, unit in figure_jobs.units(study).items():
 
     rule:
@@ -75,7 +81,7 @@ for name, unit in figure_jobs.units(study).items():
         input:
             **{read: READ[read] for read in unit.reads},
             code=library("draw", *unit.modules),
-            style=f"{workflow.basedir}/workflow_scripts/latentbench/figures/latentbench.mplstyle",
+            style=f"{SCRIPTS}/latentbench/figures/latentbench.mplstyle",
         output:
             pdf=figure_files(unit.stems, "pdf"),
             svg=figure_files(unit.stems, "svg"),
@@ -102,7 +108,7 @@ for name, unit in figure_jobs.units(study).items():
         params:
             figures=unit.drawings,
             reads=unit.reads,
-            options=lookup(dpath="report/maps", within=config, default={}),
+            options=parameters.maps_options(study) if "decoded" in unit.reads else {},
         message:
             f"draw the figures of {name}"
         script:

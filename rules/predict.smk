@@ -6,7 +6,7 @@
 
 rule predict:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
+        prepared=rules.preprocess.output.prepared,
         code=library_with_kind("predict"),
     output:
         predictions="results/predictions/models/{dataset}/{model}.tsv",
@@ -21,8 +21,8 @@ rule predict:
     resources:
         gpu=0,
     params:
-        variant=model_variant,
-        request=prediction_request,
+        variant=told(parameters.variant),
+        request=told(parameters.request),
         seeds=study.seeds,
     message:
         "predict stimulated cells of {wildcards.dataset} by {wildcards.model}"
@@ -32,7 +32,7 @@ rule predict:
 
 rule predict_baselines:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
+        prepared=rules.preprocess.output.prepared,
         code=library("predict_baselines"),
     output:
         predictions="results/predictions/baselines/{dataset}.tsv",
@@ -43,7 +43,7 @@ rule predict_baselines:
         training_environment()
     threads: 1
     params:
-        request=prediction_request,
+        request=told(parameters.request),
     message:
         "predict stimulated cells of {wildcards.dataset} without a network"
     script:
@@ -52,7 +52,10 @@ rule predict_baselines:
 
 rule collect_predictions:
     input:
-        parts=predictions_of_study(),
+        parts=together(
+            of(rules.predict.output.predictions, plan.predicting),
+            of(rules.predict_baselines.output.predictions, plan.asked_to_predict),
+        ),
         code=library("collect_predictions"),
     output:
         predictions=multiext("results/tables/predictions", ".tsv", ".parquet"),

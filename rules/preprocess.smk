@@ -1,8 +1,8 @@
 rule preprocess:
     input:
         code=library("preprocess"),
-        raw="results/data/{dataset}/raw.h5ad",
-        genes_of=data_sharing_genes,
+        raw=rules.download.output.raw,
+        genes_of=of_another("preprocess", "prepared", parameters.sharing_genes),
     output:
         prepared="results/data/{dataset}/prepared.h5ad",
     log:
@@ -10,10 +10,10 @@ rule preprocess:
     conda:
         "../envs/preprocess.yaml"
     params:
-        preset=dataset_preset,
-        options=preset_options,
+        preset=told(parameters.preset),
+        options=told(parameters.preset_options),
         split=config["preprocessing"]["split"],
-        subset=cells_looked_at,
+        subset=told(parameters.cells_looked_at),
         stream_above_gb=config["preprocessing"]["stream_above_gb"],
     message:
         "prepare {wildcards.dataset}"

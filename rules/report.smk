@@ -4,9 +4,9 @@
 rule run_notebook:
     input:
         **TABLES,
-        prepared="results/data/{dataset}/prepared.h5ad",
-        figures=figures_of_notebook,
-        notebook=f"{workflow.basedir}/workflow_scripts/notebooks/dataset.ipynb",
+        prepared=rules.preprocess.output.prepared,
+        figures=drawn(plan.figures_of_notebook, "png"),
+        notebook=f"{SCRIPTS}/notebooks/dataset.ipynb",
         code=library("run_notebook", "report.notebook_views"),
     output:
         notebook="results/notebooks/{dataset}.ipynb",
@@ -23,7 +23,7 @@ rule run_notebook:
         "../envs/notebook.yaml"
     threads: 1
     params:
-        sheet=origins,
+        sheet=told(parameters.sheet_of_dataset),
     message:
         "run the notebook of {wildcards.dataset}"
     script:
@@ -33,11 +33,11 @@ rule run_notebook:
 rule run_chapter:
     input:
         **TABLES,
-        published="results/tables/published.parquet",
-        theory="results/tables/theory.parquet",
-        predictions=if_predicted("results/tables/predictions_summary.parquet"),
-        figures=figures_of_chapter,
-        notebook=notebook_of_chapter,
+        published=parquet(rules.compare_published.output),
+        theory=parquet(rules.theory.output),
+        predictions=of(parquet(rules.collect_predictions.output.summary), plan.where_predicted),
+        figures=drawn(plan.figures_of_chapter, "png"),
+        notebook=f"{SCRIPTS}/notebooks/chapters/{{chapter}}.ipynb",
         code=library("run_chapter", "report.notebook_views"),
     output:
         notebook="results/chapters/{chapter}.ipynb",
@@ -53,8 +53,8 @@ rule run_chapter:
         "../envs/notebook.yaml"
     threads: 1
     params:
-        title=title_of_chapter,
-        datasets=datasets_of_chapter,
+        title=told(parameters.title),
+        datasets=told(parameters.datasets),
     message:
         "write the chapter {wildcards.chapter}"
     script:
@@ -64,30 +64,33 @@ rule run_chapter:
 rule write_report:
     input:
         **TABLES,
-        answer="results/tables/answer.parquet",
-        ranks="results/tables/ranks.parquet",
-        tests="results/tables/tests.parquet",
-        theory="results/tables/theory.parquet",
-        criteria="results/tables/criteria.parquet",
-        correlations="results/tables/correlations.parquet",
-        cost="results/tables/cost.parquet",
-        statuses=of_study("results/models/{dataset}/{model}/status.json"),
-        prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
-        maps=expand("results/maps/{dataset}.parquet", dataset=study.datasets),
-        explored=expand("results/explorer/{dataset}.safetensors", dataset=study.datasets),
+        answer=parquet(rules.collect.output.answer),
+        ranks=parquet(rules.collect.output.ranks),
+        tests=parquet(rules.collect.output.tests),
+        theory=parquet(rules.theory.output),
+        criteria=parquet(rules.collect.output.criteria),
+        correlations=parquet(rules.collect.output.correlations),
+        cost=parquet(rules.collect.output.cost),
+        statuses=of(rules.train.output.status, plan.evaluated),
+        prepared=of(rules.preprocess.output.prepared, plan.compared),
+        maps=of(rules.draw_maps.output.maps, plan.compared),
+        explored=of(rules.explore.output.explored, plan.compared),
         study_figures=figure_files(figure_jobs.stems(study, "study"), "svg"),
         dataset_figures=figure_files(figure_jobs.stems(study, "dataset"), "svg"),
         thesis_figures=figure_files(figure_jobs.stems(study, "thesis"), "svg"),
         plates=figure_files(figure_jobs.stems(study, "kind"), "svg"),
-        predicted=if_predicted(
-            "results/tables/predictions.parquet",
-            "results/tables/predictions_summary.parquet",
+        predicted=of(
+            [
+                parquet(rules.collect_predictions.output.predictions),
+                parquet(rules.collect_predictions.output.summary),
+            ],
+            plan.where_predicted,
         ),
-        notebooks=expand("results/notebooks/{dataset}.html", dataset=study.datasets),
-        chapters=expand("results/chapters/{chapter}.html", chapter=study.chapters),
-        published=if_published("results/tables/published.parquet"),
-        code=library("write_report", *sections_of_page()),
-        template=page_assets(),
+        notebooks=of(rules.run_notebook.output.html, plan.compared),
+        chapters=of(rules.run_chapter.output.html, plan.written),
+        published=of(parquet(rules.compare_published.output), plan.where_published),
+        code=library("write_report", *modules_in("report.sections", SCRIPTS / "latentbench")),
+        template=page_assets(SCRIPTS / "latentbench"),
     output:
         page=report(
             "results/report/index.html",
@@ -103,9 +106,9 @@ rule write_report:
     threads: 1
     params:
         datasets=study.datasets,
-        config=config_of_results(),
+        config=parameters.config_of_results(study),
         chapters=list(study.chapters.values()),
-        sheet=origins(),
+        sheet=parameters.sheet_of_study(study),
     message:
         "write the report"
     script:
@@ -115,11 +118,11 @@ rule write_report:
 rule write_results:
     input:
         **TABLES,
-        published="results/tables/published.parquet",
-        ranks="results/tables/ranks.parquet",
-        tests="results/tables/tests.parquet",
-        criteria="results/tables/criteria.parquet",
-        prepared=expand("results/data/{dataset}/prepared.h5ad", dataset=study.datasets),
+        published=parquet(rules.compare_published.output),
+        ranks=parquet(rules.collect.output.ranks),
+        tests=parquet(rules.collect.output.tests),
+        criteria=parquet(rules.collect.output.criteria),
+        prepared=of(rules.preprocess.output.prepared, plan.compared),
         code=library("write_results"),
     output:
         "results/report/results.md",
@@ -130,8 +133,10 @@ rule write_results:
     threads: 1
     params:
         datasets=study.datasets,
-        config=config_of_results(),
-        command=command_of_study(),
+        config=parameters.config_in_words(study),
+        command=parameters.command(
+            study, [Path(path).resolve() for path in workflow.configfiles], WORKFLOW
+        ),
     message:
         "write the results as Markdown"
     script:

@@ -6,8 +6,7 @@ rule theory:
     input:
         code=library("theory"),
     output:
-        table="results/tables/theory.tsv",
-        table_parquet="results/tables/theory.parquet",
+        multiext("results/tables/theory", ".tsv", ".parquet"),
     log:
         "results/logs/theory.log",
     conda:

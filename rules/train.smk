@@ -2,11 +2,31 @@
 # rule's threads.
 
 
+# Where nobody declared a number of clusters: more than there are. What the components of a mixture
+# amount to is found by merging them.
+rule bound_clusters:
+    input:
+        prepared=rules.preprocess.output.prepared,
+        code=library("bound_clusters"),
+    output:
+        bound="results/data/{dataset}/n_clusters.json",
+    log:
+        "results/logs/bound_clusters/{dataset}.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    message:
+        "bound the number of clusters of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/bound_clusters.py"
+
+
 rule train:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        source=data_transferred_from,
-        guide=guiding_codes,
+        prepared=rules.preprocess.output.prepared,
+        bound=of_another("bound_clusters", "bound", parameters.bounded_by),
+        source=of_another("preprocess", "prepared", parameters.pretrained_on),
+        guide=of_another("train", "embedding", parameters.guide),
         code=library_with_kind("train"),
     output:
         weights="results/models/{dataset}/{model}/weights.safetensors",
@@ -24,7 +44,7 @@ rule train:
     resources:
         gpu=0,
     params:
-        variant=model_variant,
+        variant=told(parameters.variant),
         seeds=study.seeds,
         held_out=config["evaluation"].get("held_out", {}),
     message:
@@ -36,9 +56,9 @@ rule train:
 # Pictures of what a network of images has learned; nothing that is scored.
 rule decode:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        weights="results/models/{dataset}/{model}/weights.safetensors",
-        status="results/models/{dataset}/{model}/status.json",
+        prepared=rules.preprocess.output.prepared,
+        weights=rules.train.output.weights,
+        status=rules.train.output.status,
         code=library_with_kind("decode"),
     output:
         decoded="results/decoded/{dataset}/{model}.npz",
@@ -48,7 +68,7 @@ rule decode:
         "../envs/train.yaml"
     threads: 1
     params:
-        variant=model_variant,
+        variant=told(parameters.variant),
     message:
         "decode images of {wildcards.dataset} by {wildcards.model}"
     script:
@@ -57,9 +77,9 @@ rule decode:
 
 rule sample_latents:
     input:
-        prepared="results/data/{dataset}/prepared.h5ad",
-        weights="results/models/{dataset}/{model}/weights.safetensors",
-        status="results/models/{dataset}/{model}/status.json",
+        prepared=rules.preprocess.output.prepared,
+        weights=rules.train.output.weights,
+        status=rules.train.output.status,
         code=library_with_kind("sample_latents"),
     output:
         latents="results/latents/{dataset}/{model}.npz",
@@ -69,7 +89,7 @@ rule sample_latents:
         "../envs/train.yaml"
     threads: 1
     params:
-        variant=model_variant,
+        variant=told(parameters.variant),
     message:
         "draw both latents of {wildcards.dataset} under {wildcards.model}"
     script:

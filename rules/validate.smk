@@ -16,8 +16,8 @@ rule validate:
         "../envs/download.yaml"
     threads: 1
     params:
-        rows=rows_of_study(),
-        study=sentence_on_study(),
+        rows=parameters.rows_to_validate(study),
+        study=parameters.sentence(study),
     message:
         "see whether the study can run here"
     script:

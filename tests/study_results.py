@@ -370,13 +370,10 @@ def write_cells(folder: Path, dataset: str, random: np.random.Generator, n_obs: 
         "modality": "real",
         "source": f"builtin:{dataset}",
         "sha256": "ab" * 32,
-        "licence": "MIT",
-        "citation": "made up for the tests",
     }
     about |= {
         "preset": "real_standardised",
         "filters": {"empty_cells": 0, "empty_genes": 3},
-        "n_clusters": DATASETS[dataset],
     }
     var = pd.DataFrame({"highly_variable": True}, index=["gene_a", "gene_b", "gene_c"])
     prepared = ad.AnnData(

@@ -8,6 +8,7 @@ import re
 import runpy
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,13 +21,12 @@ from anndata import AnnData
 from markdown_it import MarkdownIt
 from snakemake.cli import get_argument_parser, parse_config
 from snakemake.utils import update_config
+from training_calls import fit, observed_classes
 
 from latentbench.outcomes import Outcome
 from latentbench.study.sheets import numbers_of, read_yaml
 from latentbench.study.study import load_study
-from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -35,7 +35,7 @@ PAGES = [
     *sorted(ROOT.glob("config/*.md")),
     *sorted(ROOT.glob("benchmarks/*.md")),
 ]
-LANGUAGES = {"bash", "yaml", "python", "json", "text"}
+LANGUAGES = {"bash", "yaml", "python", "snakemake", "json", "text"}
 """What a fence may say; an indented block is text: a drawing, an equation, what a program says."""
 NOT_OURS = {
     "git": "an address that only the reader knows",
@@ -298,7 +298,7 @@ def test_an_example_trains(name, training_data):
         data,
         seeds=(0, 1),
         observed=observed,
-        **{"epochs": 10, **variant["training"], "batch_size": 16},
+        **{"epochs": 10, **variant["training"], "batch_size": 64},
     )
     assert [report.status for report in fitted.reports] == [Outcome.OK] * 2
 
@@ -308,6 +308,19 @@ def test_a_block_of_python_runs(block, reader):
     script = reader / "shown.py"
     script.write_text(block.text)
     runpy.run_path(str(script), run_name="shown")
+
+
+@pytest.mark.parametrize("block", of("snakemake"), ids=str)
+def test_a_rule_is_written_as_snakefmt_writes_it(block, tmp_path):
+    rule = tmp_path / "shown.smk"
+    rule.write_text(block.text)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakefmt", "--check", str(rule)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("block", of("json"), ids=str)

@@ -53,20 +53,20 @@ NOT_IMPORTED = {
     "threadpoolctl",
     "python-igraph",
     "scikit-learn",
+    "scikit-image",
     "bokeh",
 }
-"""Wanted without an import: engines of pandas and anndata, scanpy's data file, pip as a
-command, the notebook's kernel, what functions import, the drawing library whose scripts the
-report holds."""
+"""Wanted without an import: engines of pandas and anndata, scanpy's data file, what Scrublet
+finds its threshold by, pip as a command, the notebook's kernel, what functions import, the
+drawing library whose scripts the report holds."""
 NOT_LOCKED = {"python", "scib-metrics"}
 """scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
 NOT_REACHED = {
-    "notebook": {"umap-learn", "numba"},
-    "figures": {"numba"},
-    "report": {"statsmodels"},
+    "notebook": {"umap-learn"},
+    "report": {"statsmodels", "numba"},
 }
 """Imported inside functions that the step does not call: maps are drawn, not laid out, in
-notebooks; no figure looks for neighbours; the report repeats p-values and adjusts none."""
+notebooks; the report repeats p-values and adjusts none, and trains nothing."""
 NOTEBOOKS = {"run_notebook": "*.ipynb", "run_chapter": "chapters/*.ipynb"}
 IMPORTED_BY_NAME = {"train": "models", "predict": "models", "write_report": "report.sections"}
 """The packages whose modules a script imports by name."""

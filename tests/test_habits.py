@@ -4,11 +4,20 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+FLOW = [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 HOSTED = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["ci"]
+
+
+@pytest.mark.parametrize("path", FLOW, ids=lambda path: path.name)
+def test_no_line_of_the_flow_is_longer_than_ruff_allows_python(path):
+    longest = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["line-length"]
+    lines = enumerate(path.read_text().splitlines(), 1)
+    assert [number for number, line in lines if len(line) > longest] == []
 
 
 def test_hosted_ci_runs_the_script_of_every_change_on_every_python_that_is_supported():

@@ -3,7 +3,7 @@ import sys
 import time
 from pathlib import Path
 
-from latentbench.logs import failures_since
+from latentbench.logs import Failure, failures_since
 
 SCRIPTS = Path(__file__).parents[1] / "workflow_scripts"
 
@@ -21,11 +21,22 @@ def test_a_users_mistake_is_a_sentence_on_the_terminal_and_has_its_traceback_in_
     assert "ERROR: mine.h5ad: no counts" in shown
     assert "Traceback" not in shown
     assert "Traceback" in log.read_text()
-    assert failures_since(time.time() - 60, tmp_path) == [f"mine.h5ad: no counts (log: {log})"]
+    assert failures_since(time.time() - 60, tmp_path) == [
+        Failure(log, "mine.h5ad: no counts", is_refusal=True)
+    ]
 
 
 def test_a_bug_keeps_its_traceback_on_the_terminal(tmp_path):
-    assert "Traceback" in stop_with("KeyError('x')", tmp_path / "a.log")
+    log = tmp_path / "a.log"
+    assert "Traceback" in stop_with("KeyError('x')", log)
+    (failure,) = failures_since(time.time() - 60, tmp_path)
+    assert not failure.is_refusal
+    assert str(failure) == f"'x' (log: {log})"
+
+
+def test_what_a_user_stopped_is_no_failure(tmp_path):
+    stop_with("KeyboardInterrupt", tmp_path / "a.log")
+    assert failures_since(time.time() - 60, tmp_path) == []
 
 
 def test_failures_of_an_earlier_run_are_not_told_again(tmp_path):
@@ -46,4 +57,6 @@ def test_a_library_that_dies_leaves_the_lines_that_it_died_in(tmp_path):
         < 0
     )
     assert "string_at" in log.read_text()
-    assert failures_since(time.time() - 60, tmp_path) == [f"Segmentation fault (log: {log})"]
+    assert failures_since(time.time() - 60, tmp_path) == [
+        Failure(log, "Segmentation fault", is_refusal=False)
+    ]

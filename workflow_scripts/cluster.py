@@ -2,7 +2,7 @@
 
 from threadpoolctl import threadpool_limits
 
-from latentbench.answer.variant_members import members_of_variant
+from latentbench.answer.variant_members import VariantMembers, members_of_variant
 from latentbench.evaluation.criteria import cluster_variant
 from latentbench.evaluation.trained import read_trained
 from latentbench.files.artefacts import write_table
@@ -30,7 +30,7 @@ def main(
     write_table(clusters, clusters_path)
     write_table(criteria, criteria_path)
     batch = EmbeddingFile(embedding_path).batch
-    members = members_of_variant(trained, batch=batch) if is_member else []
+    members = members_of_variant(trained, batch=batch) if is_member else VariantMembers()
     write_members(members, trained.cells, members_path)
 
 

@@ -84,27 +84,13 @@ if __name__ == "__main__":
             "consensus",
         )
     }
-    names = (
-        "scores",
-        "summary",
-        "answer",
-        "ranks",
-        "tests",
-        "choices",
-        "criteria",
-        "correlations",
-        "status",
-        "cost",
-        "quality",
-        "reliability",
-    )
     outputs = {
-        name: [getattr(snakemake.output, name), getattr(snakemake.output, f"{name}_parquet")]
-        for name in names
+        name: [paths] if isinstance(paths, str) else paths
+        for name, paths in snakemake.output.items()
     }
     main(
         inputs,
-        {**outputs, "history": [snakemake.output.history_parquet]},
+        outputs,
         not_applicable=snakemake.params.not_applicable,
         kinds=snakemake.params.kinds,
         statistics=snakemake.params.statistics,

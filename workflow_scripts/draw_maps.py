@@ -5,9 +5,12 @@ from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 
 
-def main(prepared_path, embedding_paths, cluster_paths, maps_path, *, options) -> None:
+def main(prepared_path, embedding_paths, cluster_paths, maps_path, *, n_clusters, options) -> None:
     """Write the maps table; ``options`` are ``draw_maps``'s."""
-    write_table(draw_maps(prepared_path, embedding_paths, cluster_paths, **options), maps_path)
+    maps = draw_maps(
+        prepared_path, embedding_paths, cluster_paths, n_clusters=n_clusters, **options
+    )
+    write_table(maps, maps_path)
 
 
 if __name__ == "__main__":
@@ -17,5 +20,6 @@ if __name__ == "__main__":
         snakemake.input.embeddings,
         snakemake.input.clusters,
         snakemake.output.maps,
+        n_clusters=snakemake.params.n_clusters,
         options=snakemake.params.options,
     )

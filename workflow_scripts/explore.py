@@ -8,12 +8,17 @@ from latentbench.report.explorer.explorer_file import write_explored
 
 
 def main(
-    prepared_path, embedding_paths, cluster_paths, maps_path, explored_path, *, options
+    prepared_path, embedding_paths, cluster_paths, maps_path, explored_path, *, n_clusters, options
 ) -> None:
     """Write the explorer's file; ``options`` are ``explore``'s."""
     write_explored(
         explore(
-            prepared_path, embedding_paths, cluster_paths, pd.read_parquet(maps_path), **options
+            prepared_path,
+            embedding_paths,
+            cluster_paths,
+            pd.read_parquet(maps_path),
+            n_clusters=n_clusters,
+            **options,
         ),
         explored_path,
     )
@@ -28,5 +33,6 @@ if __name__ == "__main__":
         given.clusters,
         given.maps,
         snakemake.output.explored,
+        n_clusters=snakemake.params.n_clusters,
         options=snakemake.params.options,
     )

@@ -12,7 +12,7 @@ from latentbench.files.prepared import PreparedFile
 from latentbench.logs import log_to
 
 
-def main(prepared_path, embedding_paths, status_paths, scores_path) -> None:
+def main(prepared_path, embedding_paths, status_paths, scores_path, *, n_clusters) -> None:
     """Write the scores of all variants, whose embeddings and statuses go in step."""
     require_scib_metrics()
     prepared, pca = PreparedFile(prepared_path).cells, PreparedFile(prepared_path).components
@@ -20,7 +20,7 @@ def main(prepared_path, embedding_paths, status_paths, scores_path) -> None:
     for embedding_path, status_path in zip(embedding_paths, status_paths, strict=True):
         trained = read_trained(embedding_path, status_path)
         prepared.require(trained.cells)
-        frames.append(integration_scores(trained, prepared, pca))
+        frames.append(integration_scores(trained, prepared, pca, n_clusters=n_clusters))
     write_table(pd.concat(frames, ignore_index=True), scores_path)
 
 
@@ -32,4 +32,5 @@ if __name__ == "__main__":
             snakemake.input.embeddings,
             snakemake.input.statuses,
             snakemake.output[0],
+            n_clusters=snakemake.params.n_clusters,
         )

@@ -7,11 +7,15 @@ from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 
 
-def main(prepared_path, variants, consensus, scores_path, reliability_path, *, scoring) -> None:
+def main(
+    prepared_path, variants, consensus, scores_path, reliability_path, *, n_clusters, scoring
+) -> None:
     """Write the scores and the reliability table of one data set; ``variants``: the files of each;
     ``consensus``: its clusters and criteria, or nothing.
     """
-    scores, reliability = score_dataset(prepared_path, variants, consensus, **scoring)
+    scores, reliability = score_dataset(
+        prepared_path, variants, consensus, n_clusters=n_clusters, **scoring
+    )
     write_table(scores, scores_path)
     write_table(reliability, reliability_path)
 
@@ -34,5 +38,6 @@ if __name__ == "__main__":
             [VariantFiles(*paths) for paths in of_variants],
             list(zip(files.consensus_clusters, files.consensus_criteria, strict=True)),
             *snakemake.output,
+            n_clusters=snakemake.params.n_clusters,
             scoring=snakemake.params.scoring,
         )

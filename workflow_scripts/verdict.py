@@ -7,9 +7,9 @@ from latentbench.files.artefacts import write_text
 from latentbench.logs import log_to, logger
 
 
-def main(status_path, verdict_path, *, allow_failures) -> None:
+def main(status_path, verdict_path, *, refused, allow_failures) -> None:
     """Write the verdict."""
-    sentence = verdict(pd.read_parquet(status_path), allow_failures=allow_failures)
+    sentence = verdict(pd.read_parquet(status_path), refused=refused, allow_failures=allow_failures)
     logger.info(sentence)
     write_text(sentence + "\n", verdict_path)
 
@@ -17,5 +17,8 @@ def main(status_path, verdict_path, *, allow_failures) -> None:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     main(
-        snakemake.input.status, snakemake.output[0], allow_failures=snakemake.params.allow_failures
+        snakemake.input.status,
+        snakemake.output[0],
+        refused=snakemake.params.refused,
+        allow_failures=snakemake.params.allow_failures,
     )

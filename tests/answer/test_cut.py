@@ -1,9 +1,10 @@
 """Where the tree is cut."""
 
 import numpy as np
+import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from latentbench.answer.cut import agreements, best_cut, structure
+from latentbench.answer.cut import agreements, best_cut, cut_into, structure
 from latentbench.answer.members import given, together
 from latentbench.answer.tree import grow
 
@@ -45,4 +46,31 @@ def test_members_that_agree_hardly_more_than_a_null_say_one_group(noisy):
 
 
 def test_equation_2_by_hand():
-    assert structure(0.6, 0.2) == 0.5
+    assert structure(0.6, 0.2) == pytest.approx(0.5)
+
+
+def test_a_declared_number_merges_what_costs_least_agreement(noisy):
+    _, members = noisy()
+    tree = grow(members, min_cells=5)
+    found = best_cut(tree, members)
+    groups = cut_into(tree, members, 3, found)[tree.leaf]
+    of_found = found.group_of_leaf[tree.leaf]
+
+    def mean_ari(clusters):
+        aris = [adjusted_rand_score(clusters, member) for member in members.clusters]
+        return np.dot(aris, members.weight)
+
+    merged = [
+        mean_ari(np.where(of_found == other, one, of_found))
+        for one in range(4)
+        for other in range(one)
+    ]
+    assert len(np.unique(groups)) == 3
+    assert mean_ari(groups) == pytest.approx(max(merged))
+
+
+def test_a_declared_number_above_the_number_found_cuts_the_tree_further(noisy):
+    _, members = noisy()
+    tree = grow(members, min_cells=3)
+    found = best_cut(tree, members)
+    np.testing.assert_array_equal(cut_into(tree, members, 6, found), tree.group_of_leaf(6))

@@ -21,7 +21,7 @@ from scipy import sparse
 
 FUZZ = settings.get_profile("battery")
 PRESETS = {
-    "counts": ["counts_raw", "counts_standard"],
+    "counts": ["counts_raw", "counts_lenient", "counts_standard"],
     "images": ["images_unit", "images_binarised"],
     "real": ["real_standardised"],
 }

@@ -82,10 +82,6 @@ REFUSED = {
         "no obs column 'kind' for label; the columns are: none",
     ),
     "a batch that is not there": (with_obs(batch="plate"), "no obs column 'plate' for batch"),
-    "more clusters than cells": (
-        with_obs(n_clusters="99"),
-        "99 clusters are declared and there are 32 training cells",
-    ),
     "an annotation that is not there": (
         without_obs(annotation="types.csv"),
         "types.csv: no such file",

@@ -111,7 +111,7 @@ def test_when_nothing_works_one_error_lists_every_source_its_failure_and_the_rem
     lines = str(caught.value).splitlines()
     assert lines[1] == "  1. https://host/a.h5ad: ConnectionError: no route to host"
     assert lines[2].startswith("  2. mirror:mine.h5ad: no public file")
-    assert "(made from GEO)" in lines[2]
+    assert "column origin of its row says" in lines[2]
     assert lines[3].startswith(
         "  3. simulate:nothing: there is no simulate:nothing; there is simulate:blobs,"
         " simulate:counts"

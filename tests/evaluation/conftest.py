@@ -147,7 +147,7 @@ def evaluate(folder, model, *, scoring=None, **clustering):
     return the paths of its scores and clusters.
     """
     here = folder / model
-    n_clusters = PreparedFile(folder / "prepared.h5ad").cells.n_clusters
+    n_clusters = PreparedFile(folder / "prepared.h5ad").about.get("n_clusters")
     scores, clusters, criteria = (
         here / "scores.tsv",
         here / "clusters.parquet",
@@ -158,8 +158,10 @@ def evaluate(folder, model, *, scoring=None, **clustering):
         here / "status.json",
         clusters,
         criteria,
+        here / "members.parquet",
         n_clusters=n_clusters,
         clustering={"oracle": False, **clustering},
+        is_member=False,
     )
     files = VariantFiles(
         here / "embedding.h5ad",
@@ -175,6 +177,7 @@ def evaluate(folder, model, *, scoring=None, **clustering):
         [],
         scores,
         here / "reliability.tsv",
+        n_clusters=n_clusters,
         scoring=scoring or {},
     )
     return scores, clusters

@@ -54,7 +54,11 @@ def test_batches_apart_score_lower_than_mixed_ones_and_types_stay_apart(cells):
     z, obs, batches = cells
     apart = (z + 6 * np.eye(5)[4] * batches[:, None]).astype(np.float32)
     mixed, split = (
-        values(integration_scores(variant(codes), PreparedCells("prepared.h5ad", obs, 3), apart))
+        values(
+            integration_scores(
+                variant(codes), PreparedCells("prepared.h5ad", obs), apart, n_clusters=3
+            )
+        )
         for codes in (z, apart)
     )
     for name in ("ilisi", "kbet", "bras", "pcr_comparison"):
@@ -67,7 +71,10 @@ def test_every_metric_has_a_row_a_seed_and_split_and_gaps_say_why(cells):
     pytest.importorskip("scib_metrics")
     z, obs, _ = cells
     scores = integration_scores(
-        variant(z, failed=(1,)), PreparedCells("prepared.h5ad", obs.drop(columns="label"), None), z
+        variant(z, failed=(1,)),
+        PreparedCells("prepared.h5ad", obs.drop(columns="label")),
+        z,
+        n_clusters=None,
     )
     assert list(scores.columns) == SCORES.columns
     assert len(scores) == 2 * 2 * len(METRICS)
@@ -86,11 +93,14 @@ def test_a_single_batch_and_too_few_cells_are_typed_without_scib_metrics(cells):
     z, obs, _ = cells
     one = integration_scores(
         variant(z),
-        PreparedCells("prepared.h5ad", obs.assign(batch="run0").drop(columns="label"), 3),
+        PreparedCells("prepared.h5ad", obs.assign(batch="run0").drop(columns="label")),
         z,
+        n_clusters=3,
     )
     assert set(one["reason"]) == {"fewer than two batches", "fewer than two cell types"}
-    few = integration_scores(variant(z[:12]), PreparedCells("prepared.h5ad", obs[:12], 3), z[:12])
+    few = integration_scores(
+        variant(z[:12]), PreparedCells("prepared.h5ad", obs[:12]), z[:12], n_clusters=3
+    )
     assert few.loc[few["split"] == "test", "value"].isna().all()
 
 
@@ -102,7 +112,7 @@ def test_an_error_inside_scib_metrics_is_a_typed_gap(cells, monkeypatch):
     monkeypatch.setattr(
         integration, "METRICS", {"kbet": integration.Metric(fails, of_batches=True, of_labels=True)}
     )
-    scores = integration_scores(variant(z), PreparedCells("prepared.h5ad", obs, 3), z)
+    scores = integration_scores(variant(z), PreparedCells("prepared.h5ad", obs), z, n_clusters=3)
     assert set(scores["status"]) == {"failed"}
     assert set(scores["reason"]) == {"scib-metrics: IndexError: one cell of a type"}
 

@@ -269,7 +269,7 @@ def test_no_labelled_training_cell_means_no_calibration(study_files, evaluate, w
 
 
 def test_a_data_set_on_which_nothing_runs_has_tables_without_rows(study_files):
-    scores, reliability = score_dataset(study_files / "prepared.h5ad", [], [])
+    scores, reliability = score_dataset(study_files / "prepared.h5ad", [], [], n_clusters=4)
     assert list(scores.columns) == SCORES.columns
     assert scores.empty
     assert reliability.empty

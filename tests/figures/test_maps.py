@@ -25,6 +25,7 @@ def test_every_model_but_those_made_of_labels_gets_a_map(study_folder, made_up):
         study_folder / "data/digits/prepared.h5ad",
         embeddings,
         clusters,
+        n_clusters=10,
         layout="pca",
         max_points=50,
     )
@@ -37,7 +38,11 @@ def test_every_model_but_those_made_of_labels_gets_a_map(study_folder, made_up):
 def test_clusters_belong_to_their_own_cells(study_folder, made_up):
     _, embeddings, clusters = paths_of(study_folder, made_up, "digits")
     maps = draw_maps(
-        study_folder / "data/digits/prepared.h5ad", embeddings[:1], clusters[:1], layout="pca"
+        study_folder / "data/digits/prepared.h5ad",
+        embeddings[:1],
+        clusters[:1],
+        n_clusters=10,
+        layout="pca",
     )
     table = pd.read_parquet(clusters[0])
     expected = table.set_index("cell")["kmeans_seed0"].astype(str)

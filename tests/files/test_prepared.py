@@ -19,13 +19,13 @@ def prepared(tmp_path):
     cells.obs["split"] = pd.Categorical(["train", "test", "train"])
     cells.var["highly_variable"] = [True, False, True, True]
     cells.obsm["X_pca"] = np.ones((3, 2), np.float32)
-    cells.uns["latentbench"] = {"dataset": "small", "n_clusters": 4}
+    cells.uns["latentbench"] = {"dataset": "small"}
     write_h5ad(cells, tmp_path / "prepared.h5ad")
     return PreparedFile(tmp_path / "prepared.h5ad")
 
 
 def test_a_missing_label_has_the_code_minus_one_and_so_has_every_cell_without_the_column():
-    cells = PreparedCells("prepared.h5ad", pd.DataFrame({"label": ["b", np.nan, "a"]}), None)
+    cells = PreparedCells("prepared.h5ad", pd.DataFrame({"label": ["b", np.nan, "a"]}))
     assert cells.codes("label").tolist() == [1, -1, 0]
     assert cells.codes("batch").tolist() == [-1, -1, -1]
 
@@ -39,7 +39,7 @@ def test_other_cells_are_refused_with_the_files_name(prepared):
 
 
 def test_what_is_asked_for_is_read_and_values_come_in_the_order_of_the_rows(prepared):
-    assert (prepared.about["dataset"], prepared.n_clusters) == ("small", 4)
+    assert prepared.about == {"dataset": "small"}
     assert prepared.is_train.tolist() == [True, False, True]
     assert prepared.components.shape == (3, 2)
     assert prepared.values_of(np.array([2, 0, 2])).tolist() == [[8, 10, 11], [0, 2, 3], [8, 10, 11]]

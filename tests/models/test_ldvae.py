@@ -2,10 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from training_calls import fit, observed_classes
 
-from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 
 def test_the_log_odds_of_two_genes_move_by_the_difference_of_their_loadings(built):

@@ -23,8 +23,8 @@ from latentbench.prediction.tables import (
     prediction_table,
     rows_without,
 )
+from latentbench.study.variant import Variant
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.variant import Variant
 
 SHORT = {"epochs": 60, "batch_size": 64, "learning_rate": 5e-3}
 

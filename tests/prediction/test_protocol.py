@@ -32,10 +32,22 @@ def test_a_type_with_too_few_cells_is_not_asked_about_and_its_reason_counts_them
     assert too_few == {
         "rare": "40 control and 3 stimulated cells; at least 10 of each are asked for"
     }
-    with pytest.raises(
-        ValueError, match=r"0 cell types have 100 cells under both conditions.*lower min_cells"
-    ):
-        held_out_types(cells, min_cells=100)
+
+
+@pytest.mark.parametrize(("min_cells", "n_types"), [(100, 0), (22, 1)])
+def test_where_fewer_than_two_types_have_cells_enough_nothing_is_asked_and_all_rows_say_why(
+    perturbation, min_cells, n_types
+):
+    cells = perturbation({"a": (25, 30), "b": (25, 15), "rare": (40, 3)})
+    questions, too_few = questions_of(cells, hidden=["nothing", "cell_type"], min_cells=min_cells)
+    assert questions == []
+    assert set(too_few) == {"a", "b", "rare", "all cells"}
+    sentence = (
+        f"{n_types} cell types have {min_cells} cells under both conditions, and 2 are needed;"
+        " lower min_cells"
+    )
+    assert too_few["all cells"] == sentence
+    assert (too_few["a"] == sentence) == (n_types == 1)
 
 
 def test_every_type_weighs_the_same_in_the_shift_however_many_cells_it_has(perturbation, effect):
@@ -75,8 +87,12 @@ def test_conditions_that_are_not_there_are_refused_by_name(tmp_path):
         ).is_control.tolist()
         == [True, False] * 3
     )
-    with pytest.raises(ValueError, match=r"no cell has condition control; there are: ctrl, stim"):
-        read_perturbation(tmp_path / "prepared.h5ad", control="control", stimulated="stim")
+    misspelt = read_perturbation(tmp_path / "prepared.h5ad", control="control", stimulated="stim")
+    questions, reasons = questions_of(misspelt, hidden=["cell_type"], min_cells=1)
+    assert questions == []
+    assert reasons["all cells"] == (
+        "no cell has condition control; there are: ctrl, stim. Mend config key predictions"
+    )
 
 
 def test_with_nothing_hidden_every_cell_is_trained_on_and_all_types_and_all_cells_are_asked_about(

@@ -21,9 +21,6 @@ def make_raw(matrix, *, modality: str, obs: pd.DataFrame | None = None) -> AnnDa
         "modality": modality,
         "source": "mine.h5ad",
         "sha256": "",
-        "licence": "",
-        "citation": "",
-        "n_clusters": 4,
     }
     return raw
 

@@ -69,7 +69,7 @@ def test_counts_in_memory_and_on_disk_are_cut_to_the_same_cells(raw_counts, tmp_
     raw_counts.obs["half"] = np.where(np.arange(raw_counts.n_obs) % 2, "a", "b")
     write_h5ad(raw_counts, tmp_path / "raw.h5ad")
     asked = {
-        "preset": "counts_standard",
+        "preset": "counts_lenient",
         "options": {"n_top_genes": 50},
         "split": {},
         "subset": Subset(only="half=a", max_obs=200),

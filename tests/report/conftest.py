@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from study_results import DATASETS
 
 from latentbench.evaluation.tables import cost_table
 from latentbench.figures.catalogue import FIGURES
@@ -94,7 +95,10 @@ def make_results(study_folder, tables, svg, tmp_path_factory) -> Callable[..., R
                 "preprocessing": {"split": {"test_fraction": 0.2}},
                 "report": {"title": "A study"},
             },
-            sheet=dict.fromkeys(tables.datasets, SHEET | (sheet or {})),
+            sheet={
+                name: SHEET | {"n_clusters": DATASETS[name]} | (sheet or {})
+                for name in tables.datasets
+            },
             chapters=chapters,
         )
 

@@ -1,16 +1,19 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from math import isfinite
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
 from latentbench.evaluation.published import SHEET_COLUMNS, compare_with_published
 from latentbench.figures.catalogue import FIGURES
 from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.tables import prediction_table, summarise_predictions
+from latentbench.report import page as page_module
 from latentbench.report.page import render_page
 from latentbench.report.sections import Section, all_sections, section_names
 
@@ -110,6 +113,23 @@ def test_a_section_with_nothing_to_say_is_left_out_of_page_and_navigation(result
     page = render_page(results, [silent, *all_sections()])
     assert "silent" not in page
     assert "Silent" not in page
+
+
+def test_the_section_of_the_docs_is_one_module_and_one_template(results, monkeypatch):
+    text = (Path(__file__).parents[2] / "docs/report.md").read_text()
+    text = text[text.index("## A section of your own") :]
+    module, template = re.findall(r"```(?:python|text)\n(.*?)```", text, re.DOTALL)[:2]
+    exec(module, made := {})
+    templates = DictLoader({"sections/slowest.html.j2": template})
+    monkeypatch.setattr(
+        page_module,
+        "FileSystemLoader",
+        lambda folder: ChoiceLoader([templates, FileSystemLoader(folder)]),
+    )
+    shown = render_page(results, [replace(made["SECTION"], name="slowest")])
+    slowest = results.tables.status["seconds"].max()
+    assert "What took longest" in shown
+    assert f"{slowest:.1f}" in section_of(shown, "slowest")
 
 
 def test_every_figure_has_a_text_alternative_and_every_column_a_scope(page):

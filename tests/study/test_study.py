@@ -316,7 +316,7 @@ def test_the_number_of_clusters_comes_from_the_variant_or_else_from_the_sheet(fo
     assert study.variant("more", "digits")["hyperparameters"]["n_clusters"] == 20
 
 
-def test_a_mixture_without_a_number_of_clusters_is_not_applicable_and_says_what_to_fill_in(folder):
+def test_a_mixture_without_a_number_is_bounded_and_what_needs_a_declared_one_says_so(folder):
     add_row(
         folder,
         {
@@ -326,9 +326,14 @@ def test_a_mixture_without_a_number_of_clusters_is_not_applicable_and_says_what_
             "preset": "counts_standard",
         },
     )
-    study = load(folder, datasets=["mine"], mirror="elsewhere")
+    models = [*CONFIG["models"], "kmeans_pca"]
+    study = load(folder, datasets=["mine"], models=models, mirror="elsewhere")
     reasons = {cell["model"]: cell["reason"] for cell in study.not_applicable}
-    assert "fill n_clusters in the sheet's row of mine" in reasons["gmvae"]
+    assert "fill n_clusters in the sheet's row of mine" in reasons["kmeans_pca"]
+    assert ("mine", "gmvae") in study.cells
+    assert study.is_bounded("gmvae", "mine")
+    assert not study.is_bounded("vae_nb", "mine")
+    assert not study.is_bounded("gmvae", "blobs")
     assert "needs labels" in reasons["true_labels"]
 
 
@@ -489,7 +494,8 @@ def test_a_guide_is_trained_too_and_is_that_of_the_modality(folder):
     study = load(folder, datasets=["pbmc68k_reduced", "digits"], models=["mine"])
     assert study.guide_of("mine", "pbmc68k_reduced") == "codes"
     assert study.guide_of("mine", "digits") == "pixels"
-    assert study.trained_models == ["mine", "codes", "pixels"]
+    assert study.known_models == ["mine", "codes", "pixels"]
+    assert study.trained_cells == [*study.cells, ("pbmc68k_reduced", "codes"), ("digits", "pixels")]
     assert study.cells == [("pbmc68k_reduced", "mine"), ("digits", "mine")]
     assert "guide_on" not in study.variant("mine", "digits")["task"]
 
@@ -624,3 +630,50 @@ def test_ones_own_data_that_are_not_there_are_refused_by_their_path(folder):
         ValueError, match=r"config\.yaml: nothing_here: no such file: .*nothing_here"
     ):
         load(folder, data="my folder/nothing_here.h5ad")
+
+
+def test_a_study_goes_on_without_a_data_set_that_was_refused_and_its_pairs_say_why(folder):
+    study = load(folder, refused={"digits": "digits.npz: cut off"})
+    assert study.datasets == ["pbmc68k_reduced", "blobs"]
+    assert "digits" not in study.prepared_datasets
+    assert all(dataset != "digits" for dataset, _ in study.cells)
+    reasons = {each["reason"] for each in study.not_applicable if each["dataset"] == "digits"}
+    assert reasons == {"the data set was refused: digits.npz: cut off"}
+    assert len(study.cells) + len(study.not_applicable) == 3 * len(study.models)
+
+
+def test_what_is_kept_to_the_genes_of_a_refused_data_set_or_pretrained_on_it_is_not_there_either(
+    folder,
+):
+    add_row(
+        folder,
+        {
+            "dataset": "mine",
+            "modality": "real",
+            "preset": "real_standardised",
+            "sources": "simulate:blobs",
+            "genes_of": "blobs",
+            "label": "label",
+        },
+    )
+    rewrite_models(
+        folder,
+        pca={"kind": "pca"},
+        moved={
+            "kind": "m2",
+            "likelihood": "gaussian",
+            "task": {"mode": "transfer", "pretrain_on": "blobs"},
+        },
+    )
+    study = load(
+        folder, datasets=["mine", "digits"], models=["pca", "moved"], refused={"blobs": "gone"}
+    )
+    reasons = {(each["dataset"], each["model"]): each["reason"] for each in study.not_applicable}
+    assert "its genes are those of blobs, which was refused: gone" in reasons["mine", "pca"]
+    assert "pretrained on blobs, which was refused: gone" in reasons["digits", "moved"]
+    assert study.prepared_datasets == ["digits"]
+
+
+def test_a_study_all_of_whose_data_sets_were_refused_is_none(folder):
+    with pytest.raises(ValueError, match="the data set was refused: gone"):
+        load(folder, datasets=["blobs"], refused={"blobs": "gone"})

@@ -9,16 +9,16 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.decomposition import PCA
+from training_calls import fit, observed_classes
 
+from latentbench.files.tables import QUALITY_OF_VARIANT
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models import MODELS
 from latentbench.models.interface import AbstractBoundedModel
 from latentbench.outcomes import Outcome
-from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells
 from latentbench.training.quality import (
-    COLUMNS,
     MEASURES,
     importance_weighted_bound,
     network_quality,
@@ -27,7 +27,6 @@ from latentbench.training.quality import (
 )
 from latentbench.training.record import ReplicaReport
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]
 
@@ -93,7 +92,7 @@ def trained(kind, data, *, seeds=(0, 1), likelihood="gaussian", epochs=10, **hyp
 def test_every_network_has_every_measure_or_says_why_not(kind, likelihood, built):
     model, data, _, _ = built(kind, likelihood)
     frame = quality_of(model, data, reports(0, 1))
-    assert tuple(frame) == COLUMNS
+    assert tuple(frame) == tuple(QUALITY_OF_VARIANT.columns)
     assert set(frame.measure) == set(MEASURES)
     assert set(frame.status) <= {"ok", "not_applicable"}
     assert not frame.duplicated(["seed", "split", "measure", "part"]).any()

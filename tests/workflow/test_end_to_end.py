@@ -132,7 +132,7 @@ def test_every_artefact_is_in_the_manifest_and_as_it_was_written(finished):
     results = finished.folder / "results"
     manifest = read_manifest(results / "manifest.tsv")
     assert set(manifest["path"]) == set(artefacts_in(results)), (
-        "a rule whose files are not listed in artefacts_of_study, or too many"
+        "a rule whose units plan.py does not name, or too many"
     )
     assert list(check(results, manifest)) == []
     assert {path.rsplit(".", 1)[1] for path in manifest["path"]} >= {

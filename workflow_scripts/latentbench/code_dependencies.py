@@ -13,12 +13,15 @@ def library_files(script: Path, *also: str, library: Path) -> list[str]:
     """Return the sorted paths of the library files that ``script`` imports, directly or through
     others.
 
-    ``also`` names further modules (``"models.vae"``) that are imported by name at run time;
-    ``library`` is the folder of the package."""
+    ``also`` names further modules (``"models.vae"``) that are imported by name at run time, or
+    files of the user's own; ``library`` is the folder of the package."""
     found: set[Path] = set()
     waiting = [
         *_imports(script, library),
-        *(_module_file(module.split("."), library) for module in also),
+        *(
+            Path(module) if module.endswith(".py") else _module_file(module.split("."), library)
+            for module in also
+        ),
     ]
     while waiting:
         path = waiting.pop()
@@ -26,6 +29,22 @@ def library_files(script: Path, *also: str, library: Path) -> list[str]:
             found.add(path)
             waiting.extend(_imports(path, library))
     return sorted(str(path) for path in found)
+
+
+def page_assets(library: Path) -> list[str]:
+    """Return the sorted paths of what the report's page is made of besides code: templates, styles,
+    scripts, citations.
+    """
+    kinds = {".j2", ".css", ".js", ".bib"}
+    return sorted(str(path) for path in (library / "report").rglob("*") if path.suffix in kinds)
+
+
+def modules_in(package: str, library: Path) -> list[str]:
+    """Return the modules of a folder of the library (``"report.sections"``) whose files are found
+    by looking into it, and not imported by name.
+    """
+    folder = library.joinpath(*package.split("."))
+    return [f"{package}.{path.stem}" for path in sorted(folder.glob("[a-z]*.py"))]
 
 
 @cache

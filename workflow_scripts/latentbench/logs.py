@@ -5,11 +5,27 @@ terminal.
 import faulthandler
 import logging
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 logger = logging.getLogger("latentbench")
+REFUSED = "refused:"
 STOPPED = "stopped:"
 CRASHED = "Fatal Python error:"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A script that stopped on an error: its log, a sentence, and whether it refused what a user
+    gave it (a ``ValueError``) or broke.
+    """
+
+    log: Path
+    sentence: str
+    is_refusal: bool
+
+    def __str__(self) -> str:
+        return f"{self.sentence} (log: {self.log})"
 
 
 def log_to(path: str | Path) -> None:
@@ -36,22 +52,22 @@ def log_to(path: str | Path) -> None:
     faulthandler.enable(to_file.stream)
 
 
-def failures_since(moment: float, folder: Path) -> list[str]:
-    """Return one sentence for every log under ``folder``, written since ``moment`` (seconds of the
-    epoch), of a script that stopped on an error.
+def failures_since(moment: float, folder: Path) -> list[Failure]:
+    """Return what stopped every script on an error whose log under ``folder`` was written since
+    ``moment`` (seconds of the epoch).
     """
-    sentences = []
+    failures = []
     for path in sorted(folder.rglob("*.log")):
         if path.stat().st_mtime >= moment - 1:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             stopped = [
-                line.split(mark, 1)[1].strip()
+                Failure(path, line.split(mark, 1)[1].strip(), mark == REFUSED)
                 for line in lines
-                for mark in (STOPPED, CRASHED)
+                for mark in (REFUSED, STOPPED, CRASHED)
                 if mark in line
             ]
-            sentences += [f"{stopped[-1]} (log: {path})"] if stopped else []
-    return sentences
+            failures += stopped[-1:]
+    return failures
 
 
 def _report_uncaught(kind, error, traceback) -> None:
@@ -60,7 +76,9 @@ def _report_uncaught(kind, error, traceback) -> None:
     # The sentence once more at the end, on one line: a reader, and failures_since, look there
     # first.
     logger.error("traceback", exc_info=(kind, error, traceback))
-    logger.error("%s %s", STOPPED, str(error).replace("\n", " ") or kind.__name__)
+    if not issubclass(kind, KeyboardInterrupt):
+        mark = REFUSED if issubclass(kind, ValueError) else STOPPED
+        logger.error("%s %s", mark, str(error).replace("\n", " ") or kind.__name__)
     if issubclass(kind, ValueError):
         sys.stderr.write(f"\nERROR: {error}\n")
     else:

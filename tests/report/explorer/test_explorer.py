@@ -21,13 +21,13 @@ def files(study_folder, made_up):
     embeddings = [study_folder / "models/digits" / model / "embedding.h5ad" for model in models]
     clusters = [study_folder / "clusters/digits" / f"{model}.parquet" for model in models]
     prepared = study_folder / "data/digits/prepared.h5ad"
-    maps = draw_maps(prepared, embeddings, clusters, layout="tsne", max_points=40)
+    maps = draw_maps(prepared, embeddings, clusters, n_clusters=10, layout="tsne", max_points=40)
     return prepared, embeddings, clusters, maps
 
 
 @pytest.fixture(scope="module")
 def explored(files):
-    return explore(*files)
+    return explore(*files, n_clusters=10)
 
 
 def view_of(explored, model, seed):
@@ -124,7 +124,7 @@ def test_a_cell_without_a_label_is_one_beyond_the_values(files, tmp_path):
     prepared = ad.read_h5ad(files[0])
     prepared.obs.loc[prepared.obs.index[:60], "label"] = np.nan
     prepared.write_h5ad(tmp_path / "prepared.h5ad")
-    explored = explore(tmp_path / "prepared.h5ad", *files[1:])
+    explored = explore(tmp_path / "prepared.h5ad", *files[1:], n_clusters=10)
     label = explored.about["columns"]["label"]
     missing = prepared.obs.loc[explored.about["cells"], "label"].isna().to_numpy()
     assert missing.any()
@@ -132,17 +132,17 @@ def test_a_cell_without_a_label_is_one_beyond_the_values(files, tmp_path):
 
 
 def test_the_same_study_gives_the_same_content(explored, files):
-    again = explore(*files)
+    again = explore(*files, n_clusters=10)
     assert again.about == explored.about
     assert all((again.arrays[name] == array).all() for name, array in explored.arrays.items())
 
 
 def test_a_small_budget_shows_fewer_cells(files):
-    assert explore(*files, max_megabytes=0.03).n_cells < 40
+    assert explore(*files, n_clusters=10, max_megabytes=0.03).n_cells < 40
 
 
 def test_no_map_no_view(files):
-    explored = explore(files[0], [], [], files[3].iloc[:0])
+    explored = explore(files[0], [], [], files[3].iloc[:0], n_clusters=10)
     assert explored.about["views"] == []
     assert explored.about["cells"] == []
 

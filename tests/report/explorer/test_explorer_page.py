@@ -41,7 +41,8 @@ def explored(study_folder, made_up, tmp_path_factory):
     models = [model for name, model in made_up.pairs if name == "digits"]
     embeddings = [study_folder / "models/digits" / model / "embedding.h5ad" for model in models]
     clusters = [study_folder / "clusters/digits" / f"{model}.parquet" for model in models]
-    return explore(path, embeddings, clusters, draw_maps(path, embeddings, clusters, layout="tsne"))
+    maps = draw_maps(path, embeddings, clusters, n_clusters=10, layout="tsne")
+    return explore(path, embeddings, clusters, maps, n_clusters=10)
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from latentbench.answer.certainty import Calibration, certainty_of, placements
+from latentbench.answer.certainty import LEARNED, Calibration, certainty_of, placements
 from latentbench.answer.choose import Choice, choose_model
-from latentbench.answer.cut import best_cut, leaf_tables
+from latentbench.answer.cut import best_cut, cut_into, leaf_tables
 from latentbench.answer.members import Members, ari_of_pairs, pairwise_ari
 from latentbench.answer.support import Support, resample, support_of
 from latentbench.answer.tree import Tree, grow
@@ -61,7 +61,7 @@ def find_groups(
     told_apart: ToldApart | None = None,
     null_agreement: float | None = None,
     predictive: Mapping[str, float] | None = None,
-    calibration: Calibration | None = None,
+    calibration: Calibration | None = LEARNED,
     n_resamples: int = 100,
     seed: int = 0,
 ) -> Answer | Unavailable:
@@ -70,7 +70,8 @@ def find_groups(
     ``n_clusters``: a declared number, at which the same tree is cut; ``resampled``: members fitted
     on random parts of the cells; ``told_apart``: has the last word on the groups found;
     ``null_agreement``: agreement of members where there is one group (``latentbench.answer.null``);
-    ``predictive``: by variant, higher is better; ``calibration``: of the certainties.
+    ``predictive``: by variant, higher is better; ``calibration``: of the certainties, None
+    to leave them as they are.
     """
     if len(members.weight) < 2:
         return Unavailable(
@@ -91,7 +92,7 @@ def find_groups(
         group_of_leaf = merged[np.unique(tree.leaf, return_index=True)[1]]
     n_found = len(np.unique(group_of_leaf))
     if n_clusters is not None:
-        group_of_leaf = tree.group_of_leaf(n_clusters)
+        group_of_leaf = cut_into(tree, members, n_clusters, cut)
     group_of_leaf = _by_size(group_of_leaf, tree)
     groups = group_of_leaf[tree.leaf]
     resamples = resample(members, tree, n_resamples=n_resamples, seed=seed)

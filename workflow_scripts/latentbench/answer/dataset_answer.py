@@ -2,17 +2,19 @@
 has seen dispose (``reality``), and how certain, how well supported and how apart they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from scipy import sparse
 
 from latentbench.answer.answer import Answer, find_groups
-from latentbench.answer.certainty import Calibration
-from latentbench.answer.members import Members
+from latentbench.answer.certainty import LEARNED, Calibration
+from latentbench.answer.markers import markers_of
+from latentbench.answer.members import together
+from latentbench.answer.null import null_agreement
 from latentbench.answer.reality import (
     Separability,
     Space,
@@ -20,35 +22,46 @@ from latentbench.answer.reality import (
     separability,
     space_of,
 )
-from latentbench.answer.thinning import Parts, thin
+from latentbench.answer.thinning import thin
+from latentbench.answer.variant_members import VariantMembers
 from latentbench.logs import logger
-from latentbench.outcomes import Unavailable
+from latentbench.outcomes import Outcome, Unavailable
 
 
 @dataclass(frozen=True)
 class DatasetAnswer:
     """The answer, and of every group how well it and the group that it is told apart from worst
-    are: ``separability`` (AUC), ``p_value``, ``told_apart`` (yes or no). ``parts``: the thinned
-    counts. Both None where there are no counts.
+    are: ``separability`` (AUC), ``p_value``, ``told_apart`` (yes or no). ``held_out``: the counts
+    that no member has seen. Both None where there are no counts. ``null_agreement``: how far
+    members agree where there is one group.
     """
 
     answer: Answer | Unavailable
-    pairs: pd.DataFrame | None
-    parts: Parts | None
+    pairs: pd.DataFrame | None = None
+    held_out: sparse.csr_matrix | None = None
+    null_agreement: float | None = None
 
 
 def answer_of(
-    members: Members,
+    brought: Sequence[VariantMembers],
     *,
     counts: sparse.csr_matrix | None = None,
     batch: Int[np.ndarray, " obs"] | None = None,
     n_clusters: int | None = None,
-    null_agreement: float | None = None,
+    codes: Mapping[tuple[str, int], Float[np.ndarray, "obs _"]] | None = None,
     predictive: Mapping[str, float] | None = None,
-    calibration: Calibration | None = None,
+    calibration: Calibration | None = LEARNED,
     seed: int = 0,
 ) -> DatasetAnswer:
-    """Return the answer of ``members``; ``counts`` (cells x genes) are thinned to test it with."""
+    """Return the answer of what the variants of a data set bring; ``counts`` (cells x genes) are
+    thinned to test it with, ``codes`` (by variant and seed) say how far members would agree if
+    there were one group.
+    """
+    members = [part for each in brought for part in each.members]
+    if not members:
+        gap = Unavailable(Outcome.NOT_APPLICABLE, "no variant brings any clustering to agree on")
+        return DatasetAnswer(gap)
+    resampled = zip(*(each.resampled for each in brought if each.resampled), strict=True)
     parts = None if counts is None else thin(counts, seed=seed)
     space = None if parts is None else space_of(parts, found_on="all", seed=seed)
 
@@ -61,19 +74,21 @@ def answer_of(
         )
         return merged.groups
 
+    null = null_agreement(codes, batch=batch, seed=seed) if codes else None
     answer = find_groups(
-        members,
+        together(members),
+        resampled=[together(parts_of_cells) for parts_of_cells in resampled],
         n_clusters=n_clusters,
         told_apart=None if space is None else disposed,
-        null_agreement=null_agreement,
+        null_agreement=null,
         predictive=predictive,
         calibration=calibration,
         seed=seed,
     )
-    pairs = None
-    if space is not None and not isinstance(answer, Unavailable):
-        pairs = _worst_pairs(space, answer, batch, seed)
-    return DatasetAnswer(answer, pairs, parts)
+    if space is None or isinstance(answer, Unavailable):
+        return DatasetAnswer(answer, null_agreement=null)
+    pairs = _worst_pairs(space, answer, batch, seed)
+    return DatasetAnswer(answer, pairs, parts.held_out, null_agreement=null)
 
 
 def _worst_pairs(
@@ -95,3 +110,20 @@ def _worst_pairs(
             "told_apart": np.where(worst["told_apart"], "yes", "no"),
         }
     )
+
+
+def markers_of_answer(answered: DatasetAnswer, genes: pd.Index) -> pd.DataFrame | None:
+    """Return the markers of every group in counts that the groups were not found in
+    (``markers.Markers.table``); None where there are no counts or fewer than two groups.
+    """
+    if answered.held_out is None or answered.answer.n_groups < 2:
+        return None
+    found = markers_of(answered.held_out, answered.answer.groups, list(genes))
+    return None if found is None else found.table
+
+
+def first_markers(markers: pd.DataFrame, *, n_first: int = 5) -> pd.Series:
+    """Return the first genes of every group that are more expressed there, as text."""
+    up = markers[(markers["log2_fold_change"] > 0) & (markers["p_adjusted"] <= 0.05)]
+    named = up.sort_values(["group", "rank"]).groupby("group")["gene"]
+    return named.agg(lambda genes: ", ".join(genes.head(n_first)))

@@ -1,8 +1,9 @@
-"""What a trained variant brings to the consensus of its data set: of every replica that ended ok
-the fixed set of clusterings of its code, and the clusters that it finds by itself.
+"""What a trained variant brings to the answer of its data set: of every replica that ended ok the
+fixed set of clusterings of its code, and the clusters that it finds by itself.
 """
 
 import hashlib
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Int
@@ -11,43 +12,58 @@ from latentbench.answer.members import Members, given, members_of
 from latentbench.evaluation.trained import TrainedVariant
 from latentbench.logs import logger
 
+N_RESAMPLED = 2
+"""Random halves of the cells that the clusterings of the first code are fitted on once more."""
+
+
+@dataclass(frozen=True)
+class VariantMembers:
+    """The members of every code, and those of the first code fitted on random halves of the
+    cells.
+    """
+
+    members: list[Members] = field(default_factory=list)
+    resampled: list[Members] = field(default_factory=list)
+
 
 def members_of_variant(
-    trained: TrainedVariant,
-    *,
-    is_clustering: bool = False,
-    batch: Int[np.ndarray, " obs"] | None = None,
-) -> list[Members]:
-    """Return the members of every replica; ``is_clustering``: the variant is a clustering that
-    exists already, and there is no code to cluster.
+    trained: TrainedVariant, *, batch: Int[np.ndarray, " obs"] | None = None
+) -> VariantMembers:
+    """Return what a variant brings; of one that is a clustering (kind ``clustering``) there is no
+    code to cluster.
 
     Replicas with one and the same code (those of PCA) bring theirs once: a second opinion that is
     the first is none.
     """
-    parts, seen = [], set()
+    found, seen = VariantMembers(), set()
     for seed, problem in trained.problems.items():
         if problem:
             continue
         probs = trained.cluster_probs(seed)
         own = None if probs is None else probs.argmax(axis=1)
-        if is_clustering:
-            codes = own
-        else:
-            codes = trained.codes(seed)
+        codes = trained.codes(seed)
         digest = hashlib.sha256(np.ascontiguousarray(codes)).hexdigest()
         if digest in seen:
             continue
         seen.add(digest)
-        parts.append(
-            given(own, variant=trained.model, seed=seed)
-            if is_clustering
-            else members_of(codes, variant=trained.model, seed=seed, own=own, batch=batch)
-        )
+        if trained.kind == "clustering":
+            found.members.append(given(own, variant=trained.model, seed=seed))
+            continue
+        options = {"variant": trained.model, "seed": seed, "own": own, "batch": batch}
+        found.members.append(members_of(codes, **options))
+        if len(seen) == 1:
+            halves = [_half(len(codes), number) for number in range(N_RESAMPLED)]
+            found.resampled.extend(members_of(codes, fitted_on=half, **options) for half in halves)
     logger.info(
         "%s, %s: %d members of %d codes",
         trained.dataset,
         trained.model,
-        sum(len(part.weight) for part in parts),
-        len(parts),
+        sum(len(part.weight) for part in found.members),
+        len(found.members),
     )
-    return parts
+    return found
+
+
+def _half(n_obs: int, number: int) -> Int[np.ndarray, " cells"]:
+    """Return the cells of a random half, the same for every variant."""
+    return np.sort(np.random.default_rng([number, n_obs]).choice(n_obs, n_obs // 2, replace=False))

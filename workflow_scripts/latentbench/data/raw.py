@@ -85,11 +85,10 @@ def provenance(
     row: dict[str, Any], *, source: str, sha256: str, tried: Sequence[str]
 ) -> dict[str, Any]:
     """Return what raw.h5ad says about itself in ``uns['latentbench']``; what is not known is an
-    empty string, n_clusters is then absent.
+    empty string. What the sheet says that is not read here (licence, n_clusters ...) is not kept: a
+    change of it makes no data anew.
     """
-    known = {name: row.get(name) or "" for name in ("dataset", "modality", "licence", "citation")}
-    if row.get("n_clusters"):
-        known["n_clusters"] = int(row["n_clusters"])
+    known = {name: row.get(name) or "" for name in ("dataset", "modality")}
     return {**known, "source": source, "sha256": sha256, "tried": np.array(tried, dtype=object)}
 
 

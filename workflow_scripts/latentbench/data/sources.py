@@ -25,6 +25,7 @@ from latentbench.data.files import (
 )
 from latentbench.data.images import IDX_FILES
 from latentbench.data.packages import read_package
+from latentbench.data.places import local_path
 from latentbench.data.raw import to_raw, to_streamed_raw
 from latentbench.data.row_blocks import StreamedCells, gb_in_memory
 from latentbench.data.simulation import SIMULATED
@@ -143,8 +144,8 @@ def read_source(
 def _local(source: str, row: dict[str, Any], cache: Path) -> Path:
     if source.startswith(("http://", "ftp://", "file://")):
         raise ValueError("only https addresses and local paths are read")
-    if not source.startswith("https://"):
-        return Path(source).expanduser()
+    if path := local_path(source):
+        return path
     digests = _required_digests(row)
     if not source.endswith("/"):
         return download(source, cache / "downloads", digests)
@@ -189,10 +190,9 @@ def _required_digests(row: dict[str, Any]) -> list[str]:
 
 
 def _mirror_only(row: dict[str, Any], name: str) -> str:
-    origin = f" (made from {row['origin']})" if row.get("origin") else ""
     return (
-        f"no public file holds this data set ready for use{origin}; put"
-        f" {name or row['dataset'] + '.h5ad'} into a folder and give that as mirror"
+        "no public file holds this data set ready for use (column origin of its row says what it is"
+        f" made from); put {name or row['dataset'] + '.h5ad'} into a folder and give that as mirror"
     )
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn.cluster import KMeans
 
-from latentbench.evaluation.merging import merged_components, sums_over_groups
 from latentbench.evaluation.resolution import RESOLUTIONS, leiden_matching, leiden_stable
+from latentbench.maths.merging import merged_components, sums_over_groups
 from latentbench.neighbours import NeighbourGraph, leiden_at
 from latentbench.outcomes import Outcome, Unavailable
 

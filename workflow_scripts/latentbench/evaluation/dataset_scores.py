@@ -34,18 +34,19 @@ def score_dataset(
     variants: Sequence[VariantFiles],
     consensus: Sequence[tuple[str | Path, str | Path]],
     *,
+    n_clusters: int | None,
     silhouette_max_obs: int = 10_000,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return all scores of the data set, and the reliability of the cluster probabilities.
 
     ``consensus``: the clusters and criteria of the consensus of the variants; none where there is
-    no consensus.
+    no consensus. ``n_clusters``: the declared number, if any.
 
     Raises:
         ValueError: the cells of the prepared data are not those that were embedded.
     """
     prepared = PreparedFile(prepared_path).cells
-    labels, n_clusters = prepared.codes("label"), prepared.n_clusters
+    labels = prepared.codes("label")
     scores, reliabilities = [], []
     for files in variants:
         trained, clusters = (

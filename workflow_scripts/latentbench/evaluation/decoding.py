@@ -27,9 +27,10 @@ from latentbench.models.interface import (
     Minibatch,
 )
 from latentbench.outcomes import Outcome
+from latentbench.study.variant import Variant
 from latentbench.training.passes import mean_over_cells
 from latentbench.training.quality import sampled_cells
-from latentbench.training.variant import Variant
+from latentbench.training.replicas import build_variant
 
 Arrays = dict[str, np.ndarray]
 
@@ -76,7 +77,7 @@ def read_replica(
         )
         return None
     data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
-    model, place = variant.build(data, [seed]), list(ended).index(seed)
+    model, place = build_variant(variant, data, [seed]), list(ended).index(seed)
     model.load_state_dict(
         {
             name: torch.from_numpy(stacked[place : place + 1].copy())

@@ -107,10 +107,15 @@ def require_scib_metrics() -> None:
 
 
 def integration_scores(
-    trained: TrainedVariant, prepared: PreparedCells, pca: Float[np.ndarray, "obs pcs"]
+    trained: TrainedVariant,
+    prepared: PreparedCells,
+    pca: Float[np.ndarray, "obs pcs"],
+    *,
+    n_clusters: int | None,
 ) -> pd.DataFrame:
     """Return the tidy scores of every replica on training and on test cells; ``prepared`` and
-    ``pca``: those of the data set, in the embedding's order.
+    ``pca``: those of the data set, in the embedding's order; ``n_clusters``: the declared number,
+    if any.
     """
     codes = {name: prepared.codes(name) for name in ("batch", "label")}
     rows = [
@@ -130,7 +135,7 @@ def integration_scores(
         dataset=trained.dataset,
         model=trained.model,
         saw_labels=trained.saw_labels,
-        headline=trained.headline(prepared.n_clusters),
+        headline=trained.headline(n_clusters),
     )
 
 

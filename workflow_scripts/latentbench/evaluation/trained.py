@@ -40,6 +40,7 @@ class TrainedVariant:
             str(status["model"]),
             bool(status["saw_labels"]),
         )
+        self.kind = str(status["kind"])
         self.is_network = MODELS[status["kind"]].is_network
         self.cells, self.is_train, self.clusters_by_itself = cells, is_train, clusters_by_itself
         self._obsm = obsm

@@ -53,9 +53,13 @@ def of_images(study: Study, dataset: str) -> bool:
 def with_two_latents(study: Study, dataset: str) -> bool:
     """A model has a second latent, w, and there are conditions to tell apart."""
     return study.row(dataset)["condition"] is not None and any(
-        MODELS[kind].is_network and "w" in factorisation_of(kind).variables
-        for kind in _kinds_on(study, dataset)
+        map(has_two_latents, _kinds_on(study, dataset))
     )
+
+
+def has_two_latents(kind: str) -> bool:
+    """Whether a kind declares a second latent, w."""
+    return MODELS[kind].is_network and "w" in factorisation_of(kind).variables
 
 
 def _kinds_on(study: Study, dataset: str) -> list[str]:
@@ -105,7 +109,7 @@ class Unit:
             for figure, of in self.figures
             for kind in ([of] if figure.per == "kind" else figure.kinds)
         ]
-        return sorted(drawing | {f"models.{MODELS[kind].module}" for kind in kinds})
+        return sorted(drawing | {MODELS[kind].code for kind in kinds})
 
     @property
     def stems(self) -> list[str]:

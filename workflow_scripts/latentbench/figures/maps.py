@@ -31,6 +31,7 @@ def draw_maps(
     prepared_path: str | Path,
     embedding_paths: Sequence[str | Path],
     cluster_paths: Sequence[str | Path],
+    n_clusters: int | None,
     *,
     layout: Layout = "tsne",
     max_points: int = 1500,
@@ -40,9 +41,10 @@ def draw_maps(
 
     The first replica of each model that ended ok is shown, with the clusters of its headline
     clustering. Above ``max_points`` cells, a random subset (fixed by ``seed``, the same for every
-    model) is laid out and shown. ``cluster_paths`` are in the order of ``embedding_paths``."""
+    model) is laid out and shown. ``cluster_paths`` are in the order of ``embedding_paths``,
+    ``n_clusters`` is the declared number, if any."""
     prepared = PreparedFile(prepared_path).cells
-    obs, n_clusters = prepared.obs, prepared.n_clusters
+    obs = prepared.obs
     shown = subset(len(obs), max_points, seed)
     frames, done = [], {}
     for embedding_path, cluster_path in zip(embedding_paths, cluster_paths, strict=True):

@@ -43,6 +43,9 @@ def predictions(given: Inputs) -> Figure:
     colours = method_colours(table)
     asked = table[table["model"] != ALL_METHODS]
     asked = asked.assign(asked=asked_about(asked["cell_type"]))
+    if asked.empty:
+        of_all = table[table["cell_type"] == ALL_CELLS]
+        return nothing_to_show("; ".join(dict.fromkeys(of_all["reason"])))
     blocks = dict(iter(asked.groupby(["dataset", "hidden", "asked"], sort=True)))
     shown = {
         key: {method: colours[method] for method in colours if method in set(rows["model"])}

@@ -93,6 +93,18 @@ class EmbeddingFile:
         return [int(name) for name in names if name.isdigit()]
 
 
+def first_codes(
+    paths: Mapping[str, str | Path],
+) -> dict[tuple[str, int], Float[np.ndarray, "obs latent"]]:
+    """Return the codes of the first replica of every variant that has any, by variant and seed."""
+    files = {model: EmbeddingFile(path) for model, path in paths.items()}
+    return {
+        (model, file.seeds[0]): file.codes(file.seeds[0])
+        for model, file in files.items()
+        if file.seeds and file.about["kind"] != "clustering"
+    }
+
+
 def write_embedding(
     path: str | Path,
     *,

@@ -13,15 +13,15 @@ import h5py
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int
+from scipy import sparse
 
 
 @dataclass(frozen=True)
 class PreparedCells:
-    """``obs`` of a prepared data set, and the declared number of clusters, if any."""
+    """``obs`` of a prepared data set."""
 
     path: str | Path
     obs: pd.DataFrame
-    n_clusters: int | None
 
     def codes(self, column: str) -> Int[np.ndarray, " obs"]:
         """Return integer codes of an obs column, -1 where a cell has no value or there is no such
@@ -68,16 +68,9 @@ class PreparedFile:
         return _plain(self._element("uns/latentbench"))
 
     @property
-    def n_clusters(self) -> int | None:
-        """The declared number of clusters, if there is one."""
-        with self.open() as file:
-            declared = file["uns/latentbench"].get("n_clusters")
-            return None if declared is None else int(declared[()])
-
-    @property
     def cells(self) -> PreparedCells:
         """The cells, without any matrix."""
-        return PreparedCells(self.path, self.obs, self.n_clusters)
+        return PreparedCells(self.path, self.obs)
 
     @property
     def is_train(self) -> Bool[np.ndarray, " obs"]:
@@ -104,6 +97,19 @@ class PreparedFile:
         """Return an embedding of the file."""
         with self.open() as file:
             return np.asarray(file[f"obsm/{name}"])
+
+    @property
+    def batch(self) -> Int[np.ndarray, " obs"] | None:
+        """Codes of the batch of every cell; None where the data set has none."""
+        return self.cells.codes("batch") if "batch" in self.obs else None
+
+    def counts(self) -> sparse.csr_matrix | None:
+        """Return the counts of the modelled genes (cells x genes); None where there are none."""
+        with self.open() as file:
+            if "counts" not in file.get("layers", {}):
+                return None
+        counts = sparse.csr_matrix(self._element("layers/counts"))
+        return counts if self.is_modelled.all() else counts[:, np.flatnonzero(self.is_modelled)]
 
     def modelled_values(self) -> Any:
         """Return the modelled columns of X: an array, or a sparse matrix by rows."""

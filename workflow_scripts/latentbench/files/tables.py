@@ -341,7 +341,37 @@ ANSWER_NUMBERS = Table(
     ("dataset", "n_groups"),
 )
 """How far members agree with the cut into so many groups."""
+ANSWER_TABLES = {
+    "summary": ANSWER_SUMMARY,
+    "groups": ANSWER_GROUPS,
+    "models": ANSWER_MODELS,
+    "tree": ANSWER_TREE,
+    "agreement": ANSWER_AGREEMENT,
+    "numbers": ANSWER_NUMBERS,
+}
+ANSWER_MARKERS = Table(
+    "answer_markers",
+    {
+        "group": WHOLE,
+        "gene": TEXT,
+        "rank": WHOLE,
+        **_reals("score", "log2_fold_change", "p", "p_adjusted", "share", "share_of_rest"),
+    },
+)
 ANSWER_CELLS = Table(
     "answer_cells",
     {"cell": TEXT, "group": WHOLE, "certainty": REAL, "runner_up": WHOLE},
 )
+ANSWER_EVIDENCE = Table(
+    "answer_evidence",
+    {
+        "rule": TEXT,
+        "ours": TRUTH,
+        "n_datasets": WHOLE,
+        **_reals("ari", "low", "high"),
+        "n_near": SEED,
+    },
+)
+"""A row a way to find groups without a number, on labelled data sets that chose none of it: mean
+ARI with its interval, and on how many data sets (``n_near``) the number of groups is within a
+factor of 1.5 of the labels'."""

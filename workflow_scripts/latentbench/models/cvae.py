@@ -16,6 +16,8 @@ condition.
 Cost: that of ``vae``.
 """
 
+from typing import Annotated, Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -36,6 +38,7 @@ from latentbench.models.interface import (
     AbstractGaussianLatentModel,
     Minibatch,
 )
+from latentbench.study.options import Option
 
 
 class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
@@ -55,7 +58,10 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         n_hidden: int = 128,
         n_layers: int = 1,
         dropout: float = 0.0,
-        prior: str = "fixed",
+        prior: Annotated[
+            Literal["fixed", "learned"],
+            Option("p(z) with p(x | z, c), or p(z | c) with p(x | z)"),
+        ] = "fixed",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood

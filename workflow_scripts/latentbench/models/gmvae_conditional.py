@@ -22,6 +22,8 @@ another condition.
 Cost: that of ``gmvae_dirichlet``.
 """
 
+from typing import Annotated, Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -51,6 +53,7 @@ from latentbench.models.two_latents import (
     kl_of_each_dimension_from_components,
     posteriors_of_z_and_w,
 )
+from latentbench.study.options import Option
 
 
 class ConditionalMixtureVAE(
@@ -76,8 +79,14 @@ class ConditionalMixtureVAE(
         n_layers: int = 1,
         dropout: float = 0.0,
         alpha: float = 1.0,
-        dirichlet: str = "collapsed",
-        w_prior: str = "standard",
+        dirichlet: Annotated[
+            Literal["collapsed", "explicit"],
+            Option("integrate d at its optimum, or with a network g(z)"),
+        ] = "collapsed",
+        w_prior: Annotated[
+            Literal["standard", "learned"],
+            Option("p(w | c): N(0, I) for every condition, or a Gaussian learned for each"),
+        ] = "standard",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood

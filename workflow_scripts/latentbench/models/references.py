@@ -5,6 +5,7 @@ They prove that the models are worth their time and that the metrics run the rig
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,6 +13,7 @@ from jaxtyping import Float, Int
 from latentbench.kernels.sparse_rows import SparseRows
 from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
+from latentbench.study.options import Option
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,12 @@ def true_labels(data: TrainingData, *, seed: int) -> Reference:
     return _labels_as_codes(data.labels)
 
 
-def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
+def embedding(
+    data: TrainingData,
+    *,
+    seed: int,
+    obsm: Annotated[str, Option("name of the obsm of the data set that holds the embedding")],
+) -> Reference:
     """Take an embedding that the data set brings along in ``obsm``: scored like any other, with no
     training.
 

@@ -20,6 +20,7 @@ training cells through the encoder at every refresh.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from jaxtyping import Float
 from torch import Tensor
@@ -31,6 +32,7 @@ from latentbench.maths.random_streams import standard_normal_like
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractClusteringModel, Minibatch, TrainingCells
 from latentbench.models.soft_clusters import SoftClusters
+from latentbench.study.options import Option
 
 
 class ScDeepCluster(AbstractClusteringModel):
@@ -52,7 +54,14 @@ class ScDeepCluster(AbstractClusteringModel):
         n_hidden: int | Sequence[int] = (256, 64),
         degrees_of_freedom: float = 1.0,
         gamma: float = 1.0,
-        noise: float = 2.5,
+        noise: Annotated[
+            float,
+            Option(
+                "standard deviation of the noise that the encoder reads in training, in units of"
+                " each variable's own",
+                at_least=0,
+            ),
+        ] = 2.5,
     ) -> None:
         super().__init__()
         self.likelihood, self.noise, self.clustering_weight = likelihood, noise, gamma * n_vars

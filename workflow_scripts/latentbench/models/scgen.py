@@ -18,6 +18,8 @@ Use: what a perturbation does to a cell type that was only seen without it, thro
 Cost: two wide hidden layers on either side, several times the time of ``vae``.
 """
 
+from typing import Annotated, Literal
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -26,6 +28,7 @@ from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import standard_components
 from latentbench.models.interface import AbstractGaussianLatentModel, AbstractShiftModel, Minibatch
+from latentbench.study.options import Option
 
 
 class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
@@ -44,7 +47,10 @@ class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
         n_hidden: int = 800,
         n_layers: int = 2,
         dropout: float = 0.2,
-        activation: str = "leaky_relu",
+        activation: Annotated[
+            Literal["relu", "leaky_relu", "softplus", "tanh"],
+            Option("activation of the hidden layers"),
+        ] = "leaky_relu",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood

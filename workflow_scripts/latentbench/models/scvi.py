@@ -22,6 +22,8 @@ models to be measured by.
 Cost: that of ``vae``; the paper's training is 400 epochs.
 """
 
+from typing import Annotated
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -34,6 +36,7 @@ from latentbench.models.interface import (
     AbstractGaussianLatentModel,
     Minibatch,
 )
+from latentbench.study.options import Option
 
 
 class ScVI(AbstractGaussianLatentModel, AbstractConditionalModel):
@@ -55,7 +58,9 @@ class ScVI(AbstractGaussianLatentModel, AbstractConditionalModel):
         n_hidden: int = 128,
         n_layers: int = 1,
         dropout: float = 0.1,
-        encode_covariates: bool = False,
+        encode_covariates: Annotated[
+            bool, Option("whether the encoder is told the covariates, as the decoder is")
+        ] = False,
     ) -> None:
         super().__init__()
         self.likelihood, self.encode_covariates = likelihood, encode_covariates

@@ -16,6 +16,8 @@ themselves.
 Cost: one pass of encoder and decoder a step.
 """
 
+from typing import Annotated, Literal
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -25,6 +27,7 @@ from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import standard_components
 from latentbench.models.free_bits import at_least_on_average
 from latentbench.models.interface import AbstractGaussianLatentModel, Minibatch
+from latentbench.study.options import Option
 
 
 class VariationalAutoencoder(AbstractGaussianLatentModel):
@@ -43,8 +46,18 @@ class VariationalAutoencoder(AbstractGaussianLatentModel):
         n_hidden: int = 128,
         n_layers: int = 1,
         dropout: float = 0.0,
-        activation: str = "relu",
-        free_bits: float = 0.0,
+        activation: Annotated[
+            Literal["relu", "leaky_relu", "softplus", "tanh"],
+            Option("activation of the hidden layers"),
+        ] = "relu",
+        free_bits: Annotated[
+            float,
+            Option(
+                "mean divergence of a latent dimension below which training does not press it, in"
+                " nats",
+                at_least=0,
+            ),
+        ] = 0.0,
     ) -> None:
         super().__init__()
         self.likelihood, self.free_bits = likelihood, free_bits

@@ -13,7 +13,6 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,12 +36,14 @@ from latentbench.prediction.protocol import HeldOut, Perturbation, balanced_shif
 from latentbench.prediction.requests import CELL_TYPE
 from latentbench.prediction.tables import prediction_table, rows_of
 from latentbench.preprocessing.pca import fit_pca
+from latentbench.study.variant import Variant
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.fit import fit
+from latentbench.training.fit import RunOptions, fit
+from latentbench.training.options import training_options
 from latentbench.training.passes import embed_cells
 from latentbench.training.record import ReplicaReport
+from latentbench.training.replicas import build_variant
 from latentbench.training.tasks import observed_classes
-from latentbench.training.variant import Variant
 
 N_PCS = 50
 """Principal components for those who start from them (task mode ``guided``): fitted anew for
@@ -83,9 +84,9 @@ def network_predictions(
             if checkpoints
             else None
         )
-        given = {"n_workers": n_workers, "device": device, "checkpoints": of_these}
+        run = RunOptions(n_workers, device, of_these, show_progress=False)
         network, reports, saw_labels = _trained(
-            variant, _without(data, perturbation, same[0]), seeds, **given
+            variant, _without(data, perturbation, same[0]), seeds, run
         )
         by_shift = isinstance(network, AbstractShiftModel)
         for held_out in same:
@@ -137,19 +138,21 @@ def _agreement(
 
 
 def _trained(
-    variant: Variant, data: TrainingData, seeds: Sequence[int], **given: Any
+    variant: Variant, data: TrainingData, seeds: Sequence[int], run: RunOptions
 ) -> tuple[AbstractModel, list[ReplicaReport], bool]:
     observed = observed_classes(
-        data, seeds=seeds, n_clusters=variant.hyperparameters.get("n_clusters"), **variant.task
+        data,
+        seeds=seeds,
+        n_clusters=variant.hyperparameters.get("n_clusters"),
+        task=variant.task_options,
     )
     fitted = fit(
-        variant.build(data, seeds),
+        build_variant(variant, data, seeds),
         data,
         seeds=seeds,
         observed=observed,
-        show_progress=False,
-        **given,
-        **variant.training,
+        options=training_options(variant.training),
+        run=run,
     )
     return fitted.model, fitted.reports, observed.true_labels
 

@@ -41,6 +41,8 @@ class Perturbation:
     is_control: Bool[np.ndarray, " obs"]
     is_stimulated: Bool[np.ndarray, " obs"]
     genes: tuple[str, ...]
+    lacks: str = ""
+    """Which of the conditions no cell is under, as a sentence; "" where each has some."""
 
     def cells(
         self, cell_type: str
@@ -72,7 +74,7 @@ def read_perturbation(prepared: str | Path, *, control: str, stimulated: str) ->
     """Read the modelled genes of a prepared.h5ad and its two conditions.
 
     Raises:
-        ValueError: it has no labels or conditions, or not these conditions.
+        ValueError: it has no labels or conditions.
     """
     data = read_training_data(prepared, layer="X")
     if absent := [column for column in ("label", "condition") if column not in data.obs]:
@@ -82,11 +84,11 @@ def read_perturbation(prepared: str | Path, *, control: str, stimulated: str) ->
         )
     condition = data.obs["condition"].astype("string")
     present = sorted(condition.dropna().unique())
-    if absent := [name for name in (control, stimulated) if name not in present]:
-        raise ValueError(
-            f"{prepared}: no cell has condition {' or '.join(absent)}; there are:"
-            f" {', '.join(present)}. Mend config key predictions"
-        )
+    absent = [name for name in (control, stimulated) if name not in present]
+    lacks = (
+        f"no cell has condition {' or '.join(absent)}; there are: {', '.join(present)}. Mend config"
+        " key predictions"
+    )
     is_control, is_stimulated = (
         (condition == name).fillna(False).to_numpy(dtype=bool) for name in (control, stimulated)
     )
@@ -96,6 +98,7 @@ def read_perturbation(prepared: str | Path, *, control: str, stimulated: str) ->
         is_control,
         is_stimulated,
         tuple(modelled_genes(prepared)),
+        lacks if absent else "",
     )
 
 
@@ -106,7 +109,7 @@ def questions_of(
     with the same training cells follow each other.
     """
     asked, reasons = held_out_types(perturbation, min_cells=min_cells)
-    seen = [*all_seen(perturbation, asked)] if NOTHING in hidden else []
+    seen = all_seen(perturbation, asked) if asked and NOTHING in hidden else []
     return [*(asked if CELL_TYPE in hidden else []), *seen], reasons
 
 
@@ -131,10 +134,8 @@ def held_out_types(
     perturbation: Perturbation, *, min_cells: int
 ) -> tuple[list[HeldOut], dict[str, str]]:
     """Return a question for every type with at least ``min_cells`` cells under both conditions, and
-    why the other types have none.
-
-    Raises:
-        ValueError: fewer than two types have that many.
+    why the other types have none. Where fewer than two types have that many, there is no question,
+    and why is said of all cells too.
     """
     asked, reasons = [], {}
     for cell_type in sorted(perturbation.cell_types.dropna().unique()):
@@ -147,10 +148,11 @@ def held_out_types(
                 f" {min_cells} of each are asked for"
             )
     if len(asked) < 2:
-        raise ValueError(
-            f"predictions: {len(asked)} cell types have {min_cells} cells under both conditions,"
-            " and 2 are needed; lower min_cells"
+        too_few = perturbation.lacks or (
+            f"{len(asked)} cell types have {min_cells} cells under both conditions, and 2 are"
+            " needed; lower min_cells"
         )
+        return [], {**reasons, **dict.fromkeys(asked, too_few), ALL_CELLS: too_few}
     return [_held_out(perturbation, cell_type, asked) for cell_type in asked], reasons
 
 

@@ -2,8 +2,6 @@
 is by ``latentbench.data.values``.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from anndata import AnnData
@@ -35,18 +33,6 @@ def refuse_only_empty(is_empty: Bool[np.ndarray, " obs"], n_vars: int, where: st
         raise ValueError(
             f"{where}: every cell is empty (all {is_empty.size} x {n_vars} counts are 0); is this"
             " the right layer?"
-        )
-
-
-def refuse_more_clusters_than_cells(record: dict[str, Any], n_train: int, where: str) -> None:
-    """Raise ``ValueError`` when the data sheet declares more clusters than there are cells to find
-    them in.
-    """
-    declared = record.get("n_clusters", 0)
-    if declared > n_train:
-        raise ValueError(
-            f"{where}: {declared} clusters are declared and there are {n_train} training cells;"
-            " correct n_clusters in the data sheet"
         )
 
 

@@ -24,17 +24,13 @@ from latentbench.data.values import as_count_blocks
 from latentbench.faults import naming
 from latentbench.files.artefacts import atomic_path
 from latentbench.logs import logger
-from latentbench.preprocessing.counts import (
-    COUNT_PRESETS,
-    Selection,
-    log_normalised,
-    record_selection,
-    select,
-)
-from latentbench.preprocessing.gate import pass_gate, refuse_more_clusters_than_cells
+from latentbench.preprocessing.counts import COUNT_PRESETS
+from latentbench.preprocessing.gate import pass_gate
 from latentbench.preprocessing.pca import principal_components
+from latentbench.preprocessing.quality import MEASURES
 from latentbench.preprocessing.records import begin_record, record_pca
 from latentbench.preprocessing.shuffling import Shuffle
+from latentbench.preprocessing.streamed import Selection, log_normalised, select
 from latentbench.preprocessing.subset import EVERYTHING, Subset
 
 ORDER_SEED = 20180605
@@ -52,10 +48,10 @@ def preprocess_on_disk(
     split: dict[str, Any],
     subset: Subset = EVERYTHING,
 ) -> None:
-    """Write prepared.h5ad from a raw.h5ad of counts that is read three times, block by block;
+    """Write prepared.h5ad from a raw.h5ad of counts that is read four times, block by block;
     arguments and errors are those of ``preprocess``.
 
-    Two passes choose cells and genes (``select``), the third writes the highly variable genes
+    Three passes choose cells and genes (``select``), the fourth writes the highly variable genes
     alone, cells in a random order that depends on their number only. What is left is small and is
     gone through again for the principal components."""
     everyone = read_frame(raw_path)
@@ -100,16 +96,12 @@ def _write_prepared(
     )
     begin_record(frame, is_empty, preset=preset, options=options, split=split, where=where)
     selection = select(frame, blocks, is_empty, recipe, where=where)
-    refuse_more_clusters_than_cells(frame.uns["latentbench"], int(selection.is_train.sum()), where)
+    frame.obs[list(MEASURES)] = selection.kept.measured.set_axis(frame.obs_names)
     order = np.random.default_rng(ORDER_SEED).permutation(len(selection.totals))
     prepared = frame[np.flatnonzero(selection.kept.cells)[order], _modelled(selection)].copy()
     prepared.var["highly_variable"] = True
-    record_selection(prepared, selection)
-    prepared.uns["latentbench"]["filters"] = {
-        **chosen.left_out,
-        **prepared.uns["latentbench"]["filters"],
-    }
-    prepared.uns["latentbench"]["storage"] = "mapped"
+    filters = {**chosen.left_out, **selection.kept.filters}
+    prepared.uns["latentbench"] |= {**selection.record, "filters": filters, "storage": "mapped"}
     with atomic_path(prepared_path) as temporary:
         prepared.write_h5ad(temporary, compression="gzip", compression_opts=1)
         with tempfile.TemporaryDirectory(dir=temporary.parent, prefix=".shuffle.") as folder:

@@ -11,11 +11,16 @@ from jaxtyping import Bool
 
 from latentbench.data.values import BY_MODALITY
 from latentbench.faults import naming
-from latentbench.preprocessing.counts import COUNT_PRESETS, prepare_in_memory
-from latentbench.preprocessing.gate import pass_gate, refuse_more_clusters_than_cells
+from latentbench.preprocessing.counts import (
+    COUNT_PRESETS,
+    chosen_by_scanpy,
+    prepare_in_memory,
+)
+from latentbench.preprocessing.gate import pass_gate
 from latentbench.preprocessing.pca import fit_pca
 from latentbench.preprocessing.records import begin_record, record_pca
 from latentbench.preprocessing.subset import EVERYTHING, Subset
+from latentbench.preprocessing.variable_genes import most_variable
 
 
 def preprocess(
@@ -40,9 +45,6 @@ def preprocess(
             preset=preset,
             options=options,
             split=split,
-        )
-        refuse_more_clusters_than_cells(
-            prepared.uns["latentbench"], int(_is_train(prepared).sum()), where
         )
     prepared.uns["latentbench"]["filters"] = {
         **chosen.left_out,
@@ -97,18 +99,30 @@ def images_binarised(
     return _with_pca(adata, adata.X, n_pcs)
 
 
-def real_standardised(adata: AnnData, *, n_pcs: int = 50) -> AnnData:
+def real_standardised(adata: AnnData, *, n_top_vars: int | None = 2000, n_pcs: int = 50) -> AnnData:
     """Return real values minus their training mean, divided by their training standard deviation;
-    constant variables become 0.
+    constant variables become 0. Models see the ``n_top_vars`` most variable ones.
     """
+    adata.var["highly_variable"] = _most_variable(adata[_is_train(adata)], n_top_vars)
     train = adata.X[_is_train(adata)].astype(np.float64)
     mean, sd = train.mean(axis=0), train.std(axis=0)
     # Rounding leaves a constant column a deviation of about its size times the machine's precision.
     varies = sd > 1e-12 * np.abs(mean)
     adata.X = np.where(varies, (adata.X - mean) / np.where(varies, sd, 1), 0).astype(np.float32)
     adata.uns["latentbench"]["filters"]["constant_variables_zeroed"] = int((~varies).sum())
-    adata.var["highly_variable"] = True
-    return _with_pca(adata, adata.X, n_pcs)
+    return _with_pca(adata, adata.X[:, adata.var["highly_variable"]], n_pcs)
+
+
+def _most_variable(train: AnnData, n_top_vars: int | None) -> Bool[np.ndarray, " vars"]:
+    """Return which variables models see: all where there are no more than ``n_top_vars``.
+
+    Values that are never negative are taken for log-normalised counts, of which scanpy's flavour
+    ``seurat`` compares genes of like mean; others have no such trend, and their variance counts."""
+    if n_top_vars is None or n_top_vars >= train.n_vars:
+        return np.ones(train.n_vars, dtype=bool)
+    if train.X.min() < 0:
+        return most_variable(train.X.var(axis=0, dtype=np.float64), n_top_vars)
+    return chosen_by_scanpy(train, "seurat", None, n_top_vars)
 
 
 DENSE_PRESETS: dict[str, Callable[..., AnnData]] = {

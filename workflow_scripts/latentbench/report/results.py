@@ -20,8 +20,8 @@ class Results:
 
     ``files``: the paths of the files that belong to it, under ``root``; what else lies there is of
     another study and is not seen. ``datasets``: their names, in the order of the page; ``config``:
-    the study's, as it ran; ``sheet``: by data set the licence, citation and origin of its row of
-    the data sheet; ``chapters``: name and title of each.
+    the study's, as it ran; ``sheet``: by data set the licence, citation, origin and number of
+    clusters that its row of the data sheet gives; ``chapters``: name and title of each.
     """
 
     def __init__(
@@ -126,6 +126,10 @@ class Results:
         row, about = self.sheet.get(dataset, {}), self.prepared(dataset)["about"]
         said = {key: str(row.get(key) or "") for key in ("licence", "citation", "origin")}
         return {"name": dataset, "source": str(about.get("source", "")), **said}
+
+    def n_clusters(self, dataset: str) -> int | None:
+        """Return the number of clusters that the data sheet declares, if it does."""
+        return self.sheet.get(dataset, {}).get("n_clusters")
 
     @cached_property
     def statuses(self) -> list[dict[str, Any]]:

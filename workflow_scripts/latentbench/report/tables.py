@@ -16,6 +16,8 @@ KINDS = {
         *(files.SCORES, files.SUMMARY, files.STATUS, files.HISTORY, files.CHOICES),
         *(files.RELIABILITY, files.QUALITY, files.RANKS, files.TESTS, files.CRITERIA),
         *(files.CORRELATIONS, files.MAPS, files.PREDICTIONS),
+        *(files.ANSWER_SUMMARY, files.ANSWER_GROUPS, files.ANSWER_MODELS, files.ANSWER_TREE),
+        *(files.ANSWER_AGREEMENT, files.ANSWER_EVIDENCE),
     )
 }
 """The kinds of the tables that the report checks when it reads them, by name."""

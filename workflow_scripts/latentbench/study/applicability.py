@@ -28,6 +28,11 @@ have it."""
 TASKS_WITH_LABELS = ("supervised", "semi_supervised")
 
 
+def layer_of(likelihood: str | None) -> str:
+    """Return the layer of a prepared data set that a likelihood scores: the counts, or X."""
+    return "counts" if FITTING_MODALITIES.get(likelihood or "") == ("counts",) else "X"
+
+
 def likelihood_of(entry: Mapping[str, Any], modality: str) -> str | None:
     """Return the likelihood that a variant names for a modality."""
     likelihood = entry["likelihood"]
@@ -46,6 +51,22 @@ def number_of_clusters(
         if each is not None and each["n_clusters"] is not None
     ]
     return entry.get("hyperparameters", {}).get("n_clusters", max(declared, default=None))
+
+
+def is_bounded(
+    entry: Mapping[str, Any], row: Mapping[str, Any], source: Mapping[str, Any] | None
+) -> bool:
+    """Return whether a variant is given an upper bound on the number of clusters
+    (``answer.bound``), because it needs a number and nobody declared one: networks that are shown
+    no label.
+    """
+    kind = MODELS[entry["kind"]]
+    return (
+        kind.is_network
+        and "n_clusters" in kind.needs
+        and number_of_clusters(entry, row, source) is None
+        and not sees_labels(entry)
+    )
 
 
 def sees_labels(entry: Mapping[str, Any]) -> bool:
@@ -73,7 +94,11 @@ def obstacle(
                 f" {' or '.join(FITTING_MODALITIES[likelihood])}, and {dataset} holds {modality}"
                 " data"
             )
-    if "n_clusters" in kind.needs and number_of_clusters(entry, row, source) is None:
+    if (
+        "n_clusters" in kind.needs
+        and number_of_clusters(entry, row, source) is None
+        and not is_bounded(entry, row, source)
+    ):
         return (
             f"kind '{entry['kind']}' needs a number of clusters: fill n_clusters in the sheet's row"
             f" of {dataset} or in the variant's hyperparameters"

@@ -4,24 +4,27 @@ checked before anything runs.
 Only light imports: Snakemake reads this at every start. Every mistake is a ``ValueError`` that
 names the file, the key and the nearest valid key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from latentbench.data.places import local_path
 from latentbench.models import MODELS
 from latentbench.prediction.requests import CELL_TYPE, obstacle_to_prediction
 from latentbench.study.applicability import (
     CONSENSUS,
     CONTROL_KINDS,
+    is_bounded,
     likelihood_of,
     number_of_clusters,
     obstacle,
     sees_labels,
 )
+from latentbench.study.models_schema import models_schema
 from latentbench.study.own_data import GIVEN, own_row
-from latentbench.study.sheets import check, read_sheet, read_yaml
+from latentbench.study.sheets import check, check_variants, read_sheet, read_yaml
 from latentbench.study.spelling import nearest
 
 
@@ -30,7 +33,8 @@ class Study:
     """A validated study: its sheets, their rows and variants by name, and what runs.
 
     ``cells`` are the (dataset, model) pairs that are trained; ``not_applicable`` the pairs that the
-    config asks for and that cannot be, each with its reason."""
+    config asks for and that cannot be, each with its reason; ``refused`` the data sets that were
+    refused and that the study goes on without, each with its reason."""
 
     config: dict[str, Any]
     sheets: dict[str, Path]
@@ -38,6 +42,18 @@ class Study:
     variants: dict[str, dict[str, Any]]
     cells: list[tuple[str, str]] = field(default_factory=list)
     not_applicable: list[dict[str, str]] = field(default_factory=list)
+
+    @cached_property
+    def refused(self) -> dict[str, str]:
+        """Data set -> why it was refused: those of the config's key ``refused``, and those that are
+        kept to the genes of one of them.
+        """
+        named = dict(self.config.get("refused", {}))
+        return named | {
+            name: f"its genes are those of {other}, which was refused: {named[other]}"
+            for name, row in self.rows.items()
+            if name not in named and (other := row["genes_of"]) in named
+        }
 
     @property
     def experiments(self) -> list[dict[str, Any]]:
@@ -62,20 +78,21 @@ class Study:
 
     @property
     def datasets(self) -> list[str]:
-        """Names of the data sets of the study, in the config's order."""
-        return list(self.asked)
+        """Names of the data sets of the study that were not refused, in the config's order."""
+        return [name for name in self.asked if name not in self.refused]
 
     @property
     def prepared_datasets(self) -> list[str]:
         """Names of the data sets that are prepared: those of the study, those that a variant of it
         is pretrained on, and those whose genes one is kept to.
         """
-        names = dict.fromkeys(
-            [*self.datasets, *filter(None, map(self.pretrained_on, self.models)), *self.predictions]
-        )
-        return list(
-            dict.fromkeys([*names, *filter(None, (self.rows[name]["genes_of"] for name in names))])
-        )
+        names = [
+            *self.datasets,
+            *filter(None, map(self.pretrained_on, self.models)),
+            *self.predictions,
+        ]
+        names += filter(None, [self.rows[name]["genes_of"] for name in names])
+        return [name for name in dict.fromkeys(names) if name not in self.refused]
 
     @property
     def models(self) -> list[str]:
@@ -90,7 +107,13 @@ class Study:
     @property
     def chapters(self) -> dict[str, dict[str, Any]]:
         """The chapters that are written from the results, by name: title and data sets."""
-        return {chapter["name"]: chapter for chapter in self.config.get("chapters", [])}
+        return {
+            chapter["name"]: {
+                **chapter,
+                "datasets": [name for name in chapter["datasets"] if name not in self.refused],
+            }
+            for chapter in self.config.get("chapters", [])
+        }
 
     @property
     def predictions(self) -> dict[str, dict[str, Any]]:
@@ -98,11 +121,20 @@ class Study:
         return {
             request["dataset"]: {"hidden": [CELL_TYPE], **request}
             for request in self.config.get("predictions", [])
+            if request["dataset"] not in self.refused
         }
 
     def row(self, dataset: str) -> dict[str, Any]:
         """Return the sheet's row of a data set."""
         return self.rows[dataset]
+
+    def kind_of(self, model: str) -> str:
+        """Return the kind of a variant."""
+        return self.variants[model]["kind"]
+
+    def models_on(self, dataset: str) -> list[str]:
+        """Return the variants that run on a data set."""
+        return [model for name, model in self.cells if name == dataset]
 
     def pretrained_on(self, model: str) -> str | None:
         """Return the data set that task mode transfer trains a variant on first; None for any other
@@ -110,28 +142,34 @@ class Study:
         """
         return self.variants[model].get("task", {}).get("pretrain_on")
 
-    @property
-    def trained_models(self) -> list[str]:
-        """Names of the variants that are trained: those of the study, and those whose codes guide
-        one of them, and theirs.
+    @cached_property
+    def trained_cells(self) -> list[tuple[str, str]]:
+        """The (dataset, model) pairs that are trained: ``cells``, and those whose codes guide one
+        of them, and theirs.
         """
-        names = list(self.models)
-        for model in names:  # grows while it is gone through
-            names += dict.fromkeys(
-                guide
-                for dataset in self.datasets
-                if (guide := self.guide_of(model, dataset)) and guide not in names
-            )
-        return names
+        cells = list(self.cells)
+        for dataset, model in cells:  # grows while it is gone through
+            guide = self.guide_of(model, dataset)
+            if guide and (dataset, guide) not in cells:
+                cells.append((dataset, guide))
+        return cells
+
+    @property
+    def known_models(self) -> list[str]:
+        """Names of all variants that the study has anything to do with: those of the config, those
+        whose codes guide one, and those that predict and need not be among the compared.
+        """
+        predicting = [model for each in self.predictions.values() for model in each["models"]]
+        guides = [model for _, model in self.trained_cells]
+        return list(dict.fromkeys([*self.models, *guides, *predicting]))
 
     def members_of_consensus(self, dataset: str) -> list[str]:
         """Return the variants whose clusters of a data set may agree on something: no control, and
         none that sees labels.
         """
-        models = [model for name, model in self.cells if name == dataset]
         return [
             model
-            for model in models
+            for model in self.models_on(dataset)
             if self.variants[model]["kind"] not in CONTROL_KINDS
             and not sees_labels(self.variants[model])
         ]
@@ -173,6 +211,12 @@ class Study:
             "training": dict(entry.get("training", {})),
         }
 
+    def is_bounded(self, model: str, dataset: str) -> bool:
+        """Return whether a variant needs a number of clusters that nobody declared, and is given an
+        upper bound.
+        """
+        return is_bounded(self.variants[model], self.rows[dataset], self.source_row(model))
+
     def source_row(self, model: str) -> dict[str, Any] | None:
         """Return the sheet's row of the data set that a variant is pretrained on."""
         source = self.pretrained_on(model)
@@ -201,8 +245,7 @@ def load_study(
     rows = read_sheet(sheets["datasets"], schemas)
     if config.get("data"):
         config, rows = _of_own_data(config, rows, schemas)
-    variants = read_yaml(sheets["models"])
-    check(variants, schemas / "models.schema.json", str(sheets["models"]))
+    variants = read_variants(sheets["models"], folders)
     if CONSENSUS in variants:
         raise ValueError(
             f"{sheets['models']}: {CONSENSUS}: that is the name of what all variants agree on; give"
@@ -222,6 +265,7 @@ def load_study(
         _check_guides(study, model, sheets["models"])
     _check_predictions(study, named, sheets)
     _check_chapters(study, named)
+    _check_names(list(config.get("refused", {})), rows, named, "refused", sheets["datasets"])
     _check_names(
         list(config["report"].get("explorer", {}).get("genes", {})),
         rows,
@@ -237,9 +281,11 @@ def load_study(
         )
     for dataset, models in study.asked.items():
         for model in models:
-            reason = obstacle(
-                variants[model], rows[dataset], study.source_row(model)
-            ) or _obstacle_of_guide(study, model, dataset)
+            reason = (
+                _refusal(study, model, dataset)
+                or obstacle(variants[model], rows[dataset], study.source_row(model))
+                or _obstacle_of_guide(study, model, dataset)
+            )
             if reason is None:
                 study.cells.append((dataset, model))
             else:
@@ -250,6 +296,43 @@ def load_study(
             f" {study.not_applicable[0]['reason']}"
         )
     return study
+
+
+def read_variants(sheet: Path, folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Return the variants of a models sheet, checked. A kind that is a file of the user's own is
+    looked for beside the sheet, then in ``folders``, and named by where it was found.
+
+    Raises:
+        ValueError: all mistakes of the sheet, or the first file that is no kind.
+    """
+    variants = read_yaml(sheet)
+    own: set[str] = set()
+    for name, entry in variants.items() if isinstance(variants, dict) else ():
+        kind = entry.get("kind") if isinstance(entry, dict) else None
+        if isinstance(kind, str) and ".py" in kind:
+            try:
+                entry["kind"] = _place_of_kind(kind, [sheet.parent, *folders])
+                own.add(entry["kind"])
+                MODELS[entry["kind"]]
+            except ValueError as mistake:
+                raise ValueError(f"{sheet}: {name}: kind: {mistake}") from None
+    check_variants(variants, models_schema(sorted(own)), str(sheet))
+    return variants
+
+
+def _place_of_kind(named: str, folders: Sequence[Path]) -> str:
+    """Return ``file.py:Class`` with the file's path as the jobs see it: from the working directory
+    if it lies in it.
+    """
+    path, colon, name = named.rpartition(":")
+    if not (colon and path.endswith(".py")):
+        raise ValueError(f"'{named}': write path/to/file.py:Class")
+    found = next((folder / path for folder in folders if (folder / path).is_file()), None)
+    if found is None:
+        places = " or ".join(dict.fromkeys(str(folder) for folder in folders))
+        raise ValueError(f"no file '{path}' in {places}")
+    found, here = found.resolve(), Path.cwd()
+    return f"{found.relative_to(here) if found.is_relative_to(here) else found}:{name}"
 
 
 def _of_own_data(
@@ -282,12 +365,13 @@ def scaled(config: Mapping[str, Any], *, named: str) -> dict[str, Any]:
             f"{named}: scale: '{config['scale']}' is not among scales{hint}; known:"
             f" {', '.join(scales) or 'none'}"
         )
-    return _laid_over(config, scales[config["scale"]])
+    return laid_over(config, scales[config["scale"]])
 
 
-def _laid_over(config: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(config: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``config`` with the keys of ``over`` in place of its own, mappings into mappings."""
     both = {
-        key: _laid_over(config[key], over[key])
+        key: laid_over(config[key], over[key])
         for key in over
         if isinstance(over[key], dict) and isinstance(config.get(key), dict)
     }
@@ -342,6 +426,16 @@ def _obstacle_of_guide(study: Study, model: str, dataset: str) -> str | None:
         study.variants[guide], study.rows[dataset], study.source_row(guide)
     ) or _obstacle_of_guide(study, guide, dataset)
     return f"it is guided by {guide}: {reason}" if reason else None
+
+
+def _refusal(study: Study, model: str, dataset: str) -> str | None:
+    """Return that a data set, or the one that a variant is pretrained on, was refused."""
+    if dataset in study.refused:
+        return f"the data set was refused: {study.refused[dataset]}"
+    source = study.pretrained_on(model)
+    if source in study.refused:
+        return f"it is pretrained on {source}, which was refused: {study.refused[source]}"
+    return None
 
 
 def find_file(path: str, folders: list[Path], named: str) -> Path:
@@ -418,12 +512,9 @@ def _check_local_sources(row: Mapping[str, Any], mirror: str | None, sheet: Path
     """Refuse at once what can be known at once: files that are not there, and tables that do not
     say which way they lie.
     """
-    local = [source for source in row["sources"] if ":" not in source]
-    if (
-        local == row["sources"]
-        and mirror is None
-        and not any(Path(source).exists() for source in local)
-    ):
+    local = [source for source in row["sources"] if local_path(source)]
+    is_there = any(path.exists() for path in map(local_path, local) if path)
+    if local == row["sources"] and mirror is None and not is_there:
         raise ValueError(
             f"{sheet}: {row['dataset']}: no such file: {', '.join(local)}; paths are looked for in"
             f" the working directory, {Path.cwd()}"

@@ -42,13 +42,14 @@ def explore(
     cluster_paths: Sequence[str | Path],
     maps: pd.DataFrame,
     *,
+    n_clusters: int | None,
     n_genes: int = 30,
     genes: Sequence[str] = (),
     max_megabytes: float = 4.0,
     seed: int = 0,
 ) -> Explored:
     """Return what the explorer shows of one data set; ``cluster_paths`` are in the order of
-    ``embedding_paths``.
+    ``embedding_paths``; ``n_clusters`` is the declared number, if any.
 
     ``genes`` (by name) and the ``n_genes`` of largest variance can colour the cells.
     ``max_megabytes``: of this data set, as text in the page.
@@ -77,7 +78,9 @@ def explore(
     views = [
         view
         for paths in zip(embedding_paths, cluster_paths, strict=True)
-        for view in _views_of_model(*paths, prepared, rows, maps, of_labels, shelf)
+        for view in _views_of_model(
+            *paths, prepared, rows, maps, of_labels, shelf, n_clusters=n_clusters
+        )
     ]
     about = {
         "dataset": "",
@@ -143,6 +146,8 @@ def _views_of_model(
     maps: pd.DataFrame,
     of_labels: Mapping[str, str],
     shelf: Shelf,
+    *,
+    n_clusters: int | None,
 ) -> list[dict[str, Any]]:
     """Return a view for every replica of a model that ended ok: model, seed, layouts (first the one
     of the maps), and its clusters.
@@ -161,7 +166,7 @@ def _views_of_model(
     if kind in UNMAPPED_KINDS:
         return []
     clustering = headline_clustering(
-        clusters_by_itself=bool(about["clusters"]), n_clusters=prepared.n_clusters
+        clusters_by_itself=bool(about["clusters"]), n_clusters=n_clusters
     )
     found, cells = pd.read_parquet(cluster_path), prepared.obs.index[rows].astype(str)
     return [

@@ -9,6 +9,7 @@ import pandas as pd
 
 from latentbench.evaluation.statistics import ALL_DATASETS
 from latentbench.figures.style import model_colours
+from latentbench.report.answer import answers
 from latentbench.report.cells import Cell, counted, estimate_of, listed, table
 from latentbench.report.results import Results
 from latentbench.report.sections import Section
@@ -42,7 +43,8 @@ def view(results: Results) -> dict[str, Any] | None:
     where nothing was chosen either.
     """
     evidence = results.table_if_any("criteria")
-    chosen = chosen_sentence(results.tables.choices, evidence)
+    # Where there is an answer, that is what was chosen.
+    chosen = "" if answers(results) else chosen_sentence(results.tables.choices, evidence)
     labelled = [dataset for dataset in results.datasets if results.has_labels(dataset)]
     said = verdict_of(results.table("answer"), results.tables, labelled) if labelled else None
     return {"chosen": chosen, "said": said} if said or chosen else None

@@ -33,7 +33,7 @@ def dataset_row(results: Results, dataset: str) -> dict[str, Any]:
         "n_obs": number(prepared["n_obs"]).text,
         "n_vars": number(prepared["n_vars"]).text,
         "n_labels": prepared["n_labels"],
-        "n_clusters": about.get("n_clusters"),
+        "n_clusters": results.n_clusters(dataset),
         "preset": str(about.get("preset", "")),
         "filters": {
             name.replace("_", " "): _shown(count) for name, count in sorted(filters.items())

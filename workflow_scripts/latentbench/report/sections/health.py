@@ -27,9 +27,7 @@ MEASURES = {
 def view(results: Results) -> dict[str, Any]:
     """Return the table of every data set, and how many models are flagged in a sentence."""
     flagged = {
-        dataset: flags_of(
-            results.tables.of_dataset(dataset), results.prepared(dataset)["about"].get("n_clusters")
-        )
+        dataset: flags_of(results.tables.of_dataset(dataset), results.n_clusters(dataset))
         for dataset in results.datasets
     }
     return {

@@ -4,7 +4,7 @@ from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from latentbench.evaluation.clusterings import Replica, merged
-from latentbench.evaluation.merging import (
+from latentbench.maths.merging import (
     MERGED_ABOVE,
     merged_components,
     overlaps,

@@ -1,0 +1,53 @@
+"""The answer in words, for data with and without labels alike."""
+
+from typing import Any
+
+import pandas as pd
+
+from latentbench.report.answer import answers
+from latentbench.report.cells import Table, estimate, number, table
+from latentbench.report.results import Results
+from latentbench.report.sections import Section
+
+
+def view(results: Results) -> dict[str, Any] | None:
+    """Return the sentences of every data set, and what groups found like this are worth."""
+    found = {dataset: each.sentences() for dataset, each in answers(results).items()}
+    if not found:
+        return None
+    evidence = results.table_if_any("answer_evidence")
+    return {
+        "datasets": found,
+        "worth": "" if evidence is None else worth(evidence),
+        "evidence": None if evidence is None else evidence_table(evidence),
+    }
+
+
+def worth(evidence: pd.DataFrame) -> str:
+    """Return in a sentence what groups found like this, and by the best other rule, are worth."""
+    ours = evidence[evidence["ours"].astype(bool)].iloc[0]
+    best = evidence[~evidence["ours"].astype(bool)].nlargest(1, "ari").iloc[0]
+    return (
+        f"On {ours['n_datasets']} labelled data sets, groups found like this had a mean ARI of"
+        f" {ours['ari']:.2f}; the best single rule in use, {best['rule']}, has {best['ari']:.2f}."
+    )
+
+
+def evidence_table(evidence: pd.DataFrame) -> Table | None:
+    """Return a row a rule: its mean ARI, and how often it finds about as many groups as labels."""
+    return table(
+        (
+            {
+                "Groups found by": row.rule,
+                "ARI": estimate(row.ari, row.low, row.high, 2),
+                "Number of groups within a factor of 1.5": number(row.n_near),
+                "Data sets": number(row.n_datasets),
+            }
+            for row in evidence.itertuples()
+        ),
+        styles=["best" if ours else "" for ours in evidence["ours"].astype(bool)],
+        lead="ARI",
+    )
+
+
+SECTION = Section(10, "Answer", view, heading="The answer")
