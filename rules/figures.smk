@@ -55,6 +55,8 @@ READ = {
     "predictions": parquet(rules.collect_predictions.output.predictions),
     "prepared": rules.preprocess.output.prepared,
     "maps": rules.draw_maps.output.maps,
+    "answer_cells": rules.answer.output.cells,
+    "answer_models": rules.answer.output.models,
     "pca": rules.analyse_pca.output.pca,
     "markers": rules.find_markers.output.markers,
     "clusters": of(rules.cluster.output.clusters, plan.evaluated),

@@ -65,6 +65,10 @@ rule write_report:
     input:
         **TABLES,
         answer=parquet(rules.collect.output.answer),
+        answered=[
+            parquet(rules.collect_answers.output[name])
+            for name in ("summary", "groups", "models", "tree", "agreement")
+        ],
         ranks=parquet(rules.collect.output.ranks),
         tests=parquet(rules.collect.output.tests),
         theory=parquet(rules.theory.output),

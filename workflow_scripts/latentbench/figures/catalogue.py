@@ -44,7 +44,11 @@ class Figure:
     def stem(self, of: str = "") -> str:
         """Return its files under figures/, without suffix; ``of``: the data set or the kind."""
         folders = {"study": "", "dataset": f"{of}/", "thesis": "thesis/"}
-        return f"plates/{of}" if self.per == "kind" else f"{folders[self.per]}{self.name}"
+        return (
+            f"plates/{MODELS[of].title}"
+            if self.per == "kind"
+            else f"{folders[self.per]}{self.name}"
+        )
 
     def described(self, of: str = "", **facts: str) -> dict[str, Any]:
         """Return what is said of it, filled in; ``of``: the data set or the kind."""
@@ -144,6 +148,21 @@ FIGURES: tuple[Figure, ...] = (
         data="maps/{dataset}.parquet",
         section="maps",
         least="34rem",
+    ),
+    Figure(
+        "groups",
+        per="dataset",
+        reads=("maps", "answer_cells", "answer_models"),
+        draw="group_figures:groups",
+        short="Groups and certainty",
+        title="Groups of {dataset} that were found without labels, beside the certainty of every "
+        "cell",
+        caption="The same map twice: by group, numbered by falling size, and by certainty, the "
+        "share of clusterings that place a cell with its group; the least sure cells lie on top. "
+        "{shown}.",
+        data="tables/answer_groups.tsv",
+        section="groups",
+        least="30rem",
     ),
     Figure(
         "losses",
