@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from latentbench.models import MODELS
+
 Per = Literal["study", "dataset", "kind", "thesis"]
 """What a figure is drawn once for."""
 
