@@ -10,7 +10,7 @@ from latentbench.study.sheets import read_yaml
 from latentbench.study.study import Study, load_study
 
 ROOT = Path(__file__).parents[2]
-each_figure = pytest.mark.parametrize("figure", FIGURES, ids=lambda each: each.stem(each.per))
+each_figure = pytest.mark.parametrize("figure", FIGURES, ids=lambda each: f"{each.per}-{each.name}")
 
 
 def study_of(**changes) -> Study:

@@ -194,6 +194,20 @@ FIGURES: tuple[Figure, ...] = (
         least="26rem",
     ),
     Figure(
+        "quality",
+        per="dataset",
+        when="of_counts",
+        reads=("prepared",),
+        draw="quality_figures:quality",
+        short="Quality control",
+        title="Counts, genes and mitochondrial share of the cells of {dataset}",
+        caption="All cells that have a count, and those that quality control keeps (of data sets "
+        "of more than 5,000 cells, as many drawn at random); bars are medians. What each limit "
+        "took is listed with the data set.",
+        data="data/{dataset}/prepared.h5ad",
+        section="details",
+    ),
+    Figure(
         "usage",
         per="dataset",
         reads=("tables", "prepared", "clusters"),
