@@ -64,7 +64,8 @@ onerror:
 def runs_whole_study():
     """Whether a user asked for the whole study, and all of it that can run has run."""
     asked = workflow.is_main_process and set(workflow.dag_settings.targets) <= {"all"}
-    return asked and not {*workflow.scheduler.open_jobs, *workflow.scheduler.running}
+    left = {*workflow.scheduler.open_jobs, *workflow.scheduler.running}
+    return asked and not left and not workflow.scheduler._user_kill
 
 
 def of(path, where):

@@ -142,6 +142,8 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def reader(folder, monkeypatch):
     monkeypatch.chdir(folder)
+    own = next(block for block in of("python") if "class LaplaceVAE" in block.text)
+    (folder / "laplace_vae.py").write_text(own.text)
     return folder
 
 

@@ -101,7 +101,11 @@ class Figure:
     def stem(self, of: str = "") -> str:
         """Return its files under figures/, without suffix; ``of``: the data set or the kind."""
         folders = {"study": "", "dataset": f"{of}/", "thesis": "thesis/"}
-        return f"plates/{of}" if self.per == "kind" else f"{folders[self.per]}{self.name}"
+        return (
+            f"plates/{MODELS[of].title}"
+            if self.per == "kind"
+            else f"{folders[self.per]}{self.name}"
+        )
 
     def described(self, of: str = "", **facts: str) -> dict[str, Any]:
         """Return what is said of it, filled in; ``of``: the data set or the kind."""
@@ -229,6 +233,20 @@ FIGURES: tuple[Figure, ...] = (
         "of the epochs may leave the axis at the top.",
         data="tables/history.parquet",
         section="training",
+    ),
+    Figure(
+        "quality",
+        per="dataset",
+        when=of_counts,
+        reads=("prepared",),
+        draw="quality_figures:quality",
+        short="Quality control",
+        title="Counts, genes and mitochondrial share of the cells of {dataset}",
+        caption="All cells that have a count, and those that quality control keeps (of data sets "
+        "of more than 5,000 cells, as many drawn at random); bars are medians. What each limit "
+        "took is listed with the data set.",
+        data="data/{dataset}/prepared.h5ad",
+        section="details",
     ),
     Figure(
         "usage",

@@ -46,8 +46,12 @@ class Kind:
 
     @property
     def title(self) -> str:
-        """What the kind is called in names of files."""
-        return self.path.stem if self.is_network else self.name
+        """What the kind is called in names of files; one of the user's own cannot be taken for one
+        of the library's.
+        """
+        if self.is_ours:
+            return self.path.stem if self.is_network else self.name
+        return f"{self.path.stem}-{self.name}"
 
     @property
     def code(self) -> str:

@@ -33,15 +33,15 @@ from latentbench.maths.distributions import Distribution, Normal, log_density, l
 from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, beside_its_class, floored
 from latentbench.models.interface import (
-    AbstractBoundedModel,
     AbstractClusteringModel,
     AbstractConditionalModel,
+    AbstractGenerativeModel,
     ClassPosterior,
     Minibatch,
 )
 
 
-class ScANVI(AbstractBoundedModel, AbstractClusteringModel, AbstractConditionalModel):
+class ScANVI(AbstractGenerativeModel, AbstractClusteringModel, AbstractConditionalModel):
     """scANVI with any likelihood; ``n_clusters`` is the number of classes."""
 
     generative = "p(y) p(u) p(z|u,y) p(x|z,s)"

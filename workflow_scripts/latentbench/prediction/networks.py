@@ -32,7 +32,7 @@ from latentbench.models.interface import (
 from latentbench.outcomes import Outcome, Unavailable
 from latentbench.prediction.means import means_of, means_table
 from latentbench.prediction.metrics import METRICS, Cells, agreement
-from latentbench.prediction.protocol import HeldOut, Perturbation, balanced_shift
+from latentbench.prediction.protocol import HeldOut, Perturbation, shift_of_package
 from latentbench.prediction.requests import CELL_TYPE
 from latentbench.prediction.tables import prediction_table, rows_of
 from latentbench.preprocessing.pca import fit_pca
@@ -192,7 +192,7 @@ def _by_shift(
 ) -> Float[np.ndarray, "replicas controls vars"]:
     codes, _ = embed_cells(model, data)
     shift = torch.from_numpy(
-        np.stack([balanced_shift(each, perturbation, held_out) for each in codes])
+        np.stack([shift_of_package(each, perturbation, held_out) for each in codes])
     )
     return _of_controls(
         model, data, held_out, lambda minibatch: model.predict_shifted(minibatch, shift)
