@@ -37,7 +37,7 @@ def test_half_of_the_molecules_are_brought_to_the_scale_of_all(prepared):
     whole = read_training_data(prepared, layer="X")
     half = thinned_data(whole, prepared)
     order = np.concatenate([whole.train.numpy(), whole.test.numpy()])
-    scale = [np.expm1(each).sum(axis=1) for each in (whole.dense()[order], half.dense())]
+    scale = [np.expm1(each.numpy()).sum(axis=1) for each in (whole.dense()[order], half.dense())]
     assert np.allclose(np.median(scale[1] / scale[0]), 1, atol=0.1)
     counts = read_training_data(prepared, layer="counts")
     ratio = thinned_data(counts, prepared).library_size.sum() / counts.library_size.sum()
@@ -55,8 +55,8 @@ def test_a_network_and_the_components_are_scored_by_what_they_have_not_seen(prep
     file = PreparedFile(prepared)
     codes = {}
     for name, variant in {
-        "pca": Variant("pca", None, {"n_latent": 5}, (), {}, {}),
-        "vae": Variant("vae", "nb", {"n_latent": 4, "n_hidden": 16}, (), {}, {"epochs": 40}),
+        "pca": Variant("pca", None, {"n_latent": 5}),
+        "vae": Variant("vae", "nb", {"n_latent": 4, "n_hidden": 16}, {}, {"epochs": 40}),
     }.items():
         trained, _ = train_variant(prepared, variant, seeds=[0], n_workers=1, device="cpu")
         codes[name] = (trained.thinned.cells, trained.thinned.codes)
