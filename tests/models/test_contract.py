@@ -207,7 +207,7 @@ def test_what_a_replica_draws_and_decodes_does_not_depend_on_its_neighbours(kind
 @pytest.mark.parametrize("kind", REFERENCES)
 def test_a_reference_gives_one_finite_code_a_cell_and_follows_its_seed(kind, training_data):
     data = training_data()
-    options = {"obsm": "X_mine"} if kind == "embedding" else {}
+    options = {"embedding": {"obsm": "X_mine"}, "clustering": {"obs": "mine"}}.get(kind, {})
     if "n_clusters" in MODELS[kind].needs:
         options["n_clusters"] = 3
     first, again = (MODELS[kind].load()(data, seed=4, **options) for _ in range(2))

@@ -23,7 +23,7 @@ from latentbench.study.applicability import (
     sees_labels,
 )
 from latentbench.study.models_schema import models_schema
-from latentbench.study.own_data import GIVEN, own_row
+from latentbench.study.own_data import GIVEN, own_row, ready_variants
 from latentbench.study.sheets import check, check_variants, read_sheet, read_yaml
 from latentbench.study.spelling import nearest
 
@@ -246,6 +246,8 @@ def load_study(
     if config.get("data"):
         config, rows = _of_own_data(config, rows, schemas)
     variants = read_variants(sheets["models"], folders)
+    if _ready(config):
+        config, variants = _with_ready_variants(config, variants, named)
     if CONSENSUS in variants:
         raise ValueError(
             f"{sheets['models']}: {CONSENSUS}: that is the name of what all variants agree on; give"
@@ -341,12 +343,42 @@ def _of_own_data(
     """Return config and rows of a study of the data that the config names, which no row names."""
     given = {key: config.get(key) for key in GIVEN}
     columns = next(iter(rows.values())).keys()
-    row = own_row(config["data"], given, columns=columns, taken=rows)
+    row = own_row(
+        config["data"],
+        given,
+        columns=columns,
+        taken=rows,
+        is_filtered=bool(_ready(config)),
+    )
     check(row, schemas / "datasets.schema.json", f"data={config['data']}")
     return {**config, "datasets": [row["dataset"]], "experiments": []}, {
         **rows,
         row["dataset"]: row,
     }
+
+
+def _ready(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the codes and clusterings that the data have already: those that the config names."""
+    named = {key: list(config.get(key) or []) for key in ("embeddings", "clusterings")}
+    return named if any(named.values()) else {}
+
+
+def _with_ready_variants(
+    config: Mapping[str, Any], variants: Mapping[str, Any], named: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return config and models sheet with a variant for every code and clustering that the data
+    have already.
+    """
+    if not config.get("data"):
+        raise ValueError(
+            f"{named}: embeddings and clusterings are those of data: name the file, --config"
+            " data=path/to/my.h5ad; for a row of the sheet write entries of kind embedding and"
+            " clustering into the models sheet"
+        )
+    ready = ready_variants(
+        config["data"], **_ready(config), label=config.get("label"), taken=variants
+    )
+    return {**config, "models": [*config["models"], *ready]}, {**variants, **ready}
 
 
 def scaled(config: Mapping[str, Any], *, named: str) -> dict[str, Any]:
