@@ -14,7 +14,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from latentbench import plan
 from latentbench.code_dependencies import library_files, modules_in, page_assets
-from latentbench.figures import catalogue
+from latentbench.figures import jobs as figure_jobs
 from latentbench.logs import failures_since
 from latentbench.study import parameters
 from latentbench.study.ending import account_of, command_without, refused_datasets
@@ -118,7 +118,7 @@ def artefacts_by_rule(wildcards):
     formats = ["pdf", "svg", "png", "rst"]
     return {
         step.rule: (
-            figure_files(catalogue.stems(study, step.figures), formats)
+            figure_files(figure_jobs.stems(study, step.figures), formats)
             if step.figures
             else plan.files(getattr(rules, step.rule).output, step.where(study))
         )

@@ -75,7 +75,7 @@ CATEGORIES = {"study": "Study", "dataset": "Data sets", "kind": "Models", "thesi
 
 # A job a data set, and one each for the study, the plates and the thesis: its figures, and beside
 # each its caption.
-for name, unit in catalogue.units(study).items():
+for name, unit in figure_jobs.units(study).items():
 
     rule:
         name:

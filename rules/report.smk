@@ -79,10 +79,10 @@ rule write_report:
         prepared=of(rules.preprocess.output.prepared, plan.compared),
         maps=of(rules.draw_maps.output.maps, plan.compared),
         explored=of(rules.explore.output.explored, plan.compared),
-        study_figures=figure_files(catalogue.stems(study, "study"), "svg"),
-        dataset_figures=figure_files(catalogue.stems(study, "dataset"), "svg"),
-        thesis_figures=figure_files(catalogue.stems(study, "thesis"), "svg"),
-        plates=figure_files(catalogue.stems(study, "kind"), "svg"),
+        study_figures=figure_files(figure_jobs.stems(study, "study"), "svg"),
+        dataset_figures=figure_files(figure_jobs.stems(study, "dataset"), "svg"),
+        thesis_figures=figure_files(figure_jobs.stems(study, "thesis"), "svg"),
+        plates=figure_files(figure_jobs.stems(study, "kind"), "svg"),
         predicted=of(
             [
                 parquet(rules.collect_predictions.output.predictions),

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from latentbench.code_dependencies import library_files
 from latentbench.commands.doctor import locked
+from latentbench.figures.catalogue import FIGURES
 
 ROOT = Path(__file__).parents[1]
 LOCK, TORCH = ROOT / "requirements.lock", ROOT / "requirements-torch.txt"
@@ -83,7 +84,9 @@ def pinned() -> dict[str, str]:
 def scripts_of(environment: str) -> list[str]:
     """The scripts of the rules whose ``conda:`` names an environment."""
     text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    rules = re.findall(r"^rule \w+:.*?(?=^rule |\Z)", text, re.MULTILINE | re.DOTALL)
+    rules = re.findall(
+        r"^ *rule\b[^\n]*:$.*?(?=^ *rule\b[^\n]*:$|\Z)", text, re.MULTILINE | re.DOTALL
+    )
     named = (
         "training_environment()"
         if environment.startswith("train")
@@ -113,6 +116,8 @@ def imported_by(script: str) -> set[str]:
     package = IMPORTED_BY_NAME.get(script, "")
     folder = LIBRARY.joinpath(*package.split("."))
     also = [f"{package}.{path.stem}" for path in folder.glob("[a-z]*.py")] if package else []
+    if script == "draw":
+        also = [f"figures.{figure.draw.split(':')[0]}" for figure in FIGURES]
     texts = [
         path.read_text()
         for path in (

@@ -15,7 +15,13 @@ from jaxtyping import Float, Int
 
 from latentbench.outcomes import Outcome, Unavailable
 
-METRICS = ("r2_mean", "r2_mean_top100", "r2_change", "r2_variance")
+METRIC_NAMES = {
+    "r2_mean": "r², means",
+    "r2_mean_top100": "r², means of 100 genes",
+    "r2_change": "r², change",
+    "r2_variance": "r², variances",
+}
+METRICS = tuple(METRIC_NAMES)
 
 Cells = Float[np.ndarray, "_ vars"]
 PerGene = Float[np.ndarray, " vars"]

@@ -34,8 +34,13 @@ def score_doublets(counts: AnnData, *, where: str) -> pd.DataFrame | Unavailable
     scored.obs["batch"] = batch[large].astype(str).astype("category")
     several = scored.obs["batch"].nunique() > 1
     try:
+        # scanpy's approximate search fails above some 8,000 points with scipy 1.17; this is exact.
         sc.pp.scrublet(
-            scored, batch_key="batch" if several else None, random_state=0, verbose=False
+            scored,
+            batch_key="batch" if several else None,
+            use_approx_neighbors=False,
+            random_state=0,
+            verbose=False,
         )
     except ValueError as fault:
         return _skipped(where, f"Scrublet fails: {fault}".split("\n", maxsplit=1)[0])

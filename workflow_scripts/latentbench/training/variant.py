@@ -29,6 +29,7 @@ from latentbench.training.quality import network_quality, reference_quality, una
 from latentbench.training.record import Fitted, ReplicaReport, empty_history
 from latentbench.training.replicas import build_variant, stack_replicas, unstack_replicas
 from latentbench.training.tasks import observed_classes
+from latentbench.training.thinned import ThinnedCodes, components_thinned, network_thinned
 from latentbench.training.transfer import fit_transferred, read_source
 
 
@@ -46,6 +47,7 @@ class Trained:
     quality: pd.DataFrame
     saw_labels: bool
     clusters: bool
+    thinned: ThinnedCodes | None = None
 
 
 def train_variant(
@@ -92,7 +94,7 @@ def train_variant(
         return _untrained(variant, data, _all_alike(seeds, too_many)), data
     try:
         if not MODELS[variant.kind].is_network:
-            return _compute_reference(variant, data, seeds), data
+            return _compute_reference(variant, data, seeds, prepared), data
         run = RunOptions(n_workers, device, checkpoints, show_progress=False)
         if variant.task_options.mode == "transfer":
             other = read_source(
@@ -120,7 +122,9 @@ def train_variant(
                 read_codes(guide, seeds) if guide else None,
                 run=run,
             )
-        return _finished(variant, fitted, data, held_out=held_out or {}), data
+        trained = _finished(variant, fitted, data, held_out=held_out or {})
+        thinned = network_thinned(fitted.model, trained.reports, data, prepared)
+        return replace(trained, thinned=thinned), data
     except Exception as error:
         return _untrained(variant, data, _all_alike(seeds, _typed(error))), data
 
@@ -223,7 +227,9 @@ def _untrained(variant: Variant, data: TrainingData, reports: list[ReplicaReport
     )
 
 
-def _compute_reference(variant: Variant, data: TrainingData, seeds: Sequence[int]) -> Trained:
+def _compute_reference(
+    variant: Variant, data: TrainingData, seeds: Sequence[int], prepared: str | Path
+) -> Trained:
     """Return what every seed of a reference comes to; the weights of a seed that failed are not a
     number.
     """
@@ -255,6 +261,9 @@ def _compute_reference(variant: Variant, data: TrainingData, seeds: Sequence[int
         reference_quality(data, reports, embeddings, of_components=some.of_components),
         saw_labels=variant.saw_labels,
         clusters=some.cluster_probs is not None,
+        thinned=(
+            components_thinned(some.embedding, data, prepared) if some.of_components else None
+        ),
     )
 
 
