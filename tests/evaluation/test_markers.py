@@ -25,7 +25,7 @@ def annotated():
         }
     )
     obs.index = [f"cell{i}" for i in range(60)]
-    about = {"dataset": "made_up", "selected": {"model": "gmvae", "criterion": "silhouette"}}
+    about = {"dataset": "made_up", "answer": {"chosen": "gmvae", "reason": "too few members"}}
     return AnnData(
         sparse.csr_matrix(x),
         obs=obs,
@@ -86,4 +86,4 @@ def test_a_group_of_one_cell_and_a_choice_that_was_not_made_have_a_reason(annota
     del annotated.obs["latentbench_cluster"]
     table = marker_table(annotated)
     assert set(table["status"]) == {"not_applicable"}
-    assert "silhouette" in table.loc[table["grouping"] == "cluster", "reason"].iloc[0]
+    assert "too few members" in table.loc[table["grouping"] == "cluster", "reason"].iloc[0]

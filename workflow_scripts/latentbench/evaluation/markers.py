@@ -69,7 +69,7 @@ def marker_table(annotated: AnnData, *, n_top: int = 10) -> pd.DataFrame:
     ]
     return (
         pd.concat([*rows, pd.DataFrame(gaps)], ignore_index=True)
-        .assign(dataset=str(about["dataset"]), model=str(about["selected"]["model"]))
+        .assign(dataset=str(about["dataset"]), model=str(about["answer"].get("chosen", "none")))
         .reindex(columns=list(COLUMNS))
         .astype({"rank": "Int64", "n_cells": np.int64})
     )
@@ -115,5 +115,5 @@ def _gap(annotated: AnnData, column: str, about) -> Unavailable | None:
         return Unavailable(Outcome.NOT_APPLICABLE, "the data set has no labels")
     return Unavailable(
         Outcome.NOT_APPLICABLE,
-        f"no variant has a value of {about['selected']['criterion']}, by which one is picked",
+        f"there is no answer: {about['answer']['reason']}",
     )

@@ -91,7 +91,7 @@ def markers(given: Inputs) -> Figure:
         ],
         loc="outside upper right",
         ncols=3,
-        title=f"cells of the group that express the gene; clusters of {ok['model'].iloc[0]}",
+        title="cells of the group that express the gene",
     )
     return figure
 
