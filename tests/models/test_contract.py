@@ -155,7 +155,7 @@ def test_a_kind_predicts_exactly_if_it_can_be_asked_to(kind, built):
     model, data, minibatch, _ = built(kind, "gaussian")
     assert MODELS[kind].predicts == isinstance(model, AbstractConditionalModel | AbstractShiftModel)
     if isinstance(model, AbstractConditionalModel):
-        assert model.eval().predict(minibatch, minibatch.covariates.flip(-1)).shape == (
+        assert model.eval().predict(minibatch, minibatch.covariates.flip(-1)).mean.shape == (
             2,
             data.n_obs,
             data.n_vars,

@@ -24,7 +24,7 @@ from latentbench.figures.style import (
     nothing_to_show,
 )
 from latentbench.outcomes import Unavailable
-from latentbench.prediction.metrics import METRIC_NAMES, METRICS, squared_correlation
+from latentbench.prediction.metrics import CORRELATIONS, squared_correlation
 from latentbench.prediction.requests import ALL_CELLS, CELL_TYPE
 from latentbench.prediction.tables import ALL_METHODS, asked_about, question_name
 
@@ -36,8 +36,8 @@ PerGene = Float[np.ndarray, " genes"]
 
 
 def predictions(given: Inputs) -> Figure:
-    """Draw every metric: a row of panels for every data set and protocol; what was asked of cells
-    that were seen in training says so.
+    """Draw every squared correlation: a row of panels for every data set and protocol; what was
+    asked of cells that were seen in training says so.
     """
     table = given.frame("predictions")
     colours = method_colours(table)
@@ -52,16 +52,16 @@ def predictions(given: Inputs) -> Figure:
         for key, rows in blocks.items()
     }
     figure, axes = plt.subplots(
-        *(len(shown), len(METRICS)),
+        *(len(shown), len(CORRELATIONS)),
         figsize=(WIDTH, sum(0.75 + 0.2 * len(methods) for methods in shown.values())),
         height_ratios=[len(methods) + 2 for methods in shown.values()],
         squeeze=False,
         sharex=True,
     )
     for row, (key, rows) in zip(axes, blocks.items(), strict=True):
-        for ax, metric in zip(row, METRICS, strict=True):
+        for ax, metric in zip(row, CORRELATIONS, strict=True):
             plot_predictions(ax, rows[rows["metric"] == metric], shown[key])
-            ax.set_xlabel(METRIC_NAMES[metric])
+            ax.set_xlabel(CORRELATIONS[metric])
             ax.label_outer(remove_inner_ticks=True)
         name_block(row[0], question_name(*key))
     return figure

@@ -154,14 +154,12 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         """Return E[x] at the code's mean under the cell's own covariates."""
         return self.px(self.embed(minibatch), minibatch.covariates, minibatch.library_size).mean
 
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at the code's mean under other covariates."""
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Distribution:
+        """Return p(x | z (, c)) at the code's mean under other covariates."""
         z = self.embed(minibatch)
         if self.prior:
             here, there = self.pz(minibatch.covariates), self.pz(covariates)
             z = there.mean + torch.exp(0.5 * (there.log_variance - here.log_variance)) * (
                 z - here.mean
             )
-        return self.px(z, covariates, minibatch.library_size).mean
+        return self.px(z, covariates, minibatch.library_size)

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from latentbench.maths.distributions import (
     Distribution,
+    MixtureOfPredictions,
     Normal,
     kl_divergence,
     log_density,
@@ -198,15 +199,12 @@ class ConditionalMixtureVAE(
         """Return q(y | z, c) at the mean of q(z | x, c)."""
         return torch.softmax(self.qy(self.embed(minibatch), minibatch.covariates), dim=-1)
 
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return what is expected of every cell under other covariates, with its own w and y:
-        equation (4).
-        """
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> MixtureOfPredictions:
+        """Return p(x) of every cell under other covariates, with its own w and y: equation (4)."""
         qz, qw = self.posteriors(minibatch)
-        qy = torch.softmax(self.qy(qz.mean, minibatch.covariates), dim=-1)
-        expected = self.px(
-            self.pz(qw.mean, covariates).mean, covariates, minibatch.library_size[:, None]
-        ).mean
-        return torch.einsum("rok,rkov->rov", qy, expected)
+        library_size = minibatch.library_size[:, None]
+        return MixtureOfPredictions(
+            torch.softmax(self.qy(qz.mean, minibatch.covariates), dim=-1),
+            self.pz(qw.mean, covariates).mean,
+            lambda z: self.px(z, covariates, library_size),
+        )

@@ -16,6 +16,7 @@ from latentbench.kernels.sparse_rows import SparseCells
 from latentbench.maths.distributions import (
     Distribution,
     Normal,
+    Predicted,
     log_density,
     log_standard_normal,
 )
@@ -251,9 +252,9 @@ class AbstractConditionalModel(AbstractModel):
     @abstractmethod
     def predict(
         self, minibatch: Minibatch, covariates: Float[Tensor, "replicas obs covariates"]
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return the expected x of every cell under ``covariates`` in place of its own, what else
-        is known of the cell kept.
+    ) -> Predicted:
+        """Return p(x) of every cell under ``covariates`` in place of its own, what else is known of
+        the cell kept; of counts its draws come from the model's likelihood.
         """
 
 
@@ -263,8 +264,8 @@ class AbstractShiftModel(AbstractModel):
     @abstractmethod
     def predict_shifted(
         self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return the expected x of every cell once its code has moved by ``shift``."""
+    ) -> Predicted:
+        """Return p(x) of every cell once its code has moved by ``shift``."""
 
 
 class AbstractCodeClusteringModel(AbstractModel):

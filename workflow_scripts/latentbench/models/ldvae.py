@@ -74,11 +74,9 @@ class LinearlyDecodedVAE(AbstractStandardNormalModel, AbstractConditionalModel):
         px = self.px(qz.rsample(), minibatch)
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": qz.kl_from_standard()}
 
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x) under other covariates."""
-        return self.px(self.embed(minibatch), replace(minibatch, covariates=covariates)).mean
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Distribution:
+        """Return p(x | z, s) at m(x) under other covariates."""
+        return self.px(self.embed(minibatch), replace(minibatch, covariates=covariates))
 
     def loadings(self) -> Float[Tensor, "replicas latent vars"]:
         """Return W of equation (1), every row around its mean."""

@@ -149,14 +149,12 @@ class ScANVI(AbstractGenerativeModel, AbstractClusteringModel, AbstractCondition
 
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x)."""
-        return self.predict(minibatch, minibatch.covariates)
+        return self.predict(minibatch, minibatch.covariates).mean
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | z) at m(x)."""
         return torch.softmax(self.qy(self.embed(minibatch)), dim=-1)
 
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x) under other covariates."""
-        return self.px(self.embed(minibatch), covariates, minibatch.library_size).mean
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Distribution:
+        """Return p(x | z, s) at m(x) under other covariates."""
+        return self.px(self.embed(minibatch), covariates, minibatch.library_size)

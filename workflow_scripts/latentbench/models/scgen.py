@@ -78,6 +78,6 @@ class ScGen(AbstractStandardNormalModel, AbstractShiftModel):
 
     def predict_shifted(
         self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]
-    ) -> Float[Tensor, "replicas obs vars"]:
+    ) -> Distribution:
         """Return equation (4)."""
-        return self.px(self.embed(minibatch) + shift[:, None], minibatch).mean
+        return self.px(self.embed(minibatch) + shift[:, None], minibatch)

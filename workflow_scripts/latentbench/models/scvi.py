@@ -98,8 +98,6 @@ class ScVI(AbstractStandardNormalModel, AbstractConditionalModel):
         px = self.px(qz.rsample(), minibatch)
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": qz.kl_from_standard()}
 
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x) under other covariates."""
-        return self.px(self.embed(minibatch), replace(minibatch, covariates=covariates)).mean
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Distribution:
+        """Return p(x | z, s) at m(x) under other covariates."""
+        return self.px(self.embed(minibatch), replace(minibatch, covariates=covariates))
