@@ -34,7 +34,7 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from latentbench.answer.answer import Answer, find_groups
-from latentbench.answer.certainty import carries_majority
+from latentbench.answer.certainty import carries_majority, certainty_of
 from latentbench.answer.cut import best_cut
 from latentbench.answer.dataset_answer import answer_of
 from latentbench.answer.members import Members, effective_number, members_of, pairwise_ari, together
@@ -165,7 +165,8 @@ def measure(name: str, adata: AnnData, folder: Path | None, half: int) -> None:
     groups = proposed.group_of_leaf[answer.tree.leaf]
     found = rivals(members, codes, n_classes)
     found |= {"answer, number given": [declared.groups], "agreement alone": [groups]}
-    found |= {f"answer: {rule}": [left] for rule, left in disposed(groups, counts, batch).items()}
+    left = {f"answer: {rule}": each for rule, each in disposed(groups, counts, batch).items()}
+    found |= {rule: [each] for rule, each in left.items()}
     scores = [
         {
             **about,
@@ -175,7 +176,11 @@ def measure(name: str, adata: AnnData, folder: Path | None, half: int) -> None:
         }
         for rule, every in found.items()
     ]
-    cells = {"certainty": answer.certainty, "correct": carries_majority(answer.groups, labels)}
+    cells = {}
+    for rule, each in left.items():
+        if each.max() > 0:
+            cells[f"certainty, {rule}"] = certainty_of(each, members).value
+            cells[f"correct, {rule}"] = carries_majority(each, labels)
     write_table(pd.DataFrame(scores), MEASURED / f"scores_{name}.tsv")
     write_table(pd.DataFrame({**about, **cells}), MEASURED / f"cells_{name}.tsv")
     write_table(models(members, answer, labels).assign(**about), MEASURED / f"models_{name}.tsv")

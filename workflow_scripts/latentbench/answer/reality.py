@@ -71,9 +71,9 @@ class Rule:
     """When two groups are told apart: see the module."""
 
     alpha: float = 0.05
-    discreteness: float = 0.35
-    auc: float = 0.95
-    beyond_null: float = 0.0
+    discreteness: float = 0.2
+    auc: float = 0.0
+    beyond_null: float = -np.inf
 
 
 RULE = Rule()
