@@ -18,18 +18,25 @@ PEERS := --peers .bench-venv/bin/python
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study mine thesis evidence results test test-fast test-full lint check validate verify compare reference bench bench-full lock clean clean-all help environment
+.PHONY: study mine judge apply thesis evidence results test test-fast test-full lint check validate verify compare reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
 	@echo "The report: results/report/index.html"
 
+listed = $(subst $() $(),$(),$(foreach name,$(1),$(name),))
 # What is told of one's own data; anything that the sheet reads works as DATA.
 TOLD = $(foreach key,LABEL BATCH CONDITION DONOR N_CLUSTERS MODALITY LAYER PRESET ORIENTATION,$(if $($(key)),$(shell echo $(key) | tr A-Z a-z)="$($(key))")) \
-	$(if $(MODELS),'models=[$(subst $() $(),$(),$(foreach model,$(MODELS),$(model),))]')
+	$(if $(MODELS),'models=[$(call listed,$(MODELS))]')
 mine: environment ## the groups of your own data: make mine DATA=my.h5ad (LABEL= BATCH= CONDITION= DONOR= N_CLUSTERS= MODELS="pca vae_nb", ARGS=...)
 	@test -n "$(DATA)" || { echo "make mine DATA=path/to/my.h5ad: a file, a folder or an address of your own data"; exit 2; }
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/mine.yaml --config data="$(DATA)" $(TOLD) $(ARGS)
+	@echo "The report: results/report/index.html; your data with its groups: results/data/*/annotated.h5ad"
+
+judge: environment ## the same from codes and clusterings that my.h5ad has already, without training: make judge DATA=my.h5ad EMBEDDINGS="X_scVI X_pca" CLUSTERINGS="leiden"
+	@test -n "$(DATA)" -a -n "$(EMBEDDINGS)$(CLUSTERINGS)" || { echo 'make judge DATA=path/to/my.h5ad EMBEDDINGS="X_scVI X_pca" CLUSTERINGS="leiden louvain": names in its obsm and columns of its obs'; exit 2; }
+	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/judge.yaml --config data="$(DATA)" \
+	  'embeddings=[$(call listed,$(EMBEDDINGS))]' 'clusterings=[$(call listed,$(CLUSTERINGS))]' $(TOLD) $(ARGS)
 	@echo "The report: results/report/index.html; your data with its groups: results/data/*/annotated.h5ad"
 
 thesis: environment ## run the study of config/thesis.yaml (ARGS="--config scale=small mirror=FOLDER": at most 10,000 cells a data set)

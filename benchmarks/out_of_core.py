@@ -45,7 +45,7 @@ import json, logging, resource, sys, time
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
 sys.path.insert(0, "workflow_scripts")
 from {module} import {function}
-from latentbench.training.variant import Variant
+from latentbench.study.variant import Variant
 arguments = json.loads(sys.argv[1])
 positional = [
     Variant(**each) if isinstance(each, dict) else each for each in arguments["positional"]

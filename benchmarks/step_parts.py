@@ -21,9 +21,9 @@ from sides.latentbench_side import replicas_of, training_data, without_labels
 from sides.task import Task, mnist_sized
 
 from latentbench.logs import log_to
-from latentbench.training.loop import Plan, TrainingLoop
+from latentbench.training.loop import TrainingLoop
 from latentbench.training.minibatches import minibatches_of_epoch
-from latentbench.training.phases import Phase
+from latentbench.training.options import Phase, TrainingOptions
 
 TASKS = {
     "NB": Task("nb"),
@@ -97,7 +97,7 @@ def stepper(task: Task, data: str, n_replicas: int) -> Callable[[], None]:
         cells,
         seeds,
         without_labels(cells, seeds),
-        Plan([phase], None, "auto", 1, None),
+        TrainingOptions(phases=[phase], log_every=1),
     )
     loop.load_kernels()
     n_steps = min(STEPS, task.n_train // task.batch_size)

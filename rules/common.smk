@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from functools import partial
 from inspect import signature
 from pathlib import Path
 
@@ -15,7 +14,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from latentbench import plan
 from latentbench.code_dependencies import library_files, modules_in, page_assets
-from latentbench.figures import catalogue
+from latentbench.figures import jobs as figure_jobs
 from latentbench.logs import failures_since
 from latentbench.study import parameters
 from latentbench.study.ending import account_of, command_without, refused_datasets
@@ -25,9 +24,7 @@ from snakemake.exceptions import WorkflowError
 
 
 def read_study():
-    """The study of config, laid over the default one, with a mistake shown as a sentence and not as
-    a traceback.
-    """
+    """The study of config, laid over the default one; a mistake is a sentence, not a traceback."""
     named = ", ".join(str(path) for path in workflow.configfiles) or "config"
     try:
         for path in workflow.configfiles:
@@ -65,34 +62,25 @@ onerror:
 
 
 def runs_whole_study():
-    """Whether this is the process of a user who asked for the whole study, and did not stop it."""
-    asked = set(workflow.dag_settings.targets) <= {"all"}
-    return workflow.is_main_process and asked and not workflow.scheduler._user_kill
+    """Whether a user asked for the whole study, and all of it that can run has run."""
+    asked = workflow.is_main_process and set(workflow.dag_settings.targets) <= {"all"}
+    left = {*workflow.scheduler.open_jobs, *workflow.scheduler.running}
+    return asked and not left and not workflow.scheduler._user_kill
 
 
 def of(path, where):
     """Input: the files of an output, of the units of the plan that the reader's wildcards leave."""
     patterns = [path] if isinstance(path, str) else list(path)
-
-    def paths(wildcards):
-        return plan.files(patterns, where(study), dict(wildcards.items()))
-
-    return paths
+    return lambda wildcards: plan.files(patterns, where(study), dict(wildcards.items()))
 
 
 def together(*inputs):
     """Input: the files of several inputs, one after the other."""
-
-    def paths(wildcards):
-        return [path for each in inputs for path in each(wildcards)]
-
-    return paths
+    return lambda wildcards: [path for each in inputs for path in each(wildcards)]
 
 
 def of_another(rule, output, another):
-    """Input: a file of another unit, if the study names one; of a rule by its name, which may be
-    the reader's own.
-    """
+    """Input: a file of another unit, if the study names one; the rule may be the reader itself."""
     unit = told(another)
 
     def path(wildcards):
@@ -104,14 +92,8 @@ def of_another(rule, output, another):
 
 def told(parameter):
     """Params: what a function of the study says; it is given the wildcards that it names."""
-    named = [
-        name for name in signature(parameter).parameters if name in ("dataset", "model", "chapter")
-    ]
-
-    def value(wildcards):
-        return parameter(study, **{name: wildcards[name] for name in named})
-
-    return value
+    named = set(signature(parameter).parameters) - {"study"}
+    return lambda wildcards: parameter(study, **{name: wildcards[name] for name in named})
 
 
 def parquet(output):
@@ -128,23 +110,20 @@ def figure_files(stems, suffix):
 def drawn(which, suffix):
     """Input: files of the figures that a function of the plan names, by their stems."""
     stems = told(which)
-
-    def paths(wildcards):
-        return figure_files(stems(wildcards), suffix)
-
-    return paths
+    return lambda wildcards: figure_files(stems(wildcards), suffix)
 
 
 def artefacts_by_rule(wildcards):
     """Input: every artefact of the study, by the rule that makes it."""
-    made = {}
-    for step in plan.artefact_steps():
-        if step.figures:
-            stems = catalogue.stems(study, step.figures)
-            made[step.rule] = figure_files(stems, ["pdf", "svg", "png", "rst"])
-        else:
-            made[step.rule] = plan.files(getattr(rules, step.rule).output, step.where(study))
-    return made
+    formats = ["pdf", "svg", "png", "rst"]
+    return {
+        step.rule: (
+            figure_files(figure_jobs.stems(study, step.figures), formats)
+            if step.figures
+            else plan.files(getattr(rules, step.rule).output, step.where(study))
+        )
+        for step in plan.artefact_steps()
+    }
 
 
 def artefacts(wildcards):
@@ -159,11 +138,7 @@ def library(script, *also):
 
 def library_with_kind(script):
     """Input: the library files of a script, and the file of the variant's own kind."""
-
-    def paths(wildcards):
-        return library(script, *parameters.modules_of(study, wildcards.model))
-
-    return paths
+    return lambda wildcards: library(script, *parameters.modules_of(study, wildcards.model))
 
 
 def training_environment():

@@ -256,6 +256,11 @@ rule annotate:
         clusters=of(rules.cluster.output.clusters, plan.evaluated),
         consensus=of(rules.consensus.output.clusters, plan.agreeing),
         scores=rules.score.output.scores,
+        cells=rules.answer.output.cells,
+        summary=rules.answer.output.summary,
+        groups=rules.answer.output.groups,
+        models=rules.answer.output.models,
+        tree=rules.answer.output.tree,
         code=library("annotate"),
     output:
         annotated="results/data/{dataset}/annotated.h5ad",
@@ -268,8 +273,9 @@ rule annotate:
         models=told(parameters.models),
         kinds=parameters.kinds(study),
         rule=config["evaluation"]["selection"],
+        layout=parameters.maps_options(study).get("layout", "tsne"),
     message:
-        "annotate {wildcards.dataset} with every model's embedding and clusters"
+        "annotate {wildcards.dataset} with its groups, and every model's embedding and clusters"
     script:
         "../workflow_scripts/annotate.py"
 

@@ -55,6 +55,8 @@ READ = {
     "predictions": parquet(rules.collect_predictions.output.predictions),
     "prepared": rules.preprocess.output.prepared,
     "maps": rules.draw_maps.output.maps,
+    "answer_cells": rules.answer.output.cells,
+    "answer_models": rules.answer.output.models,
     "pca": rules.analyse_pca.output.pca,
     "markers": rules.find_markers.output.markers,
     "clusters": of(rules.cluster.output.clusters, plan.evaluated),
@@ -73,7 +75,7 @@ CATEGORIES = {"study": "Study", "dataset": "Data sets", "kind": "Models", "thesi
 
 # A job a data set, and one each for the study, the plates and the thesis: its figures, and beside
 # each its caption.
-for name, unit in catalogue.units(study).items():
+for name, unit in figure_jobs.units(study).items():
 
     rule:
         name:
@@ -108,7 +110,7 @@ for name, unit in catalogue.units(study).items():
         params:
             figures=unit.drawings,
             reads=unit.reads,
-            options=parameters.maps_options(study),
+            options=parameters.maps_options(study) if "decoded" in unit.reads else {},
         message:
             f"draw the figures of {name}"
         script:

@@ -65,6 +65,10 @@ rule write_report:
     input:
         **TABLES,
         answer=parquet(rules.collect.output.answer),
+        answered=[
+            parquet(rules.collect_answers.output[name])
+            for name in ("summary", "groups", "models", "tree", "agreement")
+        ],
         ranks=parquet(rules.collect.output.ranks),
         tests=parquet(rules.collect.output.tests),
         theory=parquet(rules.theory.output),
@@ -75,10 +79,10 @@ rule write_report:
         prepared=of(rules.preprocess.output.prepared, plan.compared),
         maps=of(rules.draw_maps.output.maps, plan.compared),
         explored=of(rules.explore.output.explored, plan.compared),
-        study_figures=figure_files(catalogue.stems(study, "study"), "svg"),
-        dataset_figures=figure_files(catalogue.stems(study, "dataset"), "svg"),
-        thesis_figures=figure_files(catalogue.stems(study, "thesis"), "svg"),
-        plates=figure_files(catalogue.stems(study, "kind"), "svg"),
+        study_figures=figure_files(figure_jobs.stems(study, "study"), "svg"),
+        dataset_figures=figure_files(figure_jobs.stems(study, "dataset"), "svg"),
+        thesis_figures=figure_files(figure_jobs.stems(study, "thesis"), "svg"),
+        plates=figure_files(figure_jobs.stems(study, "kind"), "svg"),
         predicted=of(
             [
                 parquet(rules.collect_predictions.output.predictions),
@@ -133,7 +137,7 @@ rule write_results:
     threads: 1
     params:
         datasets=study.datasets,
-        config=parameters.config_of_results(study),
+        config=parameters.config_in_words(study),
         command=parameters.command(
             study, [Path(path).resolve() for path in workflow.configfiles], WORKFLOW
         ),

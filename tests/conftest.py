@@ -46,7 +46,11 @@ def make_training_data(
     pca = (centred @ np.linalg.svd(centred, full_matrices=False)[2][:5].T).astype(np.float32)
     is_test = np.arange(n_obs) % 5 == 0
     obs = pd.DataFrame(
-        {"split": np.where(is_test, "test", "train"), "label": labels.astype(str)},
+        {
+            "split": np.where(is_test, "test", "train"),
+            "label": labels.astype(str),
+            "mine": np.where(labels == 0, "T cell", "B cell"),
+        },
         index=[f"cell{i}" for i in range(n_obs)],
     )
     return TrainingData(

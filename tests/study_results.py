@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from latentbench.evaluation.rank_tables import rank_table, rank_tests
 from latentbench.evaluation.selection import choices
 from latentbench.evaluation.statistics import answer, summarise
-from latentbench.figures.inputs import Inputs
+from latentbench.figures.inputs import Arrays, Inputs
 from latentbench.figures.style import apply_style, save
 from latentbench.files.clusters import clusters_frame
 from latentbench.prediction.metrics import METRICS
@@ -467,6 +467,26 @@ def study_folder(tmp_path_factory) -> Path:
 def tables(study_folder) -> StudyTables:
     folder = study_folder / "tables"
     return read_tables({name: folder / f"{name}.parquet" for name in STUDY_TABLES})
+
+
+class Given(Inputs):
+    """Inputs in memory: tables and arrays by name (``decoded``, ``latents``), and what else figures
+    ask for (``means``, ``obs``, ``clusters``); ``kinds`` of the models.
+    """
+
+    def __init__(self, kinds: dict[str, str] | None = None, options=None, **held) -> None:
+        super().__init__({}, options=options)
+        self.held = held
+        self.study = SimpleNamespace(kinds=kinds or {})
+        for name in ("means", "obs", "clusters", "tables"):
+            if name in held:
+                setattr(self, name, held[name])
+
+    def frame(self, name: str) -> pd.DataFrame:
+        return self.held[name]
+
+    def arrays(self, name: str) -> dict[str, Arrays]:
+        return self.held[name]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,16 @@ def test_what_reads_labels_is_out_of_reach_of_what_clusters():
     assert not {"evaluation/scores.py", "evaluation/calibration.py", "evaluation/selection.py"} & (
         names("cluster") | names("consensus")
     )
+
+
+def test_only_figures_are_drawn_with_seaborn_and_no_training_imports_it_or_scanpy():
+    drawing = {
+        str(path.relative_to(LIBRARY))
+        for path in LIBRARY.rglob("*.py")
+        if re.search(r"^import (seaborn|scanpy)|^from scanpy", path.read_text(), re.MULTILINE)
+    }
+    assert not drawing & (names("train") | names("predict") | names("write_report"))
+    assert not drawing & names("draw_maps")
 
 
 @pytest.mark.parametrize("script", sorted(path.stem for path in SCRIPTS.glob("*.py")))

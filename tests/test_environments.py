@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from latentbench.code_dependencies import library_files
 from latentbench.commands.doctor import locked
+from latentbench.figures.catalogue import FIGURES
 
 ROOT = Path(__file__).parents[1]
 LOCK, TORCH = ROOT / "requirements.lock", ROOT / "requirements-torch.txt"
@@ -61,13 +62,11 @@ drawing library whose scripts the report holds."""
 NOT_LOCKED = {"python", "scib-metrics"}
 """scib-metrics brings jax, which no other step needs: it lives in its own environment alone."""
 NOT_REACHED = {
-    "notebook": {"umap-learn", "numba"},
-    "figures": {"numba"},
+    "notebook": {"umap-learn"},
     "report": {"statsmodels", "numba"},
 }
 """Imported inside functions that the step does not call: maps are drawn, not laid out, in
-notebooks; no figure looks for neighbours; the report repeats p-values and adjusts none, and trains
-nothing."""
+notebooks; the report repeats p-values and adjusts none, and trains nothing."""
 NOTEBOOKS = {"run_notebook": "*.ipynb", "run_chapter": "chapters/*.ipynb"}
 IMPORTED_BY_NAME = {"train": "models", "predict": "models", "write_report": "report.sections"}
 """The packages whose modules a script imports by name."""
@@ -85,7 +84,9 @@ def pinned() -> dict[str, str]:
 def scripts_of(environment: str) -> list[str]:
     """The scripts of the rules whose ``conda:`` names an environment."""
     text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    rules = re.findall(r"^rule \w+:.*?(?=^rule |\Z)", text, re.MULTILINE | re.DOTALL)
+    rules = re.findall(
+        r"^ *rule\b[^\n]*:$.*?(?=^ *rule\b[^\n]*:$|\Z)", text, re.MULTILINE | re.DOTALL
+    )
     named = (
         "training_environment()"
         if environment.startswith("train")
@@ -115,6 +116,8 @@ def imported_by(script: str) -> set[str]:
     package = IMPORTED_BY_NAME.get(script, "")
     folder = LIBRARY.joinpath(*package.split("."))
     also = [f"{package}.{path.stem}" for path in folder.glob("[a-z]*.py")] if package else []
+    if script == "draw":
+        also = [f"figures.{figure.draw.split(':')[0]}" for figure in FIGURES]
     texts = [
         path.read_text()
         for path in (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latentbench import neighbours
-from latentbench.neighbours import NeighbourGraph, leiden_at
+from latentbench.neighbours import NeighbourGraph, leiden_at, nearest, nearest_others
 
 K = 4
 
@@ -39,10 +39,10 @@ def test_a_test_cell_joins_the_cluster_with_the_largest_summed_weight(cells):
     clusters = np.random.default_rng(1).integers(0, 3, 30)
     hoods = brute_force(z[is_train], z[is_train], K + 1)
     expected = []
-    for nearest in brute_force(z[~is_train], z[is_train], K):
+    for hood in brute_force(z[~is_train], z[is_train], K):
         votes = np.zeros(3)
-        for j in nearest:
-            votes[clusters[j]] += len(nearest & hoods[j]) / len(nearest | hoods[j])
+        for j in hood:
+            votes[clusters[j]] += len(hood & hoods[j]) / len(hood | hoods[j])
         expected.append(int(votes.argmax()))
     assert NeighbourGraph(z, is_train, n_neighbors=K).vote(clusters).tolist() == expected
 
@@ -99,3 +99,18 @@ def test_fine_clusters_are_forgotten_with_their_graph():
     key = id(graph), 0
     del graph
     assert key not in neighbours._FINE
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e4])
+def test_neighbours_are_exact_and_nearest_first_wherever_the_codes_lie(shift):
+    points = np.random.default_rng(2).normal(size=(300, 10)) + shift
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    assert np.array_equal(nearest_others(points, 7), np.argsort(distances, axis=1)[:, 1:8])
+    assert np.array_equal(nearest(points[:9], points, 7), np.argsort(distances[:9], axis=1)[:, :7])
+
+
+def test_there_are_no_more_neighbours_than_points():
+    three = np.arange(3.0)[:, None]
+    assert nearest(np.array([[5.0]]), three, 9).tolist() == [[2, 1, 0]]
+    assert nearest_others(np.zeros((1, 2)), 9).shape == (1, 0)
+    assert nearest(np.zeros((0, 1)), three, 2).shape == (0, 2)

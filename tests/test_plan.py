@@ -6,7 +6,7 @@ import yaml
 
 from latentbench import plan
 from latentbench.commands.plan_reference import Written, read_rules
-from latentbench.figures import catalogue
+from latentbench.figures import jobs as figure_jobs
 from latentbench.figures.catalogue import FIGURES
 from latentbench.plan import STEPS, Determinism, artefact_steps, files
 from latentbench.study.study import laid_over, load_study
@@ -130,7 +130,7 @@ def test_batches_are_looked_at_where_the_config_asks_and_the_sheet_names_one():
 
 
 def test_the_chapter_of_the_theory_shows_the_figures_of_the_thesis(thesis):
-    numbered = set(catalogue.stems(thesis, "thesis"))
+    numbered = set(figure_jobs.stems(thesis, "thesis"))
     assert numbered <= set(plan.figures_of_chapter(thesis, "theory"))
     other = next(name for name in thesis.chapters if name != "theory")
     assert not numbered & set(plan.figures_of_chapter(thesis, other))

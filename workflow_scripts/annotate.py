@@ -1,13 +1,16 @@
-"""Give the user the data set back, with every model's embedding and clusters of the replica that
-the unsupervised criterion prefers.
+"""Give the user the data set back, with the answer, and every model's embedding and clusters of the
+replica that the unsupervised criterion prefers.
 """
 
 import anndata
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
-from latentbench.evaluation.annotation import annotate
+from latentbench.evaluation.annotated_answer import add_answer, add_layout, add_markers
+from latentbench.evaluation.annotation import annotate, obsm_of
 from latentbench.files.artefacts import write_h5ad
-from latentbench.files.tables import SCORES
+from latentbench.files.prepared import PreparedFile
+from latentbench.files.tables import ANSWER_CELLS, ANSWER_TABLES, SCORES
 from latentbench.logs import log_to
 
 
@@ -16,18 +19,21 @@ def main(
     embedding_paths,
     cluster_paths,
     score_path,
+    answer_paths,
     annotated_path,
     *,
     dataset,
     kinds,
     rule,
+    layout,
 ) -> None:
     """Write annotated.h5ad of ``dataset``; ``embedding_paths`` and ``cluster_paths``: by model,
-    ``rule``: the criterion of each level.
+    ``answer_paths``: by table, ``rule``: the criterion of each level.
     """
     scores = SCORES.read(score_path)
+    prepared = anndata.read_h5ad(prepared_path)
     annotated = annotate(
-        anndata.read_h5ad(prepared_path),
+        prepared,
         {model: anndata.read_h5ad(path) for model, path in embedding_paths.items()},
         {model: pd.read_parquet(path) for model, path in cluster_paths.items()},
         scores[scores["dataset"] == dataset],
@@ -35,6 +41,16 @@ def main(
         dataset=dataset,
         rule=rule,
     )
+    contents = {"cells": ANSWER_CELLS, **ANSWER_TABLES}
+    chosen = add_answer(
+        annotated, {name: contents[name].read(path) for name, path in answer_paths.items()}
+    )
+    if chosen is not None:
+        add_layout(annotated, annotated.obsm[obsm_of(chosen)], layout=layout)
+        file = PreparedFile(prepared_path)
+        counts = file.counts()
+        if counts is not None:
+            add_markers(annotated, counts, file.var.index[file.is_modelled])
     write_h5ad(annotated, annotated_path)
 
 
@@ -42,13 +58,17 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     models = snakemake.params.models
     clusters = dict(zip(models, snakemake.input.clusters, strict=True))
-    main(
-        snakemake.input.prepared,
-        dict(zip(models, snakemake.input.embeddings, strict=True)),
-        clusters | dict(zip(["consensus"], snakemake.input.consensus, strict=False)),
-        snakemake.input.scores,
-        snakemake.output[0],
-        dataset=snakemake.wildcards.dataset,
-        kinds=snakemake.params.kinds,
-        rule=snakemake.params.rule,
-    )
+    answer = ("cells", "summary", "groups", "models", "tree")
+    with threadpool_limits(limits=snakemake.threads):
+        main(
+            snakemake.input.prepared,
+            dict(zip(models, snakemake.input.embeddings, strict=True)),
+            clusters | dict(zip(["consensus"], snakemake.input.consensus, strict=False)),
+            snakemake.input.scores,
+            {name: snakemake.input[name] for name in answer},
+            snakemake.output[0],
+            dataset=snakemake.wildcards.dataset,
+            kinds=snakemake.params.kinds,
+            rule=snakemake.params.rule,
+            layout=snakemake.params.layout,
+        )

@@ -3,8 +3,13 @@
 from threadpoolctl import threadpool_limits
 
 from latentbench.answer.answer_tables import answer_tables, cells_table
-from latentbench.answer.dataset_answer import answer_of, first_markers, markers_of_answer
-from latentbench.files.embedding import first_codes
+from latentbench.answer.dataset_answer import (
+    answer_of,
+    first_markers,
+    markers_of_answer,
+    predictive_scores,
+)
+from latentbench.files.embedding import EmbeddingFile, first_codes
 from latentbench.files.members import read_members
 from latentbench.files.prepared import PreparedFile
 from latentbench.files.tables import ANSWER_CELLS, ANSWER_MARKERS, ANSWER_TABLES
@@ -29,12 +34,23 @@ def main(
     found = {model: read_members(path, model) for model, path in member_paths.items()}
     for cells, _ in found.values():
         prepared.cells.require(cells)
+    counts = prepared.counts()
+    thinned = {model: EmbeddingFile(path).thinned() for model, path in embedding_paths.items()}
     answered = answer_of(
         [brought for _, brought in found.values()],
-        counts=prepared.counts(),
+        counts=counts,
         codes=first_codes(embedding_paths),
         batch=prepared.batch,
         n_clusters=n_clusters,
+        predictive=(
+            None
+            if counts is None
+            else predictive_scores(
+                {model: each for model, each in thinned.items() if each is not None},
+                counts,
+                prepared.is_train,
+            )
+        ),
     )
     markers = markers_of_answer(answered, prepared.var.index[prepared.is_modelled])
     ANSWER_MARKERS.write(ANSWER_MARKERS.frame() if markers is None else markers, markers_path)

@@ -6,7 +6,7 @@ from latentbench.evaluation.decoding import decode_replica, read_replica
 from latentbench.files.artefacts import write_arrays
 from latentbench.files.prepared import PreparedFile
 from latentbench.logs import log_to
-from latentbench.training.variant import Variant
+from latentbench.study.variant import Variant
 
 
 def main(prepared, weights, status, decoded, *, variant):

@@ -1,4 +1,4 @@
-"""Rank the marker genes of the chosen clusters, and of the labels."""
+"""Rank the marker genes of the groups, and of the labels."""
 
 import anndata
 

@@ -7,10 +7,10 @@ from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to
 from latentbench.prediction.networks import network_predictions
 from latentbench.prediction.protocol import questions_of, read_perturbation
+from latentbench.study.variant import Variant
 from latentbench.training.checkpoints import checkpoints_of_job
 from latentbench.training.devices import cards_given, choose_device
 from latentbench.training.interruption import ending_a_job_when_asked
-from latentbench.training.variant import Variant
 
 
 def main(

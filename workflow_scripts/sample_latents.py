@@ -3,7 +3,7 @@
 from latentbench.evaluation.decoding import read_replica, sample_replica
 from latentbench.files.artefacts import write_arrays
 from latentbench.logs import log_to
-from latentbench.training.variant import Variant
+from latentbench.study.variant import Variant
 
 
 def main(prepared, weights, status, latents, *, variant):

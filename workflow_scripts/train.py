@@ -3,12 +3,13 @@
 from threadpoolctl import threadpool_limits
 
 from latentbench.logs import log_to
+from latentbench.study.variant import Variant
 from latentbench.training.bounded import bounded_by, with_merged_components
 from latentbench.training.checkpoints import checkpoints_of_job
 from latentbench.training.devices import cards_given, choose_device
 from latentbench.training.interruption import ending_a_job_when_asked
 from latentbench.training.results import write_results
-from latentbench.training.variant import Variant, train_variant
+from latentbench.training.variant import train_variant
 
 
 def main(

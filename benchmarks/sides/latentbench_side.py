@@ -13,7 +13,8 @@ from task import Task
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractModel
-from latentbench.training.fit import Fitted, fit
+from latentbench.training.fit import Fitted, RunOptions, fit
+from latentbench.training.options import TrainingOptions
 from latentbench.training.replicas import build_replicas
 from latentbench.training.tasks import ObservedClasses
 
@@ -51,14 +52,15 @@ def fitted(
 ) -> Fitted:
     """Train the replicas of ``seeds``."""
     cells = training_data(data, task)
-    options = {
-        "seeds": seeds,
-        "observed": without_labels(cells, seeds),
-        "device": device,
-        "n_workers": n_workers,
-    }
     LAST[:] = [
-        fit(replicas_of(task, seeds), cells, epochs=epochs, batch_size=task.batch_size, **options)
+        fit(
+            replicas_of(task, seeds),
+            cells,
+            seeds=seeds,
+            observed=without_labels(cells, seeds),
+            options=TrainingOptions(epochs=epochs, batch_size=task.batch_size),
+            run=RunOptions(n_workers, device),
+        )
     ]
     return LAST[0]
 

@@ -26,8 +26,8 @@ from latentbench.models.interface import (
     AbstractGaussianLatentModel,
     AbstractTwoLatentModel,
 )
+from latentbench.study.variant import Variant
 from latentbench.training.replicas import build_replicas
-from latentbench.training.variant import Variant
 
 NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]
 SIZES = Sizes(n_images=4, n_draws=3, n_steps=5, n_dimensions=2, n_codes=20)

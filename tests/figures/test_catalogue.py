@@ -4,17 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from latentbench.figures.catalogue import FIGURES, figure_of, stems, units
+from latentbench.figures.catalogue import FIGURES, figure_of
+from latentbench.figures.jobs import CONDITIONS, stems, units
 from latentbench.study.sheets import read_yaml
 from latentbench.study.study import Study, load_study
 
 ROOT = Path(__file__).parents[2]
-each_figure = pytest.mark.parametrize("figure", FIGURES, ids=lambda each: each.stem(each.per))
+each_figure = pytest.mark.parametrize("figure", FIGURES, ids=lambda each: f"{each.per}-{each.name}")
 
 
 def study_of(**changes) -> Study:
     config = read_yaml(ROOT / "config/config.yaml") | changes
     return load_study(config, named="config", schemas=ROOT / "config/schemas", folders=[ROOT])
+
+
+def test_every_condition_is_one_of_jobs():
+    assert {figure.when for figure in FIGURES} == set(CONDITIONS)
 
 
 def test_every_figure_has_one_entry():
@@ -31,7 +36,8 @@ def test_what_draws_a_figure_takes_what_is_given(figure):
 
 @each_figure
 def test_nothing_is_left_to_fill_in(figure):
-    said = figure.described("blobs", shown="all cells")
+    of = "vae" if figure.per == "kind" else "blobs"
+    said = figure.described(of, shown="all cells")
     assert not any("{" in text for text in said.values())
     assert not said["title"].endswith(".")
     assert said["caption"].endswith(".")

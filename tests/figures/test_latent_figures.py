@@ -1,8 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from study_results import Given
 
-from latentbench.figures.latent_figures import two_latents_figure
+from latentbench.figures.map_figures import two_latents
 from latentbench.figures.style import save
 
 
@@ -33,16 +34,16 @@ def maps_of(figure):
 def test_two_dimensions_are_shown_as_they_are_each_once_by_class_and_once_by_condition(
     latents, obs
 ):
-    maps = maps_of(two_latents_figure(latents, obs))
+    maps = maps_of(two_latents(Given(latents=latents, obs=obs)))
     assert len(maps) == 2 * 4 * 2
-    by_class, by_condition = maps[:2]
+    by_class, by_condition = maps[0], maps[4]
     shown = np.sort(np.asarray(by_class.collections[0].get_offsets()), axis=0)
     np.testing.assert_allclose(shown, np.sort(latents["fixed"]["mu_w"], axis=0), rtol=1e-5)
     np.testing.assert_allclose(
         np.sort(np.asarray(by_condition.collections[0].get_offsets()), axis=0), shown
     )
     assert by_class.get_ylabel() == "fixed\nclass"
-    assert [ax.get_title(loc="left") for ax in maps[::2][:4]] == [
+    assert [ax.get_title(loc="left") for ax in maps[:4]] == [
         "mean of w",
         "w",
         "mean of z",
@@ -53,13 +54,16 @@ def test_two_dimensions_are_shown_as_they_are_each_once_by_class_and_once_by_con
 def test_without_a_condition_there_is_one_row_and_without_both_or_any_model_a_sentence(
     latents, obs
 ):
-    assert len(maps_of(two_latents_figure(latents, obs[["label"]]))) == 2 * 4
-    for figure in (two_latents_figure(latents, obs[[]]), two_latents_figure({}, obs)):
+    assert len(maps_of(two_latents(Given(latents=latents, obs=obs[["label"]])))) == 2 * 4
+    for figure in (
+        two_latents(Given(latents=latents, obs=obs[[]])),
+        two_latents(Given(latents={}, obs=obs)),
+    ):
         assert "no model with a second latent" in figure.texts[0].get_text()
 
 
 def test_no_title_is_cut_off_and_the_bytes_are_the_same(latents, obs, tmp_path):
-    figure = two_latents_figure(latents, obs)
+    figure = two_latents(Given(latents=latents, obs=obs))
     figure.draw_without_rendering()
     for ax in maps_of(figure):
         assert ax.get_tightbbox().y1 <= figure.bbox.y1 + 1
@@ -67,5 +71,5 @@ def test_no_title_is_cut_off_and_the_bytes_are_the_same(latents, obs, tmp_path):
     for suffix in (".pdf", ".svg", ".png"):
         paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
         for path in paths:
-            save(two_latents_figure(latents, obs), [path])
+            save(two_latents(Given(latents=latents, obs=obs)), [path])
         assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -2,8 +2,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from study_results import Given
 
-from latentbench.figures.mean_figures import first_seeds, means_figure, plot_means, shown_type
+from latentbench.figures.prediction_figures import first_seeds, plot_means, shown_type
+from latentbench.figures.prediction_figures import means as draw
 from latentbench.figures.style import save
 from latentbench.files.tables import MEANS
 
@@ -83,7 +85,7 @@ def test_the_type_of_most_cells_is_shown_where_cells_were_hidden_and_all_cells_w
 ):
     assert shown_type(means[means["hidden"] == "cell_type"]) == "b"
     assert shown_type(means[means["hidden"] == "nothing"]) == "all cells"
-    texts = [text.get_text() for ax in means_figure(means).axes for text in ax.texts]
+    texts = [text.get_text() for ax in draw(Given(means=means)).axes for text in ax.texts]
     assert "b, its stimulated cells hidden" in texts
     assert "all cells, nothing hidden (in-sample)" in texts
 
@@ -95,15 +97,15 @@ def test_the_first_seed_of_a_network_is_shown_and_methods_without_seeds_too(mean
 
 
 def test_networks_come_first_and_a_data_set_without_predictions_says_so(means):
-    figure = means_figure(means)
+    figure = draw(Given(means=means))
     titles = [ax.get_title(loc="left").strip() for ax in figure.axes if ax.get_title(loc="left")]
     assert titles == ["scgen", "no_prediction"] * 2
-    assert "no method" in means_figure(means.iloc[:0]).texts[0].get_text()
+    assert "no method" in draw(Given(means=means.iloc[:0])).texts[0].get_text()
 
 
 def test_the_same_means_give_the_same_bytes(means, tmp_path):
     for suffix in (".pdf", ".svg", ".png"):
         paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
         for path in paths:
-            save(means_figure(means), [path])
+            save(draw(Given(means=means)), [path])
         assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -1,13 +1,11 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from study_results import Given
 
-from latentbench.figures.prediction_figures import (
-    method_colours,
-    plot_predictions,
-    predictions_figure,
-)
-from latentbench.figures.style import CONTROL_COLOURS, apply_style
+from latentbench.figures.prediction_figures import plot_predictions
+from latentbench.figures.prediction_figures import predictions as draw
+from latentbench.figures.style import CONTROL_COLOURS, apply_style, method_colours
 
 METRICS = ("r2_mean", "r2_mean_top100", "r2_change", "r2_variance")
 
@@ -20,7 +18,7 @@ def test_a_bar_is_the_mean_over_types_and_seeds_and_every_seed_a_dot(predictions
         plt.figure().subplots(), predictions[predictions["metric"] == "r2_mean"], colours
     )
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.705, 0.5])
-    assert [sorted(line.get_xdata()) for line in ax.lines] == [
+    assert [sorted(dots.get_offsets()[:, 0]) for dots in ax.collections] == [
         pytest.approx([0.7, 0.71]),
         pytest.approx([0.5]),
     ]
@@ -29,7 +27,7 @@ def test_a_bar_is_the_mean_over_types_and_seeds_and_every_seed_a_dot(predictions
 
 
 def test_a_metric_without_a_value_has_no_bar(predictions):
-    ax = predictions_figure(predictions).axes[METRICS.index("r2_change")]
+    ax = draw(Given(predictions=predictions)).axes[METRICS.index("r2_change")]
     assert len(ax.patches) == 1
     plt.close("all")
 
@@ -46,7 +44,7 @@ def test_what_was_seen_in_training_is_a_block_of_its_own_and_says_so(predictions
         ]
     )
     both = pd.concat([predictions, seen])
-    names = [text.get_text() for ax in predictions_figure(both).axes for text in ax.texts]
+    names = [text.get_text() for ax in draw(Given(predictions=both)).axes for text in ax.texts]
     assert names == [
         "kang",
         "kang, all cells, nothing hidden (in-sample)",

@@ -2,9 +2,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from study_results import Given
 
 from latentbench.evaluation.ranks import clique_letters, cliques
-from latentbench.figures.rank_figures import groups_of, plot_ranks, ranks_figure
+from latentbench.figures.rank_figures import groups_of, plot_ranks
+from latentbench.figures.rank_figures import ranks as draw
 from latentbench.figures.style import model_colours
 
 
@@ -102,7 +104,7 @@ def test_more_groups_than_the_alphabet_are_all_drawn():
 )
 def test_names_of_any_length_leave_room_for_the_axis(names):
     ranks = ranks_of(dict(zip(names, (1.2, 2.0, 2.8), strict=True)), 1.2)
-    figure = ranks_figure(ranks, made_tests(), dict.fromkeys(names, "vae"))
+    figure = draw(Given(dict.fromkeys(names, "vae"), ranks=ranks, tests=made_tests()))
     figure.draw_without_rendering()
     ax = figure.axes[0]
     left, right = (ax.transData.transform((rank, 0))[0] for rank in (1, 3))
@@ -113,15 +115,17 @@ def test_names_of_any_length_leave_room_for_the_axis(names):
 
 
 def test_the_studys_own_tables_are_drawn(ranks, tests_of_ranks, tables):
-    figure = ranks_figure(ranks, tests_of_ranks, tables.kinds)
+    figure = draw(Given(tables.kinds, ranks=ranks, tests=tests_of_ranks))
     shown = " ".join(text.get_text() for text in figure.axes[0].texts)
     assert all(model in shown for model in ranks.loc[ranks["scope"] == "all", "model"])
 
 
 def test_without_a_test_there_is_a_sentence_instead_of_an_empty_figure():
-    figure = ranks_figure(
-        ranks_of({"pca": 1.0, "vae": 2.0}, 1.0),
-        made_tests(status="not_applicable", reason="two contestants"),
-        {"pca": "pca", "vae": "vae"},
+    figure = draw(
+        Given(
+            {"pca": "pca", "vae": "vae"},
+            ranks=ranks_of({"pca": 1.0, "vae": 2.0}, 1.0),
+            tests=made_tests(status="not_applicable", reason="two contestants"),
+        )
     )
     assert [text.get_text() for text in figure.texts] == ["Nothing to show: two contestants."]

@@ -17,7 +17,6 @@ import torch
 from scipy import sparse
 from latentbench.kernels import cpu
 from latentbench.kernels.sparse_rows import sparse_linear, sparse_rows
-from latentbench.nearest import in_leaves, nearest_others
 
 torch.manual_seed(0)
 counts = sparse.csr_array(np.random.default_rng(0).poisson(0.4, (64, 765)).astype(np.float32))
@@ -45,8 +44,6 @@ made["sparse rows"] = [product, *torch.autograd.grad(product.square().sum(), wei
 for name, tensors in made.items():
     arrays = [tensor.detach().float().numpy() for tensor in tensors]
     print(name, *(hashlib.sha256(array.tobytes()).hexdigest() for array in arrays))
-points = in_leaves(np.random.default_rng(1).normal(size=(500, 10)))
-print("neighbours", hashlib.sha256(nearest_others(points, 15).tobytes()).hexdigest())
 """
 
 

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
+from training_calls import fit, observed_classes
 
 from latentbench.models.interface import AbstractCodeClusteringModel
-from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 
 @pytest.fixture

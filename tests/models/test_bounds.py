@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from torch.distributions import MultivariateNormal
+from training_calls import fit, observed_classes
 
 from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models import MODELS
@@ -15,9 +16,7 @@ from latentbench.models.interface import (
     AbstractGaussianLatentModel,
     Minibatch,
 )
-from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 UNBOUNDED = {"linear_ae", "ae", "dec", "idec", "n2d", "scdeepcluster"}
 BOUNDED = [kind for kind, entry in MODELS.items() if entry.is_network and kind not in UNBOUNDED]

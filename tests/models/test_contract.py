@@ -1,10 +1,8 @@
 """What every kind in the registry promises: one test file for all of them."""
 
 import inspect
-import json
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,91 +21,43 @@ from latentbench.models.interface import (
     AbstractModel,
     AbstractShiftModel,
 )
-from latentbench.study.applicability import FITTING_MODALITIES
-from latentbench.training.fit import fit
-from latentbench.training.tasks import observed_classes
-from latentbench.training.transfer import fit_transferred
+from latentbench.study.applicability import FITTING_MODALITIES, layer_of
+from latentbench.study.models_schema import task_schema, training_schema
 
 NETWORKS = [kind for kind, entry in MODELS.items() if entry.is_network]
 REFERENCES = [kind for kind, entry in MODELS.items() if not entry.is_network]
 BOUNDED = [kind for kind in NETWORKS if issubclass(MODELS[kind].load(), AbstractBoundedModel)]
-SCHEMA = json.loads((Path(__file__).parents[2] / "config/schemas/models.schema.json").read_text())
-
-
-def schema_keys(kind: str) -> set[str]:
-    for rule in SCHEMA["$defs"]["variant"]["allOf"]:
-        if rule["if"]["properties"]["kind"].get("const") == kind:
-            return set(rule["then"]["properties"]["hyperparameters"]["properties"])
-    raise AssertionError(f"no schema entry for kind {kind}")
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_schema_keys_are_the_keyword_arguments_of_the_kind(kind):
+def test_what_is_read_from_the_source_is_what_the_kind_takes(kind):
     arguments = {
-        name
+        name: parameter.default
         for name, parameter in inspect.signature(MODELS[kind].load()).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
-    assert schema_keys(kind) == arguments - {"likelihood", "seed", "n_covariates"}
+    stated = MODELS[kind].hyperparameters
+    assert set(stated) == set(arguments) - {"likelihood", "seed", "n_covariates"}
     assert ("n_covariates" in arguments) == (MODELS[kind].covariates != "none")
+    for name, schema in stated.items():
+        assert schema["description"], "what it means is stated at the argument, or shared"
+        default = arguments[name]
+        default = list(default) if isinstance(default, tuple) else default
+        assert schema.get("default", inspect.Parameter.empty) == default
 
 
-def test_schema_keys_of_training_and_task_are_the_keyword_arguments_of_fit_and_tasks():
-    given_by_the_pipeline = {
-        "seeds",
-        "observed",
-        "n_workers",
-        "device",
-        "checkpoints",
-        "show_progress",
+def test_every_option_says_what_it_means():
+    for schema in (training_schema(), task_schema()):
+        assert [
+            key for key, each in schema["properties"].items() if "description" not in each
+        ] == []
+
+
+def test_the_schema_names_every_likelihood():
+    assert set(LIKELIHOODS) == set(FITTING_MODALITIES)
+    assert {name: likelihood.layer for name, likelihood in LIKELIHOODS.items()} == {
+        name: layer_of(name) for name in LIKELIHOODS
     }
-    keywords = {
-        name
-        for name, parameter in inspect.signature(fit).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    assert set(SCHEMA["$defs"]["training"]["properties"]) == keywords - given_by_the_pipeline
-    given_by_the_pipeline = {"seeds", "n_clusters", "checkpoints", "options", "guide_codes"}
-    of_tasks = [
-        inspect.signature(function).parameters.items()
-        for function in (observed_classes, fit_transferred)
-    ]
-    keywords = {
-        name
-        for parameters in of_tasks
-        for name, parameter in parameters
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    assert (
-        set(SCHEMA["$defs"]["task"]["properties"]) - {"guide_on"}
-        == keywords - given_by_the_pipeline
-    ), "guide_on names whose codes are given"
-
-
-def test_the_schema_asks_for_covariates_where_a_kind_requires_them_and_refuses_them_elsewhere():
-    required, taken = (
-        rule
-        for rule in SCHEMA["$defs"]["variant"]["allOf"]
-        if "'covariates'" in str([rule["then"], rule.get("else")])
-    )
-    assert set(required["if"]["properties"]["kind"]["enum"]) == {
-        kind for kind, entry in MODELS.items() if entry.covariates == "required"
-    }
-    assert set(taken["if"]["properties"]["kind"]["enum"]) == {
-        kind for kind, entry in MODELS.items() if entry.covariates != "none"
-    }
-
-
-def test_the_schema_names_every_kind_and_every_likelihood():
-    variant = SCHEMA["$defs"]["variant"]["properties"]
-    assert variant["kind"]["enum"] == list(MODELS)
-    assert (
-        set(variant["likelihood"]["anyOf"][0]["enum"])
-        == set(LIKELIHOODS)
-        == set(FITTING_MODALITIES)
-    )
-    for modality, entry in variant["likelihood"]["anyOf"][1]["properties"].items():
-        assert set(entry["enum"]) == set(LIKELIHOODS), modality
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -205,7 +155,7 @@ def test_a_kind_predicts_exactly_if_it_can_be_asked_to(kind, built):
     model, data, minibatch, _ = built(kind, "gaussian")
     assert MODELS[kind].predicts == isinstance(model, AbstractConditionalModel | AbstractShiftModel)
     if isinstance(model, AbstractConditionalModel):
-        assert model.eval().predict(minibatch, minibatch.covariates.flip(-1)).shape == (
+        assert model.eval().predict(minibatch, minibatch.covariates.flip(-1)).mean.shape == (
             2,
             data.n_obs,
             data.n_vars,
@@ -257,7 +207,7 @@ def test_what_a_replica_draws_and_decodes_does_not_depend_on_its_neighbours(kind
 @pytest.mark.parametrize("kind", REFERENCES)
 def test_a_reference_gives_one_finite_code_a_cell_and_follows_its_seed(kind, training_data):
     data = training_data()
-    options = {"obsm": "X_mine"} if kind == "embedding" else {}
+    options = {"embedding": {"obsm": "X_mine"}, "clustering": {"obs": "mine"}}.get(kind, {})
     if "n_clusters" in MODELS[kind].needs:
         options["n_clusters"] = 3
     first, again = (MODELS[kind].load()(data, seed=4, **options) for _ in range(2))

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from training_calls import fit, observed_classes
 
 from latentbench.files.artefacts import write_h5ad
 from latentbench.kernels.sparse_rows import SparseRows, sparse_rows
@@ -13,9 +14,7 @@ from latentbench.maths.likelihoods import LIKELIHOODS
 from latentbench.models.data import read_training_data
 from latentbench.preprocessing.mapped import preprocess_on_disk
 from latentbench.preprocessing.presets import preprocess
-from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 ARGUMENTS = {"preset": "counts_raw", "options": {"n_pcs": 3}, "split": {}}
 

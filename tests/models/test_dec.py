@@ -1,7 +1,5 @@
 import torch
-
-from latentbench.training.fit import fit
-from latentbench.training.tasks import observed_classes
+from training_calls import fit, observed_classes
 
 PHASES = [
     {"name": "pretrain", "epochs": 150, "term_weights": {"clustering": 0}},

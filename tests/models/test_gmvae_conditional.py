@@ -6,11 +6,10 @@ from torch.distributions import Categorical, Dirichlet
 from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
 from torch.nn import functional as F
+from training_calls import fit, observed_classes
 
 from latentbench.maths.random_streams import RandomStreams, drawing_from
-from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 
 def as_torch(normal):
@@ -88,7 +87,26 @@ def test_a_prediction_sums_what_every_component_expects(built):
                 * minibatch.library_size
                 * torch.softmax(model.decoder(z, other), -1)
             )
-        torch.testing.assert_close(model.predict(minibatch, other), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            model.predict(minibatch, other).mean, expected, rtol=1e-4, atol=1e-4
+        )
+
+
+def test_draws_of_a_prediction_are_around_what_it_expects_and_of_one_component_each(built):
+    model, _, minibatch, _ = built("gmvae_conditional", "poisson")
+    model.eval()
+    with torch.no_grad(), drawing_from(RandomStreams([0, 1], "draws")):
+        predicted = model.predict(minibatch, minibatch.covariates.flip(-1))
+        drawn = torch.stack([predicted.sample() for _ in range(400)])
+        error = (predicted.mean / 400).sqrt()
+        assert ((drawn.mean(0) - predicted.mean).abs() / error).mean() < 1
+        # With all of the weight on one component every draw is of that one.
+        certain = replace(
+            predicted, weights=torch.nn.functional.one_hot(torch.full((2, 90), 3), 4).float()
+        )
+        of_it = torch.stack([certain.sample() for _ in range(400)]).mean(0)
+        expected = predicted.px(predicted.z).mean[:, 3]
+        assert ((of_it - expected).abs() / (expected / 400).sqrt()).mean() < 1
 
 
 @pytest.mark.parametrize("w_prior", ["standard", "learned"])
@@ -122,8 +140,8 @@ def test_a_trained_model_predicts_the_effect_of_the_condition_on_every_group(
     minibatch = data.minibatch(control[None], model.likelihood)
     with torch.no_grad():
         change = (
-            model.predict(minibatch, minibatch.covariates.flip(-1))
-            - model.predict(minibatch, minibatch.covariates)
+            model.predict(minibatch, minibatch.covariates.flip(-1)).mean
+            - model.predict(minibatch, minibatch.covariates).mean
         )[0]
     for group in range(3):
         found = change[data.labels[control] == group].mean(0)

@@ -2,10 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from training_calls import fit, observed_classes
 
-from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 
 def test_the_log_odds_of_two_genes_move_by_the_difference_of_their_loadings(built):
@@ -14,10 +13,7 @@ def test_the_log_odds_of_two_genes_move_by_the_difference_of_their_loadings(buil
     with torch.no_grad():
         z, moved = torch.zeros(2, 90, 3), torch.zeros(2, 90, 3)
         moved[..., 1] = 0.7
-        log_means = [
-            model.px(each, minibatch.covariates, minibatch.library_size).counts.log_mean
-            for each in (z, moved)
-        ]
+        log_means = [model.px(each, minibatch).counts.log_mean for each in (z, moved)]
         change = (log_means[1] - log_means[0])[..., 4] - (log_means[1] - log_means[0])[..., 9]
         loadings = model.loadings()
     assert loadings.shape == (2, 3, 12)

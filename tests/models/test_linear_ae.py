@@ -7,11 +7,10 @@ import torch
 import yaml
 from scipy.linalg import subspace_angles
 from sklearn.datasets import load_digits
+from training_calls import fit, observed_classes
 
 from latentbench.maths.random_streams import RandomStreams, drawing_from
-from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 VARIANT = yaml.safe_load((Path(__file__).parents[2] / "config/models.yaml").read_text())[
     "linear_ae"

@@ -4,12 +4,11 @@ import torch
 from torch.distributions import Categorical
 from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
+from training_calls import fit, observed_classes
 
 from latentbench.maths.random_streams import RandomStreams, drawing_from
-from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 
 def as_torch(normal, k):

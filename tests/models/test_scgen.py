@@ -11,10 +11,12 @@ def test_no_shift_predicts_the_reconstruction_and_a_shift_the_decoding_of_the_mo
     with torch.no_grad():
         z = model.embed(minibatch)
         torch.testing.assert_close(
-            model.predict_shifted(minibatch, torch.zeros(2, 3)), model.px(z, minibatch).mean
+            model.predict_shifted(minibatch, torch.zeros(2, 3)).mean, model.px(z, minibatch).mean
         )
         moved = torch.stack([z[replica] + shift[replica] for replica in range(2)])
-        torch.testing.assert_close(model.predict_shifted(minibatch, shift), model.decoder(moved))
+        torch.testing.assert_close(
+            model.predict_shifted(minibatch, shift).mean, model.decoder(moved)
+        )
 
 
 def test_the_gaussian_reconstruction_is_half_the_squared_error_and_a_constant(built):

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from training_calls import observed_classes
 
 from latentbench.models.interface import Minibatch, TrainingCells
 from latentbench.models.soft_clusters import SoftClusters
 from latentbench.training import interruption
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.loop import Plan, TrainingLoop
-from latentbench.training.phases import Phase
+from latentbench.training.loop import TrainingLoop
+from latentbench.training.options import Phase, TrainingOptions
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 
 @pytest.fixture
@@ -178,8 +178,8 @@ def test_a_phase_that_is_neither_of_the_two_is_refused():
 
 
 PHASES = [
-    Phase("pretrain", epochs=2, batch_size=24, term_weights={"clustering": 0.0}),
-    Phase("cluster", epochs=4, batch_size=24, refresh_every=5),
+    Phase(name="pretrain", epochs=2, batch_size=24, term_weights={"clustering": 0.0}),
+    Phase(name="cluster", epochs=4, batch_size=24, refresh_every=5),
 ]
 
 
@@ -199,7 +199,7 @@ def looped(data, seeds, checkpoints=None):
         data,
         seeds,
         observed_classes(data, seeds=seeds, n_clusters=3),
-        Plan(PHASES, None, "auto", 2, None),
+        TrainingOptions(phases=PHASES, log_every=2),
         checkpoints=checkpoints,
     )
 

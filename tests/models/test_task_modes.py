@@ -5,13 +5,12 @@ them.
 import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
+from training_calls import fit, observed_classes
 
 from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models import MODELS
-from latentbench.training.fit import fit
 from latentbench.training.passes import embed_cells
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 WITH_Y = ("m2", "gmvae", "gmvae_dilokthanakul", "gmvae_dirichlet", "gmvae_conditional", "vade")
 # With d explicit the bound is linear in q(y) but for its entropy, as the others' is; the collapsed

@@ -4,13 +4,12 @@ import pytest
 import torch
 from torch.distributions import Normal as TorchNormal
 from torch.distributions import kl_divergence as torch_kl
+from training_calls import fit, observed_classes
 
 from latentbench.maths.distributions import Normal
 from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.free_bits import at_least_on_average
-from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "nb", "bernoulli"])

@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily
 from torch.distributions import Normal as TorchNormal
+from training_calls import observed_classes
 
 from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.interface import TrainingCells
-from latentbench.training.loop import Plan, TrainingLoop
-from latentbench.training.phases import Phase
-from latentbench.training.tasks import observed_classes
+from latentbench.training.loop import TrainingLoop
+from latentbench.training.options import TrainingOptions
 
 
 def prior_of(model, replica):
@@ -104,7 +104,7 @@ def test_they_are_what_the_encoder_reads_of_training_cells(likelihood, built):
         data,
         (0, 1),
         observed,
-        Plan([Phase(epochs=1, learning_rate=1e-12)], None, "auto", 1, None),
+        TrainingOptions(epochs=1, learning_rate=1e-12, log_every=1),
     )
     started = loop.run().model.pseudo_inputs.detach()
     inputs = minibatch.inputs if likelihood == "gaussian" else minibatch.inputs.to_dense()

@@ -1,6 +1,7 @@
 import numpy as np
 
 from latentbench.prediction.baselines import BASELINES, baseline_predictions
+from latentbench.prediction.metrics import METRICS
 from latentbench.prediction.protocol import held_out_types
 
 
@@ -29,7 +30,7 @@ def test_hidden_cells_change_no_prediction(perturbation):
 def test_the_table_has_a_typed_row_where_a_value_cannot_be_had(perturbation):
     cells = perturbation({"a": (50, 50), "b": (30, 80)})
     table, _ = baseline_predictions(cells, held_out_types(cells, min_cells=20)[0], dataset="toy")
-    assert len(table) == 3 * 2 * 4
+    assert len(table) == 3 * 2 * len(METRICS)
     change = table[(table["model"] == "no_prediction") & (table["metric"] == "r2_change")]
     assert change["value"].isna().all()
     assert set(change["status"]) == {"degenerate"}

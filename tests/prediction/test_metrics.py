@@ -3,7 +3,15 @@ import pytest
 from scipy import stats
 
 from latentbench.outcomes import Unavailable
-from latentbench.prediction.metrics import METRICS, agreement, most_changed, squared_correlation
+from latentbench.prediction.metrics import (
+    CORRELATIONS,
+    METRICS,
+    Truth,
+    agreement,
+    energy_distance,
+    most_changed,
+    squared_correlation,
+)
 
 
 @pytest.fixture
@@ -22,15 +30,44 @@ def test_the_correlation_is_scipys(cells):
     )
 
 
-def test_the_hidden_cells_themselves_score_one_in_everything(cells):
-    control, stimulated = cells
-    assert agreement(stimulated, control, stimulated) == pytest.approx(dict.fromkeys(METRICS, 1.0))
+def test_the_hidden_cells_themselves_are_the_best_prediction_by_every_metric(cells):
+    control, stimulated = (np.where(each < 1, 0, each) for each in cells)
+    found = agreement(stimulated, Truth(control, stimulated))
+    assert set(found) == set(METRICS)
+    best = {name: float(name in CORRELATIONS or name == "pearson_change") for name in METRICS}
+    assert found == pytest.approx(best, abs=1e-9)
 
 
 def test_no_prediction_has_no_change_to_correlate(cells):
-    found = agreement(cells[0], *cells)
+    found = agreement(cells[0], Truth(*cells))
     assert isinstance(found["r2_change"], Unavailable)
+    assert isinstance(found["pearson_change"], Unavailable)
     assert 0 < found["r2_mean"] < 1
+    assert isinstance(found["zeros_error"], Unavailable)  # values, of which none is zero
+
+
+def test_the_opposite_change_has_the_squared_correlation_of_the_right_one_and_the_other_sign(cells):
+    control, stimulated = cells
+    opposite = control - (stimulated.mean(0) - control.mean(0))
+    found = agreement(opposite, Truth(control, stimulated))
+    assert found["r2_change"] == pytest.approx(1, abs=1e-4)
+    assert found["pearson_change"] == pytest.approx(-1, abs=1e-4)
+
+
+def test_the_mean_cell_for_every_cell_has_right_means_and_no_variance(cells):
+    control, stimulated = cells
+    found = agreement(np.broadcast_to(stimulated.mean(0), (30, 150)), Truth(control, stimulated))
+    assert found["r2_mean"] == pytest.approx(1)
+    assert found["variance_error"] == pytest.approx(1)
+    assert found["energy_distance"] > 1
+
+
+def test_the_energy_distance_is_scipys_in_one_dimension():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(50, 1)), rng.normal(1, size=(40, 1))
+    assert energy_distance(one, other) == pytest.approx(
+        stats.energy_distance(one[:, 0], other[:, 0]) ** 2
+    )
 
 
 def test_the_most_changed_genes_are_those_with_the_largest_welch_t(cells):

@@ -8,14 +8,21 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
+import torch
+from scipy import sparse, stats
 
 from latentbench.files.artefacts import write_table
 from latentbench.files.tables import MEANS, PREDICTIONS
 from latentbench.logs import logger
+from latentbench.maths.distributions import (
+    NegativeBinomial,
+    Poisson,
+    ZeroInflatedNegativeBinomial,
+)
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.prediction import networks
 from latentbench.prediction.baselines import baseline_predictions
-from latentbench.prediction.metrics import squared_correlation
+from latentbench.prediction.metrics import METRICS, Truth, agreement, squared_correlation
 from latentbench.prediction.networks import network_predictions
 from latentbench.prediction.protocol import held_out_types, questions_of, read_perturbation
 from latentbench.prediction.tables import (
@@ -23,8 +30,8 @@ from latentbench.prediction.tables import (
     prediction_table,
     rows_without,
 )
+from latentbench.study.variant import Variant
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.variant import Variant
 
 SHORT = {"epochs": 60, "batch_size": 64, "learning_rate": 5e-3}
 
@@ -143,7 +150,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
         for model in ("b", "a")
     ]
     written = collect_predictions(parts)
-    assert written["model"].tolist() == ["a"] * 4 + ["b"] * 4
+    assert written["model"].tolist() == ["a"] * len(METRICS) + ["b"] * len(METRICS)
     write_table(written, tmp_path / "predictions.tsv")
     pd.testing.assert_frame_equal(
         PREDICTIONS.read(tmp_path / "predictions.tsv"), written, check_dtype=False
@@ -279,3 +286,61 @@ def test_a_checkpoint_of_other_training_cells_is_not_resumed(tmp_path):
     assert part.of((0,)).load() == ({}, {})
     assert job.of_part("without those of b").of((0,)).load() is None
     assert replace(job, path=part.path).of((0,)).load() is None
+
+
+def knowing(likelihood, *, theta=2.0, n_cells=800, n_genes=200):
+    """Control and stimulated counts of one type, and a draw of a model that knows how the
+    stimulated ones came to be, but that takes them for ``likelihood``.
+    """
+    rng = np.random.default_rng(0)
+    rates = rng.lognormal(0, 1, n_genes)
+    means = [rates, rates * rng.lognormal(0, 0.12, n_genes)]
+    pi = 0.3 if likelihood is ZeroInflatedNegativeBinomial else 0.0
+    control, stimulated = (
+        stats.nbinom.rvs(theta, theta / (theta + mean), size=(n_cells, n_genes), random_state=rng)
+        * (rng.random((n_cells, n_genes)) >= pi)
+        for mean in means
+    )
+    logits = torch.from_numpy(np.log(means[1])).float().expand(1, n_cells, -1)
+    library_size = torch.full((1, n_cells, 1), float(means[1].sum()))
+    nb = NegativeBinomial(logits, library_size, torch.full((1, 1, n_genes), np.log(theta)))
+    px = {
+        Poisson: Poisson(logits, library_size),
+        NegativeBinomial: nb,
+        ZeroInflatedNegativeBinomial: ZeroInflatedNegativeBinomial(
+            nb, torch.full_like(logits, float(np.log(0.3 / 0.7)))
+        ),
+    }[likelihood]
+    with drawing_from(RandomStreams([0], "prediction")):
+        drawn = px.sample()[0].numpy()
+    truth = Truth(*(np.log1p(each).astype(np.float32) for each in (control, stimulated)))
+    return agreement(np.log1p(drawn), truth)
+
+
+@pytest.mark.parametrize("likelihood", [NegativeBinomial, ZeroInflatedNegativeBinomial])
+def test_a_model_that_knows_mean_dispersion_and_zeros_predicts_all_but_the_noise(likelihood):
+    found = knowing(likelihood)
+    assert found["r2_change"] > 0.65
+    assert found["r2_variance"] > 0.97
+    assert found["zeros_error"] < 0.02
+    assert found["variance_error"] < 0.1
+
+
+def test_poisson_draws_of_overdispersed_counts_show_in_every_check():
+    right, wrong = knowing(NegativeBinomial), knowing(Poisson)
+    assert wrong["r2_change"] < right["r2_change"] - 0.2
+    assert wrong["r2_variance"] < right["r2_variance"] - 0.3
+    assert wrong["zeros_error"] > 3 * right["zeros_error"]
+    assert wrong["variance_error"] > 5 * right["variance_error"]
+    assert wrong["energy_distance"] > 2 * right["energy_distance"]
+
+
+def test_a_prediction_is_drawn_from_the_models_own_likelihood(prepared, monkeypatch):
+    """Every drawn count comes from the ``sample`` of what the model says."""
+    drawn = []
+    sample = NegativeBinomial.sample
+    monkeypatch.setattr(
+        NegativeBinomial, "sample", lambda px: drawn.append(px.mean.shape) or sample(px)
+    )
+    predict(prepared, Variant("cvae", "nb", {"n_latent": 2}, {}, {"epochs": 1}, ["condition"]))
+    assert drawn == [(2, 45, 20)]

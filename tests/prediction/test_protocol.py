@@ -8,6 +8,7 @@ from latentbench.prediction.protocol import (
     held_out_types,
     questions_of,
     read_perturbation,
+    shift_of_package,
 )
 
 
@@ -70,6 +71,26 @@ def test_the_shift_is_what_resampling_every_type_to_one_size_gives_on_average(pe
         shifts.append(cells.x[stimulated].mean(0) - cells.x[controls].mean(0))
     np.testing.assert_allclose(
         balanced_shift(cells.x, cells, question), np.mean(shifts, axis=0), atol=0.03
+    )
+
+
+def test_the_shift_of_the_package_counts_the_control_cells_of_the_hidden_type(perturbation):
+    """Resampling all training cells of each condition, type by type, to one size."""
+    cells = perturbation({"a": (30, 30), "b": (15, 60), "c": (80, 20)}, noise=1.0)
+    rng = np.random.default_rng(0)
+    question = held_out_types(cells, min_cells=10)[0][0]
+    means = []
+    for is_of in (cells.is_stimulated, cells.is_control):
+        groups = [
+            np.intersect1d(
+                np.flatnonzero(is_of & (cells.cell_types == each).to_numpy()), question.train
+            )
+            for each in (*question.others, question.cell_type)
+        ]
+        drawn = [rng.choice(group, 4000) for group in groups if len(group)]
+        means.append(cells.x[np.concatenate(drawn)].mean(0))
+    np.testing.assert_allclose(
+        shift_of_package(cells.x, cells, question), means[0] - means[1], atol=0.1
     )
 
 

@@ -43,9 +43,9 @@ def test_doublets_score_higher_and_are_kept_unless_they_are_to_be_removed(with_d
 def test_too_few_cells_are_skipped_with_a_typed_reason(with_doublets):
     found = score_doublets(with_doublets[:60], where="data set mine")
     assert isinstance(found, Unavailable)
-    assert "no batch has 100 cells" in found.reason
+    assert "no batch has 100 to 15000 cells" in found.reason
     skipped = prepared(with_doublets[:60].copy(), "remove")
-    assert "no batch has 100 cells" in skipped.uns["latentbench"]["doublets"]["skipped"]
+    assert "no batch has 100 to 15000 cells" in skipped.uns["latentbench"]["doublets"]["skipped"]
 
 
 def test_no_doublets_are_looked_for_unless_the_preset_says_so(with_doublets):

@@ -44,7 +44,7 @@ LOG = ["12:00:01 INFO epoch 11", "12:00:02 WARNING <kl_z> is not finite"]
 NAMES = {
     per: [figure.name for figure in FIGURES if figure.per == per] for per in ("study", "dataset")
 }
-AGAINST_LABELS = [figure.name for figure in FIGURES if "label" in figure.when.__name__]
+AGAINST_LABELS = [figure.name for figure in FIGURES if "label" in figure.when]
 SHEET = {"licence": "MIT", "citation": "made up for the tests", "origin": "a test"}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from latentbench.logs import Failure
 from latentbench.study.ending import (
+    EARLIER,
     MEND,
     STOPPED,
     account_of,
@@ -17,6 +18,7 @@ from latentbench.study.ending import (
 
 LOGS = Path("results/logs")
 BROKEN = Failure(LOGS / "download/mine.log", "mine.h5ad: cut off", is_refusal=True)
+VERDICT = Failure(LOGS / "verdict.log", "1 of 2 replicas did not end ok", is_refusal=True)
 EMPTY = Failure(LOGS / "preprocess/other.log", "other: every cell is empty", is_refusal=True)
 
 
@@ -32,7 +34,7 @@ def test_the_study_goes_on_without_data_that_was_refused():
     [
         Failure(LOGS / "download/mine.log", "KeyError", is_refusal=False),
         Failure(LOGS / "train/blobs/vae.log", "a bug", is_refusal=False),
-        Failure(LOGS / "verdict.log", "1 of 2 replicas did not end ok", is_refusal=True),
+        VERDICT,
     ],
 )
 def test_anything_else_that_failed_has_to_be_mended_first(other):
@@ -44,7 +46,8 @@ def test_nothing_is_refused_where_nothing_failed():
 
 
 def test_a_remedy_is_named_where_a_failure_is_and_else_how_to_go_on():
-    assert account_of([BROKEN], goes_on_without=[]).endswith(MEND)
+    assert account_of([BROKEN], goes_on_without=[]).endswith(f"{MEND}\n{EARLIER}")
+    assert account_of([VERDICT], goes_on_without=[]).endswith(MEND)
     assert account_of([], goes_on_without=[]) == STOPPED
     both = account_of([BROKEN, EMPTY], goes_on_without=["mine", "other"])
     assert "FAILED: mine.h5ad: cut off (log: results/logs/download/mine.log)" in both

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from latentbench.study.own_data import look_at, name_of, own_row, row_as_text
+from latentbench.study.own_data import look_at, name_of, own_row, ready_variants, row_as_text
 
 COLUMNS = ("dataset", "modality", "sources", "sha256", "label", "batch", "n_clusters", "preset")
 COLUMNS += ("orientation", "layer", "condition", "donor", "annotation", "only", "var_names")
@@ -90,3 +90,43 @@ def test_a_file_that_cannot_be_looked_into_is_left_to_its_reader(tmp_path):
     (tmp_path / "broken.h5ad").write_bytes(b"not hdf5")
     row = own_row(str(tmp_path / "broken.h5ad"), {}, columns=COLUMNS)
     assert (row["modality"], row["layer"]) == ("counts", None)
+
+
+@pytest.fixture
+def with_codes(tmp_path):
+    path = written(tmp_path / "mine.h5ad")
+    cells = ad.read_h5ad(path)
+    cells.obsm.update({"X_scVI": np.zeros((30, 2)), "X_pca": np.zeros((30, 3))})
+    cells.obs = cells.obs.assign(leiden=pd.Categorical(["a"] * 30), **{"seurat clusters": 1})
+    cells.write_h5ad(path)
+    return str(path)
+
+
+def test_codes_and_clusterings_of_the_data_become_variants_that_nobody_trains(with_codes):
+    found = ready_variants(
+        with_codes, ["X_scVI", "X_pca"], ["leiden", "seurat clusters"], taken=["leiden"]
+    )
+    assert found == {
+        "X_scVI": {"kind": "embedding", "hyperparameters": {"obsm": "X_scVI"}},
+        "X_pca": {"kind": "embedding", "hyperparameters": {"obsm": "X_pca_source"}},
+        "leiden_own": {"kind": "clustering", "hyperparameters": {"obs": "leiden"}},
+        "seurat_clusters": {"kind": "clustering", "hyperparameters": {"obs": "seurat clusters"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ((["X_scvi"], []), "embeddings: 'X_scvi' is not in obsm .*did you mean 'X_scVI'.*X_pca"),
+        ((["X_pca"], ["louvain"]), "clusterings: 'louvain' is not in obs .*there are: leiden"),
+        ((["X_pca"], ["leiden"]), "clusterings: 'leiden' is the column of the labels"),
+    ],
+)
+def test_names_that_are_not_there_are_refused_with_those_that_are(with_codes, named, message):
+    with pytest.raises(ValueError, match=message):
+        ready_variants(with_codes, *named, label="leiden")
+
+
+def test_cells_that_someone_has_worked_on_are_kept(with_codes):
+    row = own_row(with_codes, {}, columns=COLUMNS, is_filtered=True)
+    assert row["preset"] == "counts_lenient"

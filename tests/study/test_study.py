@@ -1,6 +1,9 @@
 import shutil
 from pathlib import Path
 
+import anndata as ad
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -86,13 +89,15 @@ def test_the_family_has_every_kind_and_likelihood_and_no_pair_is_not_applicable(
         )
         assert study.not_applicable == []
         assert set(CONFIG["datasets"]) <= set(study.datasets)
-        assert {study.variants[model]["kind"] for model in study.models} == set(MODELS)
+        # A clustering is what data of one's own bring along.
+        kinds = {study.variants[model]["kind"] for model in study.models}
+        assert kinds == set(MODELS) - {"clustering"}
         assert {study.variant(model, dataset)["likelihood"] for dataset, model in study.cells} - {
             None
         } == set(FITTING_MODALITIES)
         assert study.seeds == [0, 1, 2, 3, 4]
     on_images = {study.variants[model]["kind"] for model in study.asked["digits"]}
-    assert set(MODELS) - on_images == {"scvi", "ldvae", "scanvi"} | {
+    assert set(MODELS) - on_images == {"scvi", "ldvae", "scanvi", "clustering"} | {
         kind for kind, entry in MODELS.items() if entry.covariates == "required"
     }
 
@@ -677,3 +682,17 @@ def test_what_is_kept_to_the_genes_of_a_refused_data_set_or_pretrained_on_it_is_
 def test_a_study_all_of_whose_data_sets_were_refused_is_none(folder):
     with pytest.raises(ValueError, match="the data set was refused: gone"):
         load(folder, datasets=["blobs"], refused={"blobs": "gone"})
+
+
+def test_what_the_data_have_already_is_a_study_of_members_without_training(folder):
+    path = folder / "mine.h5ad"
+    cells = ad.AnnData(np.ones((20, 1100), dtype=np.float32), obsm={"X_mine": np.zeros((20, 2))})
+    cells.obs["leiden"] = pd.Categorical(["a", "b"] * 10)
+    cells.write_h5ad(path)
+    asked = {"embeddings": ["X_mine"], "clusterings": ["leiden"], "models": []}
+    study = load(folder, data=str(path), **asked)
+    assert study.cells == [("mine", "X_mine"), ("mine", "leiden")]
+    assert study.members_of_consensus("mine") == ["X_mine", "leiden"]
+    assert study.row("mine")["preset"] == "counts_lenient"
+    with pytest.raises(ValueError, match="embeddings and clusterings are those of data"):
+        load(folder, **asked)

@@ -6,25 +6,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from training_calls import fit, observed_classes
 
 from latentbench.training import interruption
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.fit import fit
-from latentbench.training.loop import Plan, TrainingLoop
-from latentbench.training.phases import EarlyStopping, Phase
+from latentbench.training.loop import TrainingLoop
+from latentbench.training.options import EarlyStopping, Phase, TrainingOptions
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 SEEDS = (0, 1)
-PLAN = Plan(
-    [
-        Phase("first", epochs=3, batch_size=16, learning_rate_schedule="cosine"),
-        Phase("second", epochs=4, batch_size=16, kl_warmup=1.0, trains=("decoder",)),
+PLAN = TrainingOptions(
+    phases=[
+        Phase(name="first", epochs=3, batch_size=16, learning_rate_schedule="cosine"),
+        Phase(name="second", epochs=4, batch_size=16, kl_warmup=1.0, trains=("decoder",)),
     ],
-    EarlyStopping(patience=3, validation_fraction=0.2),
-    "auto",
+    early_stopping=EarlyStopping(patience=3, validation_fraction=0.2),
     log_every=2,
-    max_minutes=None,
 )
 
 
@@ -124,7 +121,7 @@ def test_of_a_broken_checkpoint_the_one_before_is_used(damage, training_data, tm
         content[place] ^= 1
     newest.write_bytes(content)
     loaded = loop.checkpoints.load()
-    assert loaded[1]["position"] != []
+    assert loaded[1]["loop"]["position"] != []
     assert str(newest) in caplog.text
     assert older.exists()
     assert_same(make_loop(training_data, tmp_path).run(), whole)

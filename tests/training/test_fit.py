@@ -4,17 +4,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from training_calls import fit, observed_classes
 
 from latentbench.maths.random_streams import RandomStreams
 from latentbench.models import MODELS
 from latentbench.outcomes import Outcome
-from latentbench.training.fit import fit
-from latentbench.training.loop import Plan, TrainingLoop
+from latentbench.training.loop import TrainingLoop
 from latentbench.training.minibatches import minibatches_of_epoch
+from latentbench.training.options import EarlyStopping, Phase, TrainingOptions
 from latentbench.training.passes import evaluate_terms
-from latentbench.training.phases import EarlyStopping, Phase
 from latentbench.training.replicas import build_replicas, stack_replicas, unstack_replicas
-from latentbench.training.tasks import observed_classes
 
 SHORT = {"epochs": 3, "batch_size": 16, "log_every": 2}
 
@@ -97,7 +96,7 @@ def test_a_stack_trains_as_its_replicas_do_side_by_side(kind, trained, training_
         kind, data.n_vars, likelihood="gaussian", seeds=(0, 1), n_latent=2, n_hidden=8, **options
     )
     observed = observed_classes(data, seeds=(0, 1), n_clusters=3)
-    plan = Plan([Phase(epochs=3, batch_size=16)], None, "auto", log_every=2, max_minutes=None)
+    plan = TrainingOptions(epochs=3, batch_size=16, log_every=2)
     stacked = TrainingLoop(model, data, (0, 1), observed, plan).run()
     for (name, a), b in zip(
         side_by_side.model.state_dict().items(), stacked.model.state_dict().values(), strict=True
@@ -306,12 +305,12 @@ def test_early_stopping_of_a_replica_does_not_depend_on_its_neighbours(trained, 
         "ae", data.n_vars, likelihood="gaussian", seeds=(0, 1, 2), n_latent=2, n_hidden=8
     )
     observed = observed_classes(data, seeds=(0, 1, 2), n_clusters=None)
-    plan = Plan(
-        [Phase(epochs=60, batch_size=16, learning_rate=0.05)],
-        EarlyStopping(1, 0.25),
-        "auto",
+    plan = TrainingOptions(
+        epochs=60,
+        batch_size=16,
+        learning_rate=0.05,
+        early_stopping=EarlyStopping(1, 0.25),
         log_every=1,
-        max_minutes=None,
     )
     stacked = TrainingLoop(model, data, (0, 1, 2), observed, plan).run()
     assert len({report.epochs for report in stacked.reports}) > 1, (
@@ -348,10 +347,11 @@ def test_phases_follow_each_other_and_train_only_what_they_name(training_data):
     model.__class__ = Watched
     observed = observed_classes(data, seeds=(0,), n_clusters=None)
     phases = [
-        Phase("first", epochs=2, batch_size=16, trains=("decoder",)),
-        Phase("second", epochs=1, batch_size=16),
+        Phase(name="first", epochs=2, batch_size=16, trains=("decoder",)),
+        Phase(name="second", epochs=1, batch_size=16),
     ]
-    fitted = TrainingLoop(model, data, (0,), observed, Plan(phases, None, "auto", 1, None)).run()
+    plan = TrainingOptions(phases=phases, log_every=1)
+    fitted = TrainingLoop(model, data, (0,), observed, plan).run()
     assert [(name, shape) for name, shape, _, _ in begun] == [
         ("first", (1, 72, 2)),
         ("second", (1, 72, 2)),
@@ -414,8 +414,8 @@ def test_a_step_with_large_products_in_bf16_goes_where_one_in_float32_goes(
             **options,
         )
         observed = observed_classes(data, seeds=(0,), n_clusters=3)
-        loop = TrainingLoop(model, data, (0,), observed, Plan([Phase()], None, precision, 1, None))
-        loop._gradient(loop.plan.phases[0], loop.train, None, wants_values=True)
+        loop = TrainingLoop(model, data, (0,), observed, TrainingOptions(precision=precision))
+        loop._gradient(loop.phases[0], loop.train, None, wants_values=True)
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in model.parameters()]))
     in_bf16, exact = gradients
     assert (in_bf16 - exact).norm() < 0.03 * exact.norm()

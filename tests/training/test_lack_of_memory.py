@@ -7,12 +7,11 @@ import signal
 
 import pytest
 import torch
+from training_calls import fit, observed_classes
 
 from latentbench.outcomes import Outcome
 from latentbench.training import fit as fit_module
-from latentbench.training.fit import fit
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 SEEDS = (0, 1, 2)
 train = fit_module._train

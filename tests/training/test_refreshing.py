@@ -1,11 +1,11 @@
 import torch
+from training_calls import observed_classes
 
 from latentbench.models import MODELS
-from latentbench.training.loop import Plan, TrainingLoop
-from latentbench.training.phases import Phase
+from latentbench.training.loop import TrainingLoop
+from latentbench.training.options import Phase, TrainingOptions
 from latentbench.training.refreshing import ClusterRefresh
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 
 
 def looped(data, seeds, phase, **watch):
@@ -28,7 +28,7 @@ def looped(data, seeds, phase, **watch):
     )
     model.__class__ = Watched
     observed = observed_classes(data, seeds=seeds, n_clusters=3)
-    return TrainingLoop(model, data, seeds, observed, Plan([phase], None, "auto", 1, None))
+    return TrainingLoop(model, data, seeds, observed, TrainingOptions(phases=[phase], log_every=1))
 
 
 def test_clusters_are_refreshed_every_so_many_steps_and_given_with_the_cells(training_data):

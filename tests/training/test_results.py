@@ -9,9 +9,10 @@ from safetensors.numpy import load_file
 from latentbench.files.tables import QUALITY_OF_VARIANT
 from latentbench.models import kmeans_pca as kmeans_module
 from latentbench.models.n2d import NotTooDeepClustering
+from latentbench.study.variant import Variant
 from latentbench.training import variant as variant_module
 from latentbench.training.results import write_results
-from latentbench.training.variant import Variant, read_codes, train_variant
+from latentbench.training.variant import read_codes, train_variant
 
 SHORT = {"task": {}, "training": {"epochs": 2, "batch_size": 16}}
 OPTIONS = {"seeds": [3, 7], "n_workers": 1, "device": "cpu"}

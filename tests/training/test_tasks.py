@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
-
-from latentbench.training.tasks import observed_classes
+from training_calls import observed_classes
 
 
 def test_unsupervised_shows_nothing(training_data):

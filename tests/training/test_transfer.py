@@ -4,15 +4,18 @@ import anndata as ad
 import numpy as np
 import pytest
 import torch
+from training_calls import fit, observed_classes
 
 from latentbench.outcomes import Outcome
+from latentbench.study.variant import Variant
+from latentbench.training import fit as fitting
 from latentbench.training import transfer
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.fit import fit
+from latentbench.training.fit import RunOptions
+from latentbench.training.options import TaskOptions, training_options
 from latentbench.training.replicas import build_replicas
-from latentbench.training.tasks import observed_classes
 from latentbench.training.transfer import fit_transferred
-from latentbench.training.variant import Variant, train_variant
+from latentbench.training.variant import train_variant
 
 SEEDS = (0, 1)
 OPTIONS = {"epochs": 10, "batch_size": 24, "learning_rate": 0.01, "log_every": 5}
@@ -48,8 +51,16 @@ def moved(pair):
             n_latent=2,
             n_hidden=16,
         )
-        given = {"seeds": SEEDS, "n_clusters": 3, "checkpoints": checkpoints, "options": options}
-        return fit_transferred(model, data, source, pretrain_on="other", finetune=finetune, **given)
+        return fit_transferred(
+            model,
+            data,
+            source,
+            task=TaskOptions(pretrain_on="other", finetune=finetune),
+            seeds=SEEDS,
+            n_clusters=3,
+            options=training_options(options),
+            run=RunOptions(checkpoints=checkpoints, show_progress=False),
+        )
 
     return train
 
@@ -134,7 +145,7 @@ def test_a_replica_that_broke_on_the_other_data_is_not_trained_on(moved, monkeyp
 
     def breaking(model, data, *, seeds, **options):
         trained_on.append(seeds)
-        fitted = fit(model, data, seeds=seeds, **options)
+        fitted = fitting.fit(model, data, seeds=seeds, **options)
         if len(trained_on) == 1:
             fitted.reports[0] = replace(fitted.reports[0], status=Outcome.DIVERGED, reason="broke")
         return fitted

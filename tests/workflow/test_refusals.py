@@ -1,6 +1,10 @@
 """A data set that cannot be used among others that can."""
 
+import os
 import re
+import signal
+import subprocess
+import time
 
 import pandas as pd
 import pytest
@@ -37,6 +41,91 @@ def add_bad_data(workspace):
     config["sheets"] = {"datasets": "sheet.tsv", "models": "tiny_models.yaml"}
     config["predictions"][0]["min_cells"] = 100_000
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+PRETENCE = """
+import time
+from pathlib import Path
+
+from latentbench.logs import log_to
+
+log_to(snakemake.log[0])
+if snakemake.rule == "download" and snakemake.wildcards.dataset == "broken":
+    raise ValueError("broken.h5ad: it's \\"cut\\" off")
+if snakemake.rule == "preprocess" and snakemake.wildcards.dataset == "empty":
+    raise ValueError("empty: every cell is empty")
+if snakemake.rule == "verdict" and snakemake.params.refused:
+    raise ValueError(f"missing: {'; '.join(snakemake.params.refused.values())}")
+time.sleep(float(Path("seconds").read_text()))
+for path in snakemake.output:
+    Path(path).write_text("made\\n")
+"""
+"""A script in place of every rule's own, for how the jobs hang together."""
+
+
+@pytest.fixture
+def pretending(fresh_workspace):
+    add_bad_data(fresh_workspace)
+    for script in (fresh_workspace.workflow / "workflow_scripts").glob("*.py"):
+        script.write_text(PRETENCE)
+    (fresh_workspace.folder / "seconds").write_text("0")
+    return fresh_workspace
+
+
+def with_good_data_alone(workspace):
+    config = workspace.folder / "tiny.yaml"
+    config.write_text(config.read_text().replace("- broken\n", "").replace("- empty\n", ""))
+
+
+def test_the_study_is_planned_again_without_what_was_refused_within_the_same_command(pretending):
+    results = pretending.folder / "results"
+
+    run = pretending.snakemake()
+
+    assert run.returncode != 0
+    assert "The study goes on without broken and empty" in run.stderr
+    last = run.stderr[run.stderr.rindex("FAILED: missing:") :]
+    assert """it\'s "cut" off""" in last
+    assert "empty: every cell is empty" in last
+    assert "an earlier run" not in last
+    assert (results / "report/index.html").exists()
+    assert (results / "manifest.tsv").exists()
+    assert not (results / "verdict.txt").exists()
+    again = pretending.jobs()
+    assert "get broken" in again, "what was refused is tried again by the same command"
+    assert not any(job.startswith("train") and "blobs" in job for job in again)
+
+
+def test_a_table_that_was_deleted_is_made_again(pretending):
+    (pretending.folder / "tiny.yaml").write_text(
+        (pretending.folder / "tiny.yaml")
+        .read_text()
+        .replace("- broken\n", "")
+        .replace("- empty\n", "")
+    )
+    run = pretending.snakemake()
+    assert run.returncode == 0, run.stderr
+    (pretending.folder / "results/tables/answer.tsv").unlink()
+    assert "collect the tables of the study and check its controls" in pretending.jobs()
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_after_ctrl_c_nothing_goes_on_and_what_is_to_be_mended_is_named(is_good, pretending):
+    if is_good:
+        with_good_data_alone(pretending)
+    (pretending.folder / "seconds").write_text("3")
+    with subprocess.Popen(
+        pretending.command(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        while not (pretending.folder / "results/logs/theory.log").exists():
+            assert run.poll() is None
+            time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGINT)
+        _, told = run.communicate(timeout=60)
+    assert run.returncode != 0
+    assert ("Run the same command again and it goes on" in told) == is_good
+    assert ("Mend what is named above" in told) == ("FAILED: " in told) == (not is_good)
+    assert "goes on without" not in told
 
 
 @pytest.mark.slow

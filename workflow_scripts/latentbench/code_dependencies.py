@@ -13,12 +13,15 @@ def library_files(script: Path, *also: str, library: Path) -> list[str]:
     """Return the sorted paths of the library files that ``script`` imports, directly or through
     others.
 
-    ``also`` names further modules (``"models.vae"``) that are imported by name at run time;
-    ``library`` is the folder of the package."""
+    ``also`` names further modules (``"models.vae"``) that are imported by name at run time, or
+    files of the user's own; ``library`` is the folder of the package."""
     found: set[Path] = set()
     waiting = [
         *_imports(script, library),
-        *(_module_file(module.split("."), library) for module in also),
+        *(
+            Path(module) if module.endswith(".py") else _module_file(module.split("."), library)
+            for module in also
+        ),
     ]
     while waiting:
         path = waiting.pop()

@@ -24,11 +24,12 @@ import igraph
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_array
-
-from latentbench.nearest import Leaves, in_leaves, nearest, nearest_others
+from sklearn.neighbors import NearestNeighbors
 
 Neighbourhoods = Int[np.ndarray, "_ _"]
 """A set of training cells a row, sorted."""
+PAIRS_PER_PIECE = 50_000
+"""Of neighbourhoods that are compared at a time: some 13 MB at 15 neighbours."""
 FINE_RESOLUTION = 30.0
 _FINE: dict[tuple[int, int], list[int]] = {}
 
@@ -49,13 +50,9 @@ class NeighbourGraph:
         self._n_neighbors = min(n_neighbors, len(self._z_train) - 1)
 
     @cached_property
-    def _leaves(self) -> Leaves:
-        return in_leaves(self._z_train)
-
-    @cached_property
     def _neighbourhoods(self) -> Neighbourhoods:
         """Return N(i) of equation (1)."""
-        others = nearest_others(self._leaves, self._n_neighbors)
+        others = nearest_others(self._z_train, self._n_neighbors)
         return np.sort(np.column_stack([np.arange(len(others)), others]), axis=1)
 
     @cached_property
@@ -68,7 +65,7 @@ class NeighbourGraph:
     @cached_property
     def _votes(self) -> csr_array:
         """Return the weights (2) of every test cell's nearest training cells, (test, train)."""
-        hoods = np.sort(nearest(self._z_test, self._leaves, self._n_neighbors), axis=1)
+        hoods = np.sort(nearest(self._z_test, self._z_train, self._n_neighbors), axis=1)
         pairs = np.column_stack([np.repeat(np.arange(len(hoods)), hoods.shape[1]), hoods.ravel()])
         return csr_array(
             (_jaccard(hoods, self._neighbourhoods, pairs), tuple(pairs.T)),
@@ -85,6 +82,38 @@ class NeighbourGraph:
             shape=(len(clusters_train), n_clusters),
         )
         return np.asarray((self._votes @ membership).toarray().argmax(axis=1), dtype=np.int64)
+
+
+def nearest_others(
+    points: Float[np.ndarray, "obs latent"], n_neighbors: int
+) -> Int[np.ndarray, "obs neighbours"]:
+    """Return every point's nearest other points (Euclidean, exact), nearest first; at most all
+    others.
+    """
+    n_neighbors = min(n_neighbors, len(points) - 1)
+    if n_neighbors < 1:
+        return np.empty((len(points), 0), dtype=np.int64)
+    return _search(points).kneighbors(n_neighbors=n_neighbors, return_distance=False)
+
+
+def nearest(
+    queries: Float[np.ndarray, "queries latent"],
+    points: Float[np.ndarray, "obs latent"],
+    n_neighbors: int,
+) -> Int[np.ndarray, "queries neighbours"]:
+    """Return every query's nearest points, nearest first; at most all points."""
+    n_neighbors = min(n_neighbors, len(points))
+    if not len(queries):
+        return np.empty((0, n_neighbors), dtype=np.int64)
+    centred = queries - points.mean(axis=0, dtype=np.float64)
+    return _search(points).kneighbors(centred, n_neighbors, return_distance=False)
+
+
+def _search(points: Float[np.ndarray, "obs latent"]) -> NearestNeighbors:
+    # By brute force: on 100,000 codes of ten axes a k-d tree takes three times as long. Distances
+    # come from differences of squares, which codes far from the origin would rob of digits.
+    centred = points - points.mean(axis=0, dtype=np.float64)
+    return NearestNeighbors(algorithm="brute").fit(centred)
 
 
 def graph_of(hoods: Neighbourhoods) -> igraph.Graph:
@@ -143,7 +172,10 @@ def _jaccard(
     """Return the Jaccard index of the sets in row ``pairs[p, 0]`` of ``left`` and row ``pairs[p,
     1]`` of ``right``, for every pair p.
     """
-    from latentbench.kernels.compiled_neighbours import n_shared  # on first use: it imports numba
-
-    shared = n_shared(left, right, pairs)
+    shared = np.concatenate(
+        [
+            (left[some[:, 0]][:, :, None] == right[some[:, 1]][:, None, :]).sum(axis=(1, 2))
+            for some in np.array_split(pairs, len(pairs) // PAIRS_PER_PIECE + 1)
+        ]
+    )
     return shared / (left.shape[1] + right.shape[1] - shared)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from latentbench.figures import catalogue
+from latentbench.figures import jobs as figure_jobs
 from latentbench.models import MODELS
 from latentbench.study.study import Study
 
@@ -63,7 +63,7 @@ class Step:
     per: Per
     where: Where
     on_another_machine: Determinism | None
-    figures: catalogue.Per | None = None
+    figures: figure_jobs.Per | None = None
 
 
 # Where a rule runs. Of the study as a whole: one unit without wildcards, or none.
@@ -128,7 +128,7 @@ def integrated(study: Study) -> list[Unit]:
 
 def of_counts(study: Study) -> list[Unit]:
     """those of counts on which a variant runs"""
-    return [unit for unit in scored(study) if catalogue.of_counts(study, unit["dataset"])]
+    return [unit for unit in scored(study) if figure_jobs.of_counts(study, unit["dataset"])]
 
 
 def asked_to_predict(study: Study) -> list[Unit]:
@@ -178,7 +178,7 @@ def drawn_from_two_latents(study: Study) -> list[Unit]:
         unit
         for unit in evaluated(study)
         if study.row(unit["dataset"])["condition"]
-        and catalogue.has_two_latents(study.kind_of(unit["model"]))
+        and figure_jobs.has_two_latents(study.kind_of(unit["model"]))
     ]
 
 
@@ -267,7 +267,7 @@ SHOWN_IN_NOTEBOOK = ("scores", "maps", "losses", "confusion", "usage")
 
 def figures_of_notebook(study: Study, dataset: str) -> list[str]:
     """Return the stems of the figures that the notebook of a data set shows."""
-    stems = catalogue.stems(study, "dataset", [dataset])
+    stems = figure_jobs.stems(study, "dataset", [dataset])
     return [stem for stem in stems if stem.split("/")[1] in SHOWN_IN_NOTEBOOK]
 
 
@@ -276,8 +276,12 @@ def figures_of_chapter(study: Study, chapter: str) -> list[str]:
     sets, and the numbered ones in that of the theory.
     """
     datasets = study.chapters[chapter]["datasets"]
-    sorts: list[catalogue.Per] = ["study", "dataset", *(["thesis"] if chapter == "theory" else [])]
-    return [stem for sort in sorts for stem in catalogue.stems(study, sort, datasets)]
+    sorts: list[figure_jobs.Per] = [
+        "study",
+        "dataset",
+        *(["thesis"] if chapter == "theory" else []),
+    ]
+    return [stem for sort in sorts for stem in figure_jobs.stems(study, sort, datasets)]
 
 
 def _datasets(names: Iterable[str]) -> list[Unit]:

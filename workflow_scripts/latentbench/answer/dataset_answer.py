@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
 from latentbench.answer.answer import Answer, find_groups
@@ -15,6 +15,7 @@ from latentbench.answer.certainty import LEARNED, Calibration
 from latentbench.answer.markers import markers_of
 from latentbench.answer.members import together
 from latentbench.answer.null import null_agreement
+from latentbench.answer.predictive import predict_from_code
 from latentbench.answer.reality import (
     Separability,
     Space,
@@ -89,6 +90,30 @@ def answer_of(
         return DatasetAnswer(answer, null_agreement=null)
     pairs = _worst_pairs(space, answer, batch, seed)
     return DatasetAnswer(answer, pairs, parts.held_out, null_agreement=null)
+
+
+def predictive_scores(
+    thinned: Mapping[str, tuple[Int[np.ndarray, " some"], Float[np.ndarray, "some _"]]],
+    counts: sparse.csr_matrix,
+    is_train: Bool[np.ndarray, " obs"],
+    *,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Return by variant what its codes of half the counts explain of the other half
+    (``predictive``, equation (3)); ``thinned``: cells and codes, the same cells for all.
+    """
+    if not thinned:
+        return {}
+    held_out = thin(counts, seed=seed).held_out
+    found = {}
+    for variant, (cells, codes) in thinned.items():
+        train = np.flatnonzero(is_train[cells])
+        test = np.flatnonzero(~is_train[cells])
+        if len(test) and len(train) > 1:
+            found[variant] = predict_from_code(
+                codes.astype(np.float64), held_out[cells], train=train, test=test, seed=seed
+            ).explained
+    return found
 
 
 def _worst_pairs(

@@ -38,8 +38,7 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from latentbench.nearest import in_leaves, nearest
-from latentbench.neighbours import NeighbourGraph, graph_of, leiden_at
+from latentbench.neighbours import NeighbourGraph, graph_of, leiden_at, nearest
 
 RESOLUTIONS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 COMPONENTS = {"full": (3, 4, 6, 9, 14, 22, 32), "diag": (4, 9, 22)}
@@ -256,7 +255,7 @@ def without_batch(
     graph, z_fitted, batch_fitted = _balanced_graph(z, batch, fitted)
     groups = leiden_at(graph, 1.0, seed)
     corrected = z.copy()
-    nearest_fitted = nearest(z, in_leaves(z_fitted), 1)[:, 0]
+    nearest_fitted = nearest(z, z_fitted, 1)[:, 0]
     group_of = groups[nearest_fitted]
     group_of[fitted] = groups
     for group in range(int(groups.max()) + 1):
@@ -285,7 +284,7 @@ def _balanced_graph(
     hoods = np.concatenate(
         [
             np.flatnonzero(batch_fitted == name)[
-                nearest(z_fitted, in_leaves(z_fitted[batch_fitted == name]), each)
+                nearest(z_fitted, z_fitted[batch_fitted == name], each)
             ]
             for name, size in zip(names, sizes, strict=True)
             if size >= each

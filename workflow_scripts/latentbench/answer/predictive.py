@@ -33,7 +33,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy import sparse
 
-from latentbench.nearest import in_leaves, nearest, nearest_others
+from latentbench.neighbours import nearest, nearest_others
 
 N_NEIGHBOURS, MIXED = (5, 15, 50), (0.02, 0.05, 0.1, 0.2, 0.4)
 """The grids of K and l."""
@@ -78,10 +78,10 @@ def predict_from_code(
     train, test = _some(train, N_TRAIN, rng), _some(test, N_TEST, rng)
     counts = sparse.csr_matrix(held_out[train]).astype(np.float64)
     mean = _mean_expression(counts)
-    leaves = in_leaves(z[train].astype(np.float64))
+    z_train = z[train].astype(np.float64)
     most = min(max(N_NEIGHBOURS), len(train) - 1)
     chosen = _some(np.arange(len(train)), N_CHOOSING, rng)
-    others = nearest_others(leaves, most)[chosen]
+    others = nearest_others(z_train, most)[chosen]
     grid = {
         (k, mixed): _deviances(counts[chosen], counts, others[:, :k], mixed, mean).sum()
         for k in sorted({min(k, most) for k in N_NEIGHBOURS})
@@ -89,7 +89,7 @@ def predict_from_code(
     }
     k, mixed = min(grid, key=lambda each: (grid[each], each))
     x = sparse.csr_matrix(held_out[test]).astype(np.float64)
-    found = nearest(z[test].astype(np.float64), leaves, k)
+    found = nearest(z[test].astype(np.float64), z_train, k)
     return Prediction(test, _deviances(x, counts, found, mixed, mean), _deviances_of(x, mean[None]))
 
 

@@ -4,9 +4,17 @@ key is described.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from latentbench.models import MODELS
+from latentbench.study.models_schema import (
+    hyperparameters_schema,
+    task_schema,
+    training_schema,
+    variant_schema,
+)
 
 HEADER = """# Configuration
 
@@ -19,7 +27,8 @@ in profiles/.
 Every key is checked before anything runs: a misspelt one is refused by name, with the nearest
 valid key. `make validate` does just that.
 
-Everything below is made from config/schemas/ by `make reference`.
+Everything below is made by `make reference`: from config/schemas/, from the options of
+latentbench/training/options.py and from the signatures of the models.
 """
 
 
@@ -38,40 +47,36 @@ def reference(schemas: Path) -> str:
         "## models.yaml\n",
         "One entry a variant, by name:\n",
     ]
-    definitions = loaded["models"]["$defs"]
+    variant = variant_schema(MODELS)
     parts += [
-        _table(definitions["variant"]),
+        _table(variant, below=("task", "training")),
         "### training\n",
-        _table(definitions["training"]),
+        _table(training_schema()),
         "### task\n",
-        _table(definitions["task"]),
+        _table(task_schema()),
     ]
-    for kind, schema in _kinds(definitions["variant"]):
+    for name, kind in MODELS.items():
         parts += [
-            f"### hyperparameters of kind `{kind}`\n",
-            _table(schema) if schema["properties"] else "None.\n",
+            f"### hyperparameters of kind `{name}`\n",
+            _table(hyperparameters_schema(name, kind)) if kind.hyperparameters else "None.\n",
         ]
     return "\n".join(parts)
 
 
-def _kinds(variant: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for rule in variant["allOf"]:
-        kind = rule["if"]["properties"]["kind"].get("const")
-        if kind is not None:
-            yield kind, rule["then"]["properties"]["hyperparameters"]
-
-
-def _table(schema: Mapping[str, Any]) -> str:
+def _table(schema: Mapping[str, Any], *, below: Collection[str] = ()) -> str:
+    """Return a table of the keys of a schema; those ``below`` have one of their own."""
     rows = [
         f"| `{key}` | {_values(entry)} | {entry.get('description', '')} |"
-        for key, entry in _flat(schema)
+        for key, entry in _flat(schema, below=below)
     ]
     return "\n".join(["| key | values | meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
-def _flat(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _flat(
+    schema: Mapping[str, Any], prefix: str = "", *, below: Collection[str] = ()
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for key, entry in schema["properties"].items():
-        if "$ref" in entry:
+        if "$ref" in entry or key in below:
             yield prefix + key, {"description": "see below", "type": "mapping"}
         elif "properties" in entry:
             yield from _flat(entry, f"{prefix}{key}.")
@@ -81,7 +86,8 @@ def _flat(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Ma
 
 def _values(entry: Mapping[str, Any]) -> str:
     if "enum" in entry:
-        return ", ".join(f"`{value}`" for value in entry["enum"])
+        values = ", ".join(f"`{value}`" for value in entry["enum"])
+        return f"{values}; default `{entry['default']}`" if "default" in entry else values
     if "const" in entry:
         return f"`{entry['const']}`"
     if "anyOf" in entry:

@@ -73,7 +73,7 @@ def section_of(kind: str) -> str:
             f"Declared in its code: `{generative}`; `{inference}`.",
             f"![Plate diagram of {kind}](images/plates/{kind}.svg)",
         ]
-    file = f"models/{MODELS[kind].module}.py"
+    file = f"models/{MODELS[kind].path.name}"
     source = f"[`{file}`](../workflow_scripts/latentbench/{file})"
     keys = f"[config/README.md](../config/README.md#hyperparameters-of-kind-{kind})"
     parts.append(

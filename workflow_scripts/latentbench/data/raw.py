@@ -18,6 +18,8 @@ from latentbench.files.artefacts import atomic_path, write_h5ad
 from latentbench.logs import logger
 
 CANONICAL_COLUMNS = ("label", "batch", "condition", "donor")
+OUR_COLUMNS = ("split", "latentbench_cluster", "latentbench_certainty", "latentbench_runner_up")
+"""Columns of the files to come, which none of the source's may pass for."""
 
 
 def to_raw(
@@ -66,16 +68,20 @@ def canonical_obs(obs: pd.DataFrame, row: dict[str, Any], source: str) -> pd.Dat
     """Return ``obs`` with the columns that the sheet names under their canonical names, as
     categories of strings.
 
-    A column of the source that has a canonical name without being named in the sheet is kept as
-    ``source_<name>``, so that nothing downstream takes it for what it may not be. Raises
-    ``ValueError`` for a column that is not there."""
+    A column of the source that has a canonical name without being named in the sheet, or that of a
+    column which a later step adds, is kept as ``source_<name>``, so that nothing downstream takes
+    it for what it may not be. Raises ``ValueError`` for a column that is not there."""
     canonical = {
         name: _as_category(_column(obs, row[name], name, source))
         for name in CANONICAL_COLUMNS
         if row.get(name)
     }
     others = obs.rename(
-        columns={name: f"source_{name}" for name in CANONICAL_COLUMNS if row.get(name) != name}
+        columns={
+            name: f"source_{name}"
+            for name in (*CANONICAL_COLUMNS, *OUR_COLUMNS)
+            if row.get(name) != name
+        }
     )
     others = others.drop(columns=[name for name in CANONICAL_COLUMNS if row.get(name) == name])
     return others.assign(**canonical)

@@ -19,17 +19,18 @@ from latentbench.logs import logger
 from latentbench.maths.random_streams import RandomStreams, drawing_from, standard_normal_like
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import (
-    AbstractBoundedModel,
     AbstractClusteringModel,
     AbstractGaussianLatentModel,
+    AbstractGenerativeModel,
     AbstractModel,
     AbstractTwoLatentModel,
     Minibatch,
 )
 from latentbench.outcomes import Outcome
+from latentbench.study.variant import Variant
 from latentbench.training.passes import mean_over_cells
 from latentbench.training.quality import sampled_cells
-from latentbench.training.variant import Variant
+from latentbench.training.replicas import build_variant
 
 Arrays = dict[str, np.ndarray]
 
@@ -76,7 +77,7 @@ def read_replica(
         )
         return None
     data = read_training_data(prepared, layer=variant.layer, covariates=variant.covariates)
-    model, place = variant.build(data, [seed]), list(ended).index(seed)
+    model, place = build_variant(variant, data, [seed]), list(ended).index(seed)
     model.load_state_dict(
         {
             name: torch.from_numpy(stacked[place : place + 1].copy())
@@ -122,7 +123,7 @@ def decode_network(
     shown = sampled_cells(data.test, sizes.n_images)
     minibatch = _cells(model, data, shown)
     arrays = {"images": _values(minibatch)[0], "reconstructions": model.reconstruct(minibatch)[0]}
-    if isinstance(model, AbstractBoundedModel):
+    if isinstance(model, AbstractGenerativeModel):
         with drawing_from(RandomStreams([seed], "decoding", data.device)):
             arrays |= drawn_from_prior(
                 model, data, sizes.n_draws, sizes.n_images
@@ -147,7 +148,7 @@ def two_latents(
 
 
 def drawn_from_prior(
-    model: AbstractBoundedModel, data: TrainingData, n_draws: int, n_columns: int
+    model: AbstractGenerativeModel, data: TrainingData, n_draws: int, n_columns: int
 ) -> dict[str, Tensor]:
     """Return what is expected of x at draws from every component, and at the components' means
     where there are several.
@@ -171,7 +172,7 @@ def drawn_from_prior(
 
 
 def drawn_from_posterior(
-    model: AbstractBoundedModel, data: TrainingData, n_codes: int
+    model: AbstractGenerativeModel, data: TrainingData, n_codes: int
 ) -> dict[str, Tensor]:
     """Return the codes of some cells: the mean of each posterior and a sample of it."""
     cells = sampled_cells(torch.arange(data.n_obs), n_codes)

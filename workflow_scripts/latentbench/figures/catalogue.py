@@ -6,83 +6,28 @@ there is nothing to show), and add its entry to ``FIGURES``. Files, rules, capti
 list of figures and the docs follow.
 
 In titles, captions and ``data``, ``{dataset}``, ``{kind}`` and ``{shown}`` (the cells on the maps)
-are filled in. Light imports only: the workflow reads this at every start."""
+are filled in."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from latentbench.models import MODELS
-from latentbench.models.declared import factorisation_of
-from latentbench.study.study import Study
 
 Per = Literal["study", "dataset", "kind", "thesis"]
-When = Callable[[Study, str], bool]
-"""Whether a study, or one of its data sets, has a figure."""
-
-
-def always(study: Study, dataset: str) -> bool:
-    return True
-
-
-def labelled(study: Study, dataset: str) -> bool:
-    return study.row(dataset)["label"] is not None
-
-
-def where_labelled(study: Study, _: str) -> bool:
-    return any(labelled(study, dataset) for dataset in study.datasets)
-
-
-def where_ranked(study: Study, _: str) -> bool:
-    """Friedman's test takes two data sets at least."""
-    return sum(labelled(study, dataset) for dataset in study.datasets) > 1
-
-
-def where_predicted(study: Study, _: str) -> bool:
-    return bool(study.predictions)
-
-
-def asked_to_predict(study: Study, dataset: str) -> bool:
-    return dataset in study.predictions
-
-
-def with_networks(study: Study, dataset: str) -> bool:
-    return any(MODELS[kind].is_network for kind in _kinds_on(study, dataset))
-
-
-def of_counts(study: Study, dataset: str) -> bool:
-    return study.row(dataset)["modality"] == "counts" and bool(_kinds_on(study, dataset))
-
-
-def of_images(study: Study, dataset: str) -> bool:
-    return study.row(dataset)["modality"] == "images" and with_networks(study, dataset)
-
-
-def with_two_latents(study: Study, dataset: str) -> bool:
-    """A model has a second latent, w, and there are conditions to tell apart."""
-    return study.row(dataset)["condition"] is not None and any(
-        map(has_two_latents, _kinds_on(study, dataset))
-    )
-
-
-def has_two_latents(kind: str) -> bool:
-    """Whether a kind declares a second latent, w."""
-    return MODELS[kind].is_network and "w" in factorisation_of(kind).variables
-
-
-def _kinds_on(study: Study, dataset: str) -> list[str]:
-    return [study.variants[model]["kind"] for name, model in study.cells if name == dataset]
+"""What a figure is drawn once for."""
 
 
 @dataclass(frozen=True)
 class Figure:
     """An entry of the catalogue.
 
-    ``per``: what it is drawn once for; ``draw``: module and function, under figures/; ``reads``:
-    the names of what it is drawn from, whose files rules/figures.smk names; ``kinds``: the kinds of
-    models whose declarations it shows; ``short``: its name in lists; ``data``: the file with its
-    numbers, if there is one; ``section``: where the page shows it, None for a figure that is listed
-    alone; ``least``: the width below which it scrolls sideways.
+    ``per``: what it is drawn once for; ``when``: a condition of jobs.py; ``draw``: module and
+    function, under figures/; ``reads``: the names of what it is drawn from, whose files
+    rules/figures.smk names; ``kinds``: the kinds of models whose declarations it shows; ``short``:
+    its name in lists; ``data``: the file with its numbers, if there is one; ``section``: where the
+    page shows it, None for a figure that is listed alone; ``least``: the width below which it
+    scrolls sideways.
     """
 
     name: str
@@ -90,7 +35,7 @@ class Figure:
     draw: str
     title: str
     caption: str
-    when: When = always
+    when: str = "always"
     reads: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     short: str = ""
@@ -101,7 +46,11 @@ class Figure:
     def stem(self, of: str = "") -> str:
         """Return its files under figures/, without suffix; ``of``: the data set or the kind."""
         folders = {"study": "", "dataset": f"{of}/", "thesis": "thesis/"}
-        return f"plates/{of}" if self.per == "kind" else f"{folders[self.per]}{self.name}"
+        return (
+            f"plates/{MODELS[of].title}"
+            if self.per == "kind"
+            else f"{folders[self.per]}{self.name}"
+        )
 
     def described(self, of: str = "", **facts: str) -> dict[str, Any]:
         """Return what is said of it, filled in; ``of``: the data set or the kind."""
@@ -128,7 +77,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "scores",
         per="study",
-        when=where_labelled,
+        when="where_labelled",
         reads=("tables",),
         draw="score_figures:scores",
         short="Scores",
@@ -140,7 +89,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "ranks",
         per="study",
-        when=where_ranked,
+        when="where_ranked",
         reads=("tables", "ranks", "tests"),
         draw="rank_figures:ranks",
         short="Ranks",
@@ -165,7 +114,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "predictions",
         per="study",
-        when=where_predicted,
+        when="where_predicted",
         reads=("predictions",),
         draw="prediction_figures:predictions",
         short="Predictions",
@@ -180,7 +129,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "scores",
         per="dataset",
-        when=labelled,
+        when="labelled",
         reads=("tables",),
         draw="score_figures:scores",
         short="Scores",
@@ -194,7 +143,7 @@ FIGURES: tuple[Figure, ...] = (
         "maps",
         per="dataset",
         reads=("tables", "maps"),
-        draw="dataset_figures:maps",
+        draw="map_figures:maps",
         short="Maps",
         title="Maps of the embeddings of {dataset}, coloured by truth and by cluster",
         caption="{shown}.",
@@ -203,9 +152,24 @@ FIGURES: tuple[Figure, ...] = (
         least="34rem",
     ),
     Figure(
+        "groups",
+        per="dataset",
+        reads=("maps", "answer_cells", "answer_models"),
+        draw="group_figures:groups",
+        short="Groups and certainty",
+        title="Groups of {dataset} that were found without labels, beside the certainty of every "
+        "cell",
+        caption="The same map twice: by group, numbered by falling size, and by certainty, the "
+        "share of clusterings that place a cell with its group; the least sure cells lie on top. "
+        "{shown}.",
+        data="tables/answer_groups.tsv",
+        section="groups",
+        least="30rem",
+    ),
+    Figure(
         "losses",
         per="dataset",
-        when=with_networks,
+        when="with_networks",
         reads=("tables",),
         draw="training_figures:losses",
         short="Loss terms",
@@ -216,10 +180,38 @@ FIGURES: tuple[Figure, ...] = (
         section="training",
     ),
     Figure(
+        "agreement",
+        per="dataset",
+        reads=("tables", "prepared", "clusters"),
+        draw="cluster_figures:agreement",
+        short="Agreement between variants",
+        title="Agreement of the clusterings of {dataset}, variant by variant",
+        caption="Adjusted Rand index of every two variants over all cells, of each the replica that"
+        " was chosen without labels. No label is read: variants that agree may still be wrong"
+        " together.",
+        data="clusters/{dataset}/",
+        section="training",
+        least="26rem",
+    ),
+    Figure(
+        "quality",
+        per="dataset",
+        when="of_counts",
+        reads=("prepared",),
+        draw="quality_figures:quality",
+        short="Quality control",
+        title="Counts, genes and mitochondrial share of the cells of {dataset}",
+        caption="All cells that have a count, and those that quality control keeps (of data sets "
+        "of more than 5,000 cells, as many drawn at random); bars are medians. What each limit "
+        "took is listed with the data set.",
+        data="data/{dataset}/prepared.h5ad",
+        section="details",
+    ),
+    Figure(
         "usage",
         per="dataset",
         reads=("tables", "prepared", "clusters"),
-        draw="dataset_figures:usage",
+        draw="cluster_figures:usage",
         short="Sizes of clusters",
         title="Shares of the cells in each cluster on {dataset}, for every model and seed",
         caption="How the cells spread over the clusters: one bar a seed, clusters from the largest "
@@ -231,9 +223,9 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "confusion",
         per="dataset",
-        when=labelled,
+        when="labelled",
         reads=("tables", "prepared", "clusters"),
-        draw="dataset_figures:confusion",
+        draw="cluster_figures:confusion",
         short="Confusion matrix",
         title="Confusion matrix of labels and clusters on {dataset}",
         caption="Test cells of each label in each cluster, for the contestant with the highest mean"
@@ -246,9 +238,9 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "calibration",
         per="dataset",
-        when=labelled,
+        when="labelled",
         reads=("tables",),
-        draw="health_figures:calibration",
+        draw="cluster_figures:calibration",
         short="Calibration",
         title="Accuracy against confidence of the cluster probabilities on {dataset}, for every "
         "model that gives them",
@@ -263,9 +255,9 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "latents",
         per="dataset",
-        when=with_networks,
+        when="with_networks",
         reads=("tables",),
-        draw="health_figures:latents",
+        draw="training_figures:latents",
         short="Latent dimensions",
         title="Divergence of each latent dimension from its prior on {dataset}, for every model "
         "that has one",
@@ -278,7 +270,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "reconstructions",
         per="dataset",
-        when=of_images,
+        when="of_images",
         reads=("tables", "decoded"),
         draw="image_figures:reconstructions",
         short="Reconstructions",
@@ -291,7 +283,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "samples",
         per="dataset",
-        when=of_images,
+        when="of_images",
         reads=("tables", "decoded"),
         draw="image_figures:samples",
         short="Samples of the prior",
@@ -305,7 +297,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "heads",
         per="dataset",
-        when=of_images,
+        when="of_images",
         reads=("tables", "decoded"),
         draw="image_figures:heads",
         short="Means of the components",
@@ -318,7 +310,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "traversals",
         per="dataset",
-        when=of_images,
+        when="of_images",
         reads=("tables", "decoded"),
         draw="image_figures:traversals",
         short="Walks through the code",
@@ -332,9 +324,9 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "posteriors",
         per="dataset",
-        when=of_images,
+        when="of_images",
         reads=("tables", "prepared", "decoded"),
-        draw="image_figures:posteriors",
+        draw="map_figures:posteriors",
         short="Means and samples of the posteriors",
         title="Maps of {dataset} by the means and by samples of the posteriors",
         caption="The same images laid out by the mean of their posterior and by one sample of it: "
@@ -345,7 +337,7 @@ FIGURES: tuple[Figure, ...] = (
         "responsibilities",
         per="dataset",
         reads=("tables", "embeddings"),
-        draw="detail_figures:responsibilities_",
+        draw="cluster_figures:responsibilities",
         short="Responsibilities",
         title="Largest cluster probabilities of test cells of {dataset}, for every model and seed",
         caption="Largest cluster probability of every test cell, in twenty bins: a line for every "
@@ -357,7 +349,7 @@ FIGURES: tuple[Figure, ...] = (
         "pca",
         per="dataset",
         reads=("tables", "pca"),
-        draw="detail_figures:pca",
+        draw="training_figures:pca",
         short="Principal components",
         title="Variance of {dataset} that the principal components explain, and angles to a "
         "linear autoencoder",
@@ -372,7 +364,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "markers",
         per="dataset",
-        when=of_counts,
+        when="of_counts",
         reads=("markers",),
         draw="marker_figures:markers",
         short="Marker genes",
@@ -388,9 +380,9 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "means",
         per="dataset",
-        when=asked_to_predict,
+        when="asked_to_predict",
         reads=("means",),
-        draw="mean_figures:means",
+        draw="prediction_figures:means",
         short="Predicted against true means",
         title="Predicted against true mean expression of every gene of {dataset}",
         caption="A dot is a gene, of a network's first seed: of the cell type with most stimulated "
@@ -403,9 +395,9 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "two_latents",
         per="dataset",
-        when=with_two_latents,
+        when="with_two_latents",
         reads=("tables", "prepared", "latents"),
-        draw="latent_figures:two_latents",
+        draw="map_figures:two_latents",
         short="Both latents",
         title="Means and samples of both latents of {dataset}, coloured by class and condition",
         caption="Means and one sample of w and of z, coloured by class and by condition; more than "
@@ -480,93 +472,6 @@ FIGURES: tuple[Figure, ...] = (
         "declares.",
     ),
 )
-
-
-def figures_of(study: Study, per: Per, of: str = "") -> list[Figure]:
-    """Return the figures that a study, one of its data sets or kinds has."""
-    return [figure for figure in FIGURES if figure.per == per and figure.when(study, of)]
-
-
-def networks_of(study: Study) -> list[str]:
-    """Return the kinds of the study's variants that are networks, each once: each has its plate."""
-    kinds = dict.fromkeys(study.variants[model]["kind"] for model in study.models)
-    return [kind for kind in kinds if MODELS[kind].is_network]
-
-
-@dataclass(frozen=True)
-class Unit:
-    """Figures that one job draws, each of a data set, of a kind, or of neither (``of``)."""
-
-    per: Per
-    figures: tuple[tuple[Figure, str], ...]
-
-    @property
-    def reads(self) -> list[str]:
-        """The names of what its figures are drawn from."""
-        return list(dict.fromkeys(name for figure, _ in self.figures for name in figure.reads))
-
-    @property
-    def modules(self) -> list[str]:
-        """The modules that draw them, and those of the kinds that are drawn."""
-        drawing = {f"figures.{figure.draw.split(':')[0]}" for figure, _ in self.figures}
-        kinds = [
-            kind
-            for figure, of in self.figures
-            for kind in ([of] if figure.per == "kind" else figure.kinds)
-        ]
-        return sorted(drawing | {f"models.{MODELS[kind].module}" for kind in kinds})
-
-    @property
-    def stems(self) -> list[str]:
-        """Their files under figures/, without suffix; a data set's name is left to a wildcard."""
-        return [
-            figure.stem("{dataset}" if self.per == "dataset" else of) for figure, of in self.figures
-        ]
-
-    @property
-    def files(self) -> list[str]:
-        """The same without wildcards."""
-        return [figure.stem(of) for figure, of in self.figures]
-
-    @property
-    def drawings(self) -> list[dict[str, str]]:
-        """How each is drawn, and its caption."""
-        return [
-            {"draw": figure.draw, "of": of, "caption": figure.described(of)["caption"]}
-            for figure, of in self.figures
-        ]
-
-    @property
-    def labels(self) -> list[str]:
-        """Their names in lists."""
-        return [of if self.per == "kind" else figure.short for figure, of in self.figures]
-
-
-def units(study: Study) -> dict[str, Unit]:
-    """Return what is drawn together, by the name of the job: the figures of the study, of each
-    data set, of the kinds and of the thesis.
-    """
-    jobs: dict[str, tuple[Per, list[str]]] = {
-        "study": ("study", [""]),
-        "plates": ("kind", networks_of(study)),
-        "thesis": ("thesis", [""]),
-        **{dataset: ("dataset", [dataset]) for dataset in study.datasets},
-    }
-    found = {
-        name: Unit(per, tuple((each, of) for of in names for each in figures_of(study, per, of)))
-        for name, (per, names) in jobs.items()
-    }
-    return {name: unit for name, unit in found.items() if unit.figures}
-
-
-def stems(study: Study, per: Per | None = None, datasets: Iterable[str] | None = None) -> list[str]:
-    """Return the stems of a study's figures, of all or of one sort; of these data sets alone."""
-    return [
-        figure.stem(of)
-        for unit in units(study).values()
-        for figure, of in unit.figures
-        if per in (None, unit.per) and (unit.per != "dataset" or datasets is None or of in datasets)
-    ]
 
 
 def figure_of(name: str, per: Per) -> Figure:

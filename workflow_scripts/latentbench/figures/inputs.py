@@ -74,6 +74,12 @@ class Inputs:
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
     @cached_property
+    def quality(self) -> pd.DataFrame:
+        """What was measured of the cells of counts before quality control, and which it kept."""
+        (path,) = self._paths["prepared"]
+        return pd.DataFrame(PreparedFile(path).about["quality"]).astype({"kept": bool})
+
+    @cached_property
     def obs(self) -> pd.DataFrame:
         """What is known of the cells."""
         (path,) = self._paths["prepared"]

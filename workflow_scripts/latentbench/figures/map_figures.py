@@ -1,24 +1,23 @@
-"""Figures of what a model found on one data set: maps, confusion matrix, sizes of the clusters."""
+"""Maps of the cells: of every model's embedding, of posteriors, of both latents."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+import scanpy as sc
+from anndata import AnnData
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.optimize import linear_sum_assignment
 
+from latentbench.figures.inputs import Inputs
+from latentbench.figures.maps import cluster_colours, lay_out
 from latentbench.figures.style import (
-    INK,
-    ON_PALE,
     UNLABELLED,
     WIDTH,
     label_colours,
-    lighten,
+    natural_order,
     nothing_to_show,
     size_to_fit,
 )
@@ -26,10 +25,8 @@ from latentbench.figures.style import (
 COLUMNS_OF_MAPS = 4
 MANY_POINTS = 5000
 COLOURED_BY = {"label": "truth", "cluster": "clusters", "batch": "batch", "condition": "condition"}
-SHARES = LinearSegmentedColormap.from_list(
-    "shares", [lighten("#0072b2", 0.9), "#56b4e9", "#0072b2", "#08304f"]
-)
-"""Light to dark in one hue: lightness falls steadily."""
+GROUPS = {"label": "class", "condition": "condition"}
+LATENTS = {"mu_w": "mean of w", "w": "w", "mu_z": "mean of z", "z": "z"}
 
 
 def plot_map(
@@ -38,234 +35,141 @@ def plot_map(
     """Draw one map: columns x and y, coloured by the texts of ``column``; cells without one are
     grey and lie behind.
     """
-    texts = points[column].astype("object").where(points[column].notna(), None)
     # A fixed shuffle of the drawing order: no group is hidden behind the one that happens to come
     # last in the table.
     order = np.random.default_rng(0).permutation(len(points))
-    order = order[np.argsort([texts.iloc[i] in colours for i in order], kind="stable")]
-    shades = [colours.get(texts.iloc[i], UNLABELLED) for i in order]
-    size = float(np.clip(2600 / max(len(points), 1), 0.8, 7))
-    ax.scatter(
-        points["x"].to_numpy()[order],
-        points["y"].to_numpy()[order],
-        s=size,
-        c=shades,
-        linewidths=0,
-        rasterized=rasterized,
+    order = order[np.argsort(points[column].notna().to_numpy()[order], kind="stable")]
+    texts = pd.Categorical(points[column].astype("object").iloc[order])
+    cells = AnnData(
+        obs=pd.DataFrame({column: texts}, index=order.astype(str)),
+        obsm={"X_map": points[["x", "y"]].to_numpy(dtype=np.float64)[order]},
     )
-    ax.set(xticks=[], yticks=[])
+    sc.pl.embedding(
+        cells,
+        "map",
+        color=column,
+        palette=[colours.get(str(text), UNLABELLED) for text in texts.categories] or None,
+        na_color=UNLABELLED,
+        marker="o",
+        size=float(np.clip(2600 / max(len(points), 1), 0.8, 7)),
+        legend_loc=None,
+        title="",
+        ax=ax,
+        show=False,
+    )
+    for cloud in ax.collections:
+        cloud.set_rasterized(rasterized)
+    ax.set_axis_on()
+    ax.set(xlabel="", ylabel="", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.set_box_aspect(1)
     return ax
 
 
-def maps_figure(maps: pd.DataFrame, models: Sequence[str]) -> Figure:
+def maps(given: Inputs) -> Figure:
     """Draw the maps of all models of one data set: one row coloured by truth, one by clusters, and
     by batch and condition where the data has them.
     """
-    if maps.empty:
+    table = given.frame("maps")
+    models = [model for model in given.colours if model in set(table["model"])]
+    if not models:
         return nothing_to_show("no model of this study has an embedding to show")
-    columns = [column for column in COLOURED_BY if maps[column].notna().any()]
-    blocks = [list(models[i : i + COLUMNS_OF_MAPS]) for i in range(0, len(models), COLUMNS_OF_MAPS)]
-    # What is no label gets colours that no label of up to ten has.
-    colours = {
-        column: label_colours(
-            natural_order(maps[column].dropna()), first=0 if column in ("label", "cluster") else 10
-        )
-        for column in columns
-    }
-    keys = [column for column in columns if column != "cluster"]
-    side = WIDTH / COLUMNS_OF_MAPS
-    heights = [side] * (len(blocks) * len(columns)) + [
-        key_height(colours[column]) for column in keys
-    ]
+    columns = [column for column in COLOURED_BY if table[column].notna().any()]
+    blocks = [models[i : i + COLUMNS_OF_MAPS] for i in range(0, len(models), COLUMNS_OF_MAPS)]
+    colours = {column: colours_of(table, column) for column in columns}
+    rows = [(block, column) for block in blocks for column in columns]
+    keys = {COLOURED_BY[c]: colours[c] for c in columns if c != "cluster"}
+    figure, axes = _grid(len(rows), COLUMNS_OF_MAPS, keys)
+    many = len(table) * len(columns) > MANY_POINTS
+    for row, (block, column) in zip(axes, rows, strict=True):
+        for ax, model in zip(row, block, strict=False):
+            points, shades = table[table["model"] == model], colours[column]
+            if column == "cluster" and "label" in columns:
+                shades = cluster_colours(points, colours["label"])
+            plot_map(ax, points, column, shades, rasterized=many)
+            if column == columns[0]:
+                size = size_to_fit(model, 0.92 * WIDTH / COLUMNS_OF_MAPS, size=8.5)
+                ax.set_title(model, weight="bold", size=size)
+        row[0].set_ylabel(COLOURED_BY[column])
+    return figure
+
+
+def posteriors(given: Inputs) -> Figure:
+    """Draw, for every network with a posterior, a map of its means beside a map of one sample of
+    each, coloured by truth.
+    """
+    models = {m: found for m, found in given.arrays("decoded").items() if "code_samples" in found}
+    if not models:
+        return nothing_to_show("no network of this study has a posterior over its codes")
+    obs = given.obs.assign(label=given.obs.get("label", pd.NA))
+    colours = colours_of(obs, "label")
+    figure, axes = _grid(-(-len(models) // 2), 4, {"truth": colours} if colours else {})
+    layout, seed = given.options.get("layout", "tsne"), given.options.get("seed", 0)
+    shown = [(m, arrays, name) for m, arrays in models.items() for name in ("means", "samples")]
+    for ax, (model, arrays, name) in zip(axes.flat, shown, strict=False):
+        x, y = lay_out(arrays[f"code_{name}"], layout=layout, seed=seed).T
+        points = obs.iloc[arrays["cells"]].assign(x=x, y=y)
+        plot_map(ax, points, "label", colours, rasterized=len(shown) * len(x) > MANY_POINTS)
+        title = f"{model}, {name}"
+        ax.set_title(title, weight="bold", size=size_to_fit(title, 0.92 * WIDTH / 4, size=8.5))
+    return figure
+
+
+def two_latents(given: Inputs) -> Figure:
+    """Draw mu_w, w, mu_z and z of every model, a row for each colouring; of more than two
+    dimensions their first two principal components.
+    """
+    found, obs = given.arrays("latents"), given.obs
+    columns = [column for column in GROUPS if column in obs and obs[column].notna().any()]
+    if not found or not columns:
+        return nothing_to_show("no model with a second latent w has a replica that ended ok")
+    colours = {column: colours_of(obs, column) for column in columns}
+    keys = {GROUPS[column]: colours[column] for column in columns}
+    rows = [(model, column) for model in found for column in columns]
+    figure, axes = _grid(len(rows), len(LATENTS), keys)
+    for row, (model, column) in zip(axes, rows, strict=True):
+        for ax, (name, title) in zip(row, LATENTS.items(), strict=True):
+            x, y = lay_out(found[model][name], layout="pca", seed=0).T
+            points = obs.iloc[found[model]["cells"]].assign(x=x, y=y)
+            many = axes.size * len(points) > MANY_POINTS
+            plot_map(ax, points, column, colours[column], rasterized=many)
+            if column == columns[0]:
+                ax.set_title(title, size=8)
+        size = size_to_fit(model, 0.85 * WIDTH / len(LATENTS), size=8.0)
+        row[0].set_ylabel(f"{model}\n{GROUPS[column]}", size=size)
+    return figure
+
+
+def colours_of(table: pd.DataFrame, column: str) -> dict[str, str]:
+    """Return a colour for every text of a column; what is neither label nor cluster gets colours
+    that no label of up to ten has.
+    """
+    texts = natural_order(table[column].dropna().astype(str))
+    return label_colours(texts, first=0 if column in ("label", "cluster") else 10)
+
+
+def _grid(
+    n_rows: int, n_columns: int, keys: Mapping[str, Mapping[str, str]]
+) -> tuple[Figure, np.ndarray]:
+    """Return a grid of square panels, turned off until something is drawn in them, and below it the
+    keys of the colours.
+    """
+    heights = [0.05 + WIDTH / n_columns] * n_rows + [key_height(each) for each in keys.values()]
     figure = plt.figure(figsize=(WIDTH, sum(heights)))
-    grid = figure.add_gridspec(len(heights), COLUMNS_OF_MAPS, height_ratios=heights)
+    grid = figure.add_gridspec(len(heights), n_columns, height_ratios=heights)
     axes = np.array(
-        [
-            [figure.add_subplot(grid[i, j]) for j in range(COLUMNS_OF_MAPS)]
-            for i in range(len(blocks) * len(columns))
-        ]
+        [[figure.add_subplot(grid[i, j]) for j in range(n_columns)] for i in range(n_rows)]
     )
     for ax in axes.flat:
         ax.set_axis_off()
-    for b, block in enumerate(blocks):
-        for c, column in enumerate(columns):
-            for ax, model in zip(axes[b * len(columns) + c], block, strict=False):
-                points = maps[maps["model"] == model]
-                shades = (
-                    cluster_colours(points, colours["label"])
-                    if column == "cluster" and "label" in columns
-                    else colours[column]
-                )
-                ax.set_axis_on()
-                plot_map(
-                    ax, points, column, shades, rasterized=len(maps) * len(columns) > MANY_POINTS
-                )
-                if c == 0:
-                    ax.set_title(
-                        model, weight="bold", size=size_to_fit(model, 0.92 * side, size=8.5)
-                    )
-            axes[b * len(columns) + c, 0].set_ylabel(COLOURED_BY[column])
-    for i, column in enumerate(keys):
-        draw_key(
-            figure.add_subplot(grid[len(heights) - len(keys) + i, :]),
-            COLOURED_BY[column],
-            colours[column],
-        )
-    return figure
-
-
-def cluster_colours(points: pd.DataFrame, of_labels: Mapping[str, str]) -> dict[str, str]:
-    """Return a colour for every cluster: its label's where the one-to-one matching gives it one,
-    otherwise a shade of its commonest label's.
-    """
-    labelled = points.dropna(subset=["label", "cluster"])
-    table = pd.crosstab(labelled["cluster"], labelled["label"])
-    matched = match_clusters(table.to_numpy())
-    colours = {}
-    for i, cluster in enumerate(table.index):
-        commonest = of_labels[table.columns[int(table.iloc[i].to_numpy().argmax())]]
-        colours[cluster] = (
-            of_labels[table.columns[matched[i]]] if i in matched else lighten(commonest, 0.45)
-        )
-    return colours
-
-
-def match_clusters(table: Int[np.ndarray, "clusters labels"]) -> dict[int, int]:
-    """Return the one-to-one matching of clusters (rows) to labels (columns) that covers most cells
-    (Kuhn 1955).
-    """
-    rows, columns = linear_sum_assignment(table, maximize=True)
-    return dict(zip(rows.tolist(), columns.tolist(), strict=True))
-
-
-def plot_confusion(ax: Axes, labels: pd.Series, clusters: pd.Series) -> Axes:
-    """Draw cells of each label (row, sums to 100 %) in each cluster (column); matched pairs lie on
-    the diagonal, unmatched clusters to its right.
-    """
-    table = pd.crosstab(labels, clusters)
-    table = table.loc[natural_order(table.index)]
-    label_of = match_clusters(table.to_numpy().T)
-    order = sorted(
-        range(table.shape[1]),
-        key=lambda cluster: (
-            label_of.get(cluster, table.shape[0]),
-            -int(table.iloc[:, cluster].sum()),
-        ),
-    )
-    counts = table.to_numpy()[:, order]
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    ax.imshow(shares, cmap=SHARES, vmin=0, vmax=1, aspect="auto")
-    _write_counts(ax, counts, shares)
-    ax.set_yticks(
-        range(len(table)),
-        [
-            f"{label} ({total})"
-            for label, total in zip(table.index, counts.sum(axis=1), strict=True)
-        ],
-    )
-    ax.set_xticks(range(len(order)), [str(table.columns[cluster]) for cluster in order])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set(xlabel="cluster", ylabel="label (test cells)")
-    return ax
-
-
-def confusion_figure(clusters: pd.DataFrame, model: str) -> Figure:
-    """Draw the confusion matrix of one replica; ``clusters`` has columns label and cluster, a row
-    for every test cell.
-    """
-    labelled = clusters.dropna(subset=["label", "cluster"])
-    n_labels, n_clusters = labelled["label"].nunique(), labelled["cluster"].nunique()
-    if labelled.empty:
-        return nothing_to_show("no labelled test cell with a cluster, so no confusion matrix")
-    figure, ax = plt.subplots(
-        figsize=(min(WIDTH, 2.6 + 0.36 * n_clusters), 0.9 + 0.27 * max(n_labels, 3))
-    )
-    plot_confusion(ax, labelled["label"], labelled["cluster"])
-    ax.set_title(model, weight="bold")
-    return figure
-
-
-def plot_usage(ax: Axes, shares: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -> Axes:
-    """Draw one bar for every entry of ``shares`` (replica -> share of the cells in each cluster),
-    largest cluster first, from left.
-    """
-    for y, (name, parts) in enumerate(shares.items()):
-        left = 0.0
-        for i, part in enumerate(sorted(parts, reverse=True)):
-            ax.barh(
-                y,
-                part,
-                left=left,
-                height=0.86,
-                color=lighten(colours[name], 0.0 if i % 2 == 0 else 0.5),
-                linewidth=0,
-            )
-            left += part
-    ax.set(xlim=(0, 1), ylim=(len(shares) - 0.4, -0.6))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    return ax
-
-
-def usage_figure(clusters: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
-    """Draw how the cells spread over the clusters: a bar for every replica, grouped by model, above
-    them the labels themselves.
-
-    ``clusters``: columns model, seed, cluster, a row for every cell; the truth comes as model
-    ``label``."""
-    shares, shades, ticks = {}, {}, {}
-    for model in [name for name in ("label", *colours) if name in set(clusters["model"])]:
-        replicas = clusters[clusters["model"] == model].groupby("seed")["cluster"]
-        ticks[len(shares) + (replicas.ngroups - 1) / 2] = (
-            "labels (truth)" if model == "label" else model
-        )
-        for replica, names in replicas:
-            shares[f"{model} {replica}"] = names.value_counts(normalize=True).tolist()
-            shades[f"{model} {replica}"] = colours.get(model, INK)
-        shares[f"{model} gap"] = []
-    figure, ax = plt.subplots(figsize=(WIDTH, 0.7 + 0.066 * len(shares)))
-    plot_usage(ax, shares, shades)
-    ax.set_yticks(list(ticks), list(ticks.values()))
-    ax.set_xlabel(
-        "share of the cells, a bar for every seed, its clusters from the largest to the smallest"
-    )
-    return figure
-
-
-def natural_order(texts: Iterable[str]) -> list[str]:
-    """Return the distinct texts sorted, numbers by their value."""
-    return sorted(
-        {str(text) for text in texts},
-        key=lambda text: (0, float(text), text) if _is_number(text) else (1, 0.0, text),
-    )
-
-
-def _is_number(text: str) -> bool:
-    return text.removeprefix("-").replace(".", "", 1).isdigit()
+    for i, (name, colours) in enumerate(keys.items()):
+        draw_key(figure.add_subplot(grid[n_rows + i, :]), name, colours)
+    return figure, axes
 
 
 def _shown(text: str) -> str:
     """A legend leaves out what begins with an underscore; a hair space keeps it."""
     return f"\u200a{text}" if text.startswith("_") else text
-
-
-def _write_counts(ax: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
-    if max(counts.shape) > 20:
-        return
-    for i, j in zip(*np.nonzero(counts), strict=True):
-        ax.text(
-            j,
-            i,
-            str(counts[i, j]),
-            ha="center",
-            va="center",
-            size=6.5,
-            color="white" if shares[i, j] > 0.45 else ON_PALE,
-        )
 
 
 def draw_key(ax: Axes, name: str, colours: Mapping[str, str]) -> Axes:

@@ -1,6 +1,6 @@
 """Two-dimensional layouts of embeddings, all models of a data set at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -8,9 +8,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
 from latentbench.evaluation.trained import headline_clustering
+from latentbench.figures.style import lighten
 from latentbench.files.clusters import CELL, clusters_of
 from latentbench.files.prepared import PreparedFile
 from latentbench.files.tables import MAPS
@@ -87,6 +89,30 @@ def clusters_of_replica(clusters: pd.DataFrame, clustering: str, replica: int) -
         if found is None
         else pd.Series(found, index=clusters[CELL]).astype("string")
     )
+
+
+def cluster_colours(points: pd.DataFrame, of_labels: Mapping[str, str]) -> dict[str, str]:
+    """Return a colour for every cluster: its label's where the one-to-one matching gives it one,
+    otherwise a shade of its commonest label's.
+    """
+    labelled = points.dropna(subset=["label", "cluster"])
+    table = pd.crosstab(labelled["cluster"], labelled["label"])
+    matched = match_clusters(table.to_numpy())
+    colours = {}
+    for i, cluster in enumerate(table.index):
+        commonest = of_labels[table.columns[int(table.iloc[i].to_numpy().argmax())]]
+        colours[cluster] = (
+            of_labels[table.columns[matched[i]]] if i in matched else lighten(commonest, 0.45)
+        )
+    return colours
+
+
+def match_clusters(table: Int[np.ndarray, "clusters labels"]) -> dict[int, int]:
+    """Return the one-to-one matching of clusters (rows) to labels (columns) that covers most cells
+    (Kuhn 1955).
+    """
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return dict(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
 def subset(n_obs: int, max_points: int, seed: int) -> Int[np.ndarray, " points"]:

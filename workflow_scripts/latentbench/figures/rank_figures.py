@@ -1,5 +1,9 @@
 """Demsar's critical-difference diagram (2006, JMLR 7, section 3.2.4), from the tables of ranks and
 tests alone.
+
+Not ``scikit_posthocs.critical_difference_diagram``: it shows no critical difference, begins its
+axis at the best model's rank and not at 1, writes names in the models' colours, some too pale for
+text, and breaks no long one (looked at side by side).
 """
 
 import re
@@ -12,7 +16,7 @@ from matplotlib.figure import Figure
 
 from latentbench.evaluation.contest import ALL_DATASETS
 from latentbench.figures.inputs import Inputs
-from latentbench.figures.style import INK, MUTED, WIDTH, model_colours, nothing_to_show
+from latentbench.figures.style import INK, MUTED, WIDTH, nothing_to_show
 from latentbench.outcomes import Outcome
 
 LINE = 0.13
@@ -24,27 +28,22 @@ BAR = 0.11
 LETTER_GROUPS = r"[a-z]\d*"
 
 
-def ranks_figure(ranks: pd.DataFrame, tests: pd.DataFrame, kinds: Mapping[str, str]) -> Figure:
+def ranks(given: Inputs) -> Figure:
     """Draw the mean ranks over all data sets, the critical difference and the groups that are not
-    told apart; a sentence where there is no test.
+    told apart.
     """
+    tests, table = given.frame("tests"), given.frame("ranks")
     nemenyi = tests[tests["test"] == "nemenyi"].iloc[0]
-    over_all = ranks[ranks["scope"] == ALL_DATASETS].sort_values(
-        ["mean_rank", "model"], kind="stable"
-    )
     if nemenyi["status"] != Outcome.OK:
         return nothing_to_show(nemenyi["reason"])
-    colours = model_colours(kinds)
+    over_all = table[table["scope"] == ALL_DATASETS].sort_values(
+        ["mean_rank", "model"], kind="stable"
+    )
     groups = groups_of(over_all)
     height = 0.62 + BAR * len(groups) + _row_height(over_all["model"]) * ((len(over_all) + 1) // 2)
     figure, ax = plt.subplots(figsize=(WIDTH, height))
-    plot_ranks(
-        ax,
-        over_all,
-        groups,
-        float(nemenyi["critical_difference"]),
-        {model: colours[model] for model in over_all["model"]},
-    )
+    colours = {model: given.colours[model] for model in over_all["model"]}
+    plot_ranks(ax, over_all, groups, float(nemenyi["critical_difference"]), colours)
     return figure
 
 
@@ -188,7 +187,3 @@ def _wrapped(name: str) -> str:
 def _row_height(models: pd.Series) -> float:
     """Return the inches from one model to the next."""
     return LINE * (0.5 + max(_wrapped(model).count("\n") + 1 for model in models))
-
-
-def ranks(given: Inputs) -> Figure:
-    return ranks_figure(given.frame("ranks"), given.frame("tests"), given.study.kinds)

@@ -5,11 +5,13 @@ from pathlib import Path
 from zlib import crc32
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib import style
-from matplotlib.colors import to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from latentbench.files.artefacts import atomic_path
+from latentbench.prediction.tables import ALL_METHODS
 from latentbench.study.applicability import CONSENSUS
 
 WIDTH = 7.0
@@ -95,6 +97,10 @@ with normal vision and with each kind of dichromacy."""
 UNLABELLED = "#b9bec6"
 
 
+SHARES = LinearSegmentedColormap.from_list("shares", ["#e6f1f7", "#56b4e9", "#0072b2", "#08304f"])
+"""Light to dark in one hue: lightness falls steadily."""
+
+
 def apply_style() -> None:
     """Use the style sheet, and no window system, for every figure from here on."""
     mpl.use("agg")
@@ -137,6 +143,18 @@ def label_colours(labels: Iterable[str], *, first: int = 0) -> dict[str, str]:
         )
         for i, label in enumerate(distinct)
     }
+
+
+def natural_order(texts: Iterable[str]) -> list[str]:
+    """Return the distinct texts sorted, numbers by their value."""
+    return sorted(
+        {str(text) for text in texts},
+        key=lambda text: (0, float(text), text) if _is_number(text) else (1, 0.0, text),
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").replace(".", "", 1).isdigit()
 
 
 def size_to_fit(text: str, inches: float, *, size: float) -> float:
@@ -189,3 +207,19 @@ def _colour_by_name(model: str, taken: set[str]) -> str:
     start = crc32(model.encode()) % len(OTHER_COLOURS)
     turned = OTHER_COLOURS[start:] + OTHER_COLOURS[:start]
     return next((colour for colour in turned if colour not in taken), turned[0])
+
+
+def method_colours(predictions: pd.DataFrame) -> dict[str, str]:
+    """Return a colour for every method, in the order in which they are shown: models, then, in
+    grey, what needs no network and so has no seed.
+    """
+    return colours_in_order(predictions[predictions["model"] != ALL_METHODS])
+
+
+def colours_in_order(asked: pd.DataFrame) -> dict[str, str]:
+    """Return a colour for every method that answered, in that order: those with a seed first;
+    columns model and seed.
+    """
+    has_seed = asked.groupby("model", sort=True)["seed"].apply(lambda seeds: seeds.notna().any())
+    models = model_colours({str(model): "" for model in has_seed.index[has_seed]})
+    return models | dict(zip(has_seed.index[~has_seed], CONTROL_COLOURS.values(), strict=False))

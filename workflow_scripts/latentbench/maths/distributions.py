@@ -6,6 +6,7 @@ Work is done in logs throughout. NB and ZINB are parametrised by mean and invers
 softmax(scale_logits)``, kept as logits because gradients and limits are best taken there."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -18,7 +19,12 @@ from latentbench.kernels import latents
 from latentbench.kernels import log_prob as kernels
 from latentbench.kernels.reference import continuous_bernoulli_mean
 from latentbench.kernels.sparse_rows import SparseCells
-from latentbench.maths.random_streams import standard_normal_like
+from latentbench.maths.random_streams import (
+    gamma_of,
+    poisson_of,
+    standard_normal_like,
+    uniform_like,
+)
 
 
 @runtime_checkable
@@ -34,6 +40,18 @@ class Distribution(Protocol):
         self, x: Float[Tensor, "#replicas *#samples obs vars"] | SparseCells
     ) -> Float[Tensor, "replicas *#samples obs"]:
         """Return log p(x | z), summed over vars."""
+        ...
+
+
+@runtime_checkable
+class Predicted(Protocol):
+    """What a model says of cells under other covariates. Of counts it also has ``sample()``, which
+    draws them from the active random streams.
+    """
+
+    @property
+    def mean(self) -> Float[Tensor, "replicas obs vars"]:
+        """The expectation of x."""
         ...
 
 
@@ -160,6 +178,10 @@ class Poisson:
         """Return log p(x) = x log mu - mu - lgamma(x + 1), summed over vars."""
         return kernels.poisson(x, self.library_size, self.scale_logits)
 
+    def sample(self) -> Float[Tensor, "replicas *#samples obs vars"]:
+        """Return one draw, from the active random streams."""
+        return poisson_of(self.mean)
+
 
 @dataclass(frozen=True)
 class NegativeBinomial:
@@ -189,6 +211,13 @@ class NegativeBinomial:
         """
         return kernels.negative_binomial(x, self.library_size, self.scale_logits, self.log_theta)
 
+    def sample(self) -> Float[Tensor, "replicas *#samples obs vars"]:
+        """Return one draw, from the active random streams: a Poisson count whose rate is mu g /
+        theta, g from Gamma(theta, 1).
+        """
+        theta = torch.exp(self.log_theta)
+        return poisson_of(self.mean * gamma_of(theta.expand_as(self.mean)) / theta)
+
 
 @dataclass(frozen=True)
 class ZeroInflatedNegativeBinomial:
@@ -212,3 +241,31 @@ class ZeroInflatedNegativeBinomial:
         return kernels.zero_inflated_negative_binomial(
             x, nb.library_size, nb.scale_logits, nb.log_theta, self.zi_logits
         )
+
+    def sample(self) -> Float[Tensor, "replicas *#samples obs vars"]:
+        """Return one draw, from the active random streams."""
+        drawn = self.counts.sample()
+        return torch.where(
+            uniform_like(drawn) < torch.sigmoid(self.zi_logits), torch.zeros_like(drawn), drawn
+        )
+
+
+@dataclass(frozen=True)
+class MixtureOfPredictions:
+    """sum_y w_y p(x | z_y) of every cell; ``px`` decodes codes with an axis of clusters."""
+
+    weights: Float[Tensor, "replicas obs clusters"]
+    z: Float[Tensor, "replicas clusters obs latent"]
+    px: Callable[[Float[Tensor, "replicas clusters obs latent"]], Distribution]
+
+    @property
+    def mean(self) -> Float[Tensor, "replicas obs vars"]:
+        """sum_y w_y E[x | z_y]."""
+        return torch.einsum("rok,rkov->rov", self.weights, self.px(self.z).mean)
+
+    def sample(self) -> Float[Tensor, "replicas obs vars"]:
+        """Return one draw of counts: y by its weights, then x, from the active random streams."""
+        below = uniform_like(self.weights[..., :1]) < self.weights.cumsum(-1)
+        y = (~below).sum(-1).clamp(max=self.weights.shape[-1] - 1)
+        rows = y[:, None, :, None].expand(-1, 1, -1, self.z.shape[-1])
+        return self.px(self.z.gather(1, rows)).sample()[:, 0]

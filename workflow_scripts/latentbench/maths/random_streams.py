@@ -64,6 +64,24 @@ class RandomStreams:
             replica.uniform_(generator=generator)
         return drawn
 
+    def gamma(self, shapes: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
+        """Draw from Gamma(shape, 1), a shape for each value."""
+        return torch.stack(
+            [
+                torch._standard_gamma(each, generator=generator)
+                for each, generator in zip(shapes, self.generators, strict=True)
+            ]
+        )
+
+    def poisson(self, rates: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
+        """Draw Poisson counts, a rate for each value."""
+        return torch.stack(
+            [
+                torch.poisson(each, generator=generator)
+                for each, generator in zip(rates, self.generators, strict=True)
+            ]
+        )
+
     def bits(self, shape: Sequence[int]) -> Int16[Tensor, "replicas ..."]:
         """Draw uniformly from all 16-bit numbers: four for the price of one draw."""
         replicas, *rest = shape
@@ -109,3 +127,13 @@ def bits_like(tensor: Float[Tensor, "replicas ..."]) -> Int16[Tensor, "replicas 
 def uniform_like(tensor: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
     """Draw U(0, 1) noise of a tensor's shape from the active streams."""
     return _active.get().uniform(tensor.shape)
+
+
+def gamma_of(shapes: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
+    """Draw from Gamma(shape, 1) from the active streams."""
+    return _active.get().gamma(shapes)
+
+
+def poisson_of(rates: Float[Tensor, "replicas ..."]) -> Float[Tensor, "replicas ..."]:
+    """Draw Poisson counts from the active streams."""
+    return _active.get().poisson(rates)

@@ -9,6 +9,8 @@ Use: as the baseline without a prior: whatever a VAE adds must show against it.
 Cost: one pass of encoder and decoder a step.
 """
 
+from typing import Annotated, Literal
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,6 +18,7 @@ from latentbench.maths.distributions import Distribution
 from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.interface import AbstractModel, Minibatch
+from latentbench.study.options import Option
 
 
 class Autoencoder(AbstractModel):
@@ -34,7 +37,10 @@ class Autoencoder(AbstractModel):
         n_hidden: int = 128,
         n_layers: int = 1,
         dropout: float = 0.0,
-        activation: str = "relu",
+        activation: Annotated[
+            Literal["relu", "leaky_relu", "softplus", "tanh"],
+            Option("activation of the hidden layers"),
+        ] = "relu",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood

@@ -16,6 +16,8 @@ condition.
 Cost: that of ``vae``.
 """
 
+from typing import Annotated, Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -36,6 +38,7 @@ from latentbench.models.interface import (
     AbstractGaussianLatentModel,
     Minibatch,
 )
+from latentbench.study.options import Option
 
 
 class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
@@ -55,7 +58,10 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         n_hidden: int = 128,
         n_layers: int = 1,
         dropout: float = 0.0,
-        prior: str = "fixed",
+        prior: Annotated[
+            Literal["fixed", "learned"],
+            Option("p(z) with p(x | z, c), or p(z | c) with p(x | z)"),
+        ] = "fixed",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
@@ -148,14 +154,12 @@ class ConditionalVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         """Return E[x] at the code's mean under the cell's own covariates."""
         return self.px(self.embed(minibatch), minibatch.covariates, minibatch.library_size).mean
 
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at the code's mean under other covariates."""
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Distribution:
+        """Return p(x | z (, c)) at the code's mean under other covariates."""
         z = self.embed(minibatch)
         if self.prior:
             here, there = self.pz(minibatch.covariates), self.pz(covariates)
             z = there.mean + torch.exp(0.5 * (there.log_variance - here.log_variance)) * (
                 z - here.mean
             )
-        return self.px(z, covariates, minibatch.library_size).mean
+        return self.px(z, covariates, minibatch.library_size)

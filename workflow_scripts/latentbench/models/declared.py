@@ -6,11 +6,10 @@ import ast
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 from latentbench.models import MODELS
+from latentbench.models.kinds import source_of
 
 OBSERVED = {"x": "the data", "c": "condition or other covariates", "s": "batch"}
 HYPERPARAMETERS = {
@@ -213,12 +212,5 @@ def _refuse_cycles(named: str, edges: Iterable[Edge]) -> None:
         raise ValueError(f"{named} has a cycle: {' -> '.join(cycle.args[1])}") from None
 
 
-@cache
 def _definition_of(kind: str) -> tuple[ast.Module, ast.ClassDef | ast.FunctionDef]:
-    entry = MODELS[kind]
-    tree = ast.parse(Path(__file__).with_name(f"{entry.module}.py").read_text(encoding="utf-8"))
-    return tree, next(
-        node
-        for node in tree.body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == entry.name
-    )
+    return source_of(MODELS[kind].path), MODELS[kind].node

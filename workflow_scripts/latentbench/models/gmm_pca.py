@@ -3,12 +3,15 @@ doi:10.1111/j.2517-6161.1977.tb01600.x)
 as a reference.
 """
 
+from typing import Annotated, Literal
+
 import numpy as np
 
 from latentbench.maths.mixtures import fit_mixture
 from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.references import Reference
+from latentbench.study.options import Option
 
 
 def gmm_pca(
@@ -17,8 +20,10 @@ def gmm_pca(
     seed: int,
     n_clusters: int,
     n_latent: int = 20,
-    covariance: str = "full",
-    n_init: int = 5,
+    covariance: Annotated[
+        Literal["full", "diag"], Option("covariance of a component: full or diagonal")
+    ] = "full",
+    n_init: Annotated[int, Option("fits, of which the likeliest is kept", at_least=1)] = 5,
 ) -> Reference:
     """Fit a Gaussian mixture to the principal components of the training cells by EM (Dempster
     1977) and give every cell its responsibilities.

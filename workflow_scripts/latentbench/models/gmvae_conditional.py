@@ -22,12 +22,15 @@ another condition.
 Cost: that of ``gmvae_dirichlet``.
 """
 
+from typing import Annotated, Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latentbench.maths.distributions import (
     Distribution,
+    MixtureOfPredictions,
     Normal,
     kl_divergence,
     log_density,
@@ -51,6 +54,7 @@ from latentbench.models.two_latents import (
     kl_of_each_dimension_from_components,
     posteriors_of_z_and_w,
 )
+from latentbench.study.options import Option
 
 
 class ConditionalMixtureVAE(
@@ -76,8 +80,14 @@ class ConditionalMixtureVAE(
         n_layers: int = 1,
         dropout: float = 0.0,
         alpha: float = 1.0,
-        dirichlet: str = "collapsed",
-        w_prior: str = "standard",
+        dirichlet: Annotated[
+            Literal["collapsed", "explicit"],
+            Option("integrate d at its optimum, or with a network g(z)"),
+        ] = "collapsed",
+        w_prior: Annotated[
+            Literal["standard", "learned"],
+            Option("p(w | c): N(0, I) for every condition, or a Gaussian learned for each"),
+        ] = "standard",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
@@ -189,15 +199,12 @@ class ConditionalMixtureVAE(
         """Return q(y | z, c) at the mean of q(z | x, c)."""
         return torch.softmax(self.qy(self.embed(minibatch), minibatch.covariates), dim=-1)
 
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return what is expected of every cell under other covariates, with its own w and y:
-        equation (4).
-        """
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> MixtureOfPredictions:
+        """Return p(x) of every cell under other covariates, with its own w and y: equation (4)."""
         qz, qw = self.posteriors(minibatch)
-        qy = torch.softmax(self.qy(qz.mean, minibatch.covariates), dim=-1)
-        expected = self.px(
-            self.pz(qw.mean, covariates).mean, covariates, minibatch.library_size[:, None]
-        ).mean
-        return torch.einsum("rok,rkov->rov", qy, expected)
+        library_size = minibatch.library_size[:, None]
+        return MixtureOfPredictions(
+            torch.softmax(self.qy(qz.mean, minibatch.covariates), dim=-1),
+            self.pz(qw.mean, covariates).mean,
+            lambda z: self.px(z, covariates, library_size),
+        )

@@ -20,6 +20,7 @@ Cost: that of ``vae`` and a small network for the components.
 """
 
 import math
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
@@ -42,6 +43,7 @@ from latentbench.models.two_latents import (
     kl_of_each_dimension_from_components,
     posteriors_of_z_and_w,
 )
+from latentbench.study.options import Option
 
 
 class BayesMixtureVAE(AbstractTwoLatentModel, AbstractClusteringModel):
@@ -63,7 +65,14 @@ class BayesMixtureVAE(AbstractTwoLatentModel, AbstractClusteringModel):
         n_hidden: int = 128,
         n_layers: int = 1,
         dropout: float = 0.0,
-        min_kl_y: float = 0.0,
+        min_kl_y: Annotated[
+            float,
+            Option(
+                "lambda: mean KL(p(y|z,w) || p(y)) below which a minibatch is not pressed to lower"
+                " it, in nats",
+                at_least=0,
+            ),
+        ] = 0.0,
     ) -> None:
         super().__init__()
         self.likelihood = likelihood

@@ -22,6 +22,8 @@ Cost: one pass of encoder and decoder a step; the enumerated components cost lit
 with the number of clusters.
 """
 
+from typing import Annotated, Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -43,6 +45,7 @@ from latentbench.models.two_latents import (
     kl_of_each_dimension_from_components,
     posteriors_of_z_and_w,
 )
+from latentbench.study.options import Option
 
 
 class DirichletMixtureVAE(AbstractTwoLatentModel, AbstractClusteringModel):
@@ -68,8 +71,13 @@ class DirichletMixtureVAE(AbstractTwoLatentModel, AbstractClusteringModel):
         n_layers: int = 1,
         dropout: float = 0.0,
         alpha: float = 1.0,
-        dirichlet: str = "collapsed",
-        qy: str = "z",
+        dirichlet: Annotated[
+            Literal["collapsed", "explicit"],
+            Option("integrate d at its optimum, or with a network g(z)"),
+        ] = "collapsed",
+        qy: Annotated[
+            Literal["z", "zx"], Option("what y is inferred from: q(y | z), or q(y | z, x)")
+        ] = "z",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood

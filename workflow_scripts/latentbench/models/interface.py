@@ -13,9 +13,16 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from latentbench.kernels.sparse_rows import SparseCells
-from latentbench.maths.distributions import Normal
+from latentbench.maths.distributions import (
+    Distribution,
+    Normal,
+    Predicted,
+    log_density,
+    log_standard_normal,
+)
 from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.maths.random_streams import uniform_like
+from latentbench.models.components import standard_components
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,47 @@ class AbstractBoundedModel(AbstractModel):
         average a bound that rises with k (Burda 2016, theorem 1).
         """
 
+
+class AbstractLatentModel(AbstractBoundedModel):
+    """A bounded model with one latent, said by its posterior, its likelihood and the density of its
+    prior; what is derived from these three is here.
+    """
+
+    @abstractmethod
+    def posterior(self, minibatch: Minibatch) -> Normal:
+        """Return q(z | x, covariates)."""
+
+    @abstractmethod
+    def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
+        """Return p(x | z, covariates)."""
+
+    @abstractmethod
+    def log_prior(
+        self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
+    ) -> Float[Tensor, "replicas obs"]:
+        """Return log p(z | covariates)."""
+
+    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
+        """Return log p(x | z) + log p(z) - log q(z | x) at a sample of z."""
+        qz = self.posterior(minibatch)
+        z = qz.rsample()
+        log_px = self.px(z, minibatch).log_prob(minibatch.x)
+        return log_px + self.log_prior(z, minibatch) - log_density(z, qz)
+
+    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return the mean of q(z | x)."""
+        return self.posterior(minibatch).mean
+
+    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
+        """Return E[x] at the mean of q(z | x)."""
+        return self.px(self.embed(minibatch), minibatch).mean
+
+
+class AbstractGenerativeModel(AbstractBoundedModel):
+    """A bounded model whose prior of codes is Gaussian, or a mixture of Gaussians: codes can be
+    drawn from every component and decoded.
+    """
+
     @abstractmethod
     def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return the code of every cell drawn from its posterior, of which ``embed`` is the
@@ -137,7 +185,7 @@ class AbstractBoundedModel(AbstractModel):
         """
 
 
-class AbstractGaussianLatentModel(AbstractBoundedModel):
+class AbstractGaussianLatentModel(AbstractGenerativeModel):
     """A bounded model whose term ``kl_z`` is a divergence between diagonal Gaussians in closed
     form, and so a sum over the dimensions of z.
     """
@@ -145,6 +193,36 @@ class AbstractGaussianLatentModel(AbstractBoundedModel):
     @abstractmethod
     def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
         """Return what each dimension adds to ``kl_z``."""
+
+
+class AbstractStandardNormalModel(AbstractLatentModel, AbstractGaussianLatentModel):
+    """A model with one latent and p(z) = N(0, I)."""
+
+    def log_prior(
+        self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
+    ) -> Float[Tensor, "replicas obs"]:
+        """Return log N(z; 0, I)."""
+        return log_standard_normal(z)
+
+    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return KL(q(z_j | x) || p(z_j)) of every j."""
+        return self.posterior(minibatch).kl_of_each_dimension_from_standard()
+
+    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
+        """Return a sample of q(z | x)."""
+        return self.posterior(minibatch).rsample()
+
+    def prior_of_codes(
+        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
+    ) -> Normal:
+        """Return p(z), its one component."""
+        return standard_components(noise)
+
+    def decode(
+        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
+    ) -> Float[Tensor, "replicas components obs vars"]:
+        """Return E[x | z] of every component's codes."""
+        return torch.stack([self.px(each, minibatch).mean for each in z.unbind(1)], dim=1)
 
 
 class AbstractTwoLatentModel(AbstractGaussianLatentModel):
@@ -174,9 +252,9 @@ class AbstractConditionalModel(AbstractModel):
     @abstractmethod
     def predict(
         self, minibatch: Minibatch, covariates: Float[Tensor, "replicas obs covariates"]
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return the expected x of every cell under ``covariates`` in place of its own, what else
-        is known of the cell kept.
+    ) -> Predicted:
+        """Return p(x) of every cell under ``covariates`` in place of its own, what else is known of
+        the cell kept; of counts its draws come from the model's likelihood.
         """
 
 
@@ -186,8 +264,8 @@ class AbstractShiftModel(AbstractModel):
     @abstractmethod
     def predict_shifted(
         self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return the expected x of every cell once its code has moved by ``shift``."""
+    ) -> Predicted:
+        """Return p(x) of every cell once its code has moved by ``shift``."""
 
 
 class AbstractCodeClusteringModel(AbstractModel):

@@ -17,21 +17,22 @@ Use: counts whose latent dimensions have to be read gene by gene.
 Cost: somewhat less than ``scvi``, for a looser fit.
 """
 
+from dataclasses import replace
+
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.distributions import Distribution, Normal
 from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, floored
-from latentbench.models.components import standard_components
 from latentbench.models.interface import (
     AbstractConditionalModel,
-    AbstractGaussianLatentModel,
+    AbstractStandardNormalModel,
     Minibatch,
 )
 
 
-class LinearlyDecodedVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
+class LinearlyDecodedVAE(AbstractStandardNormalModel, AbstractConditionalModel):
     """LDVAE with any likelihood."""
 
     generative = "p(z) p(x|z,s)"
@@ -63,63 +64,19 @@ class LinearlyDecodedVAE(AbstractGaussianLatentModel, AbstractConditionalModel):
         mean, log_variance = self.encoder(minibatch.inputs).chunk(2, dim=-1)
         return Normal(mean, floored(log_variance))
 
-    def px(
-        self,
-        z: Float[Tensor, "replicas obs latent"],
-        covariates: Covariates,
-        library_size: Float[Tensor, "replicas obs 1"],
-    ) -> Distribution:
+    def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
         """Return p(x | z, s), equation (2)."""
-        return self.likelihood(self.decoder(z, covariates), library_size)
+        return self.likelihood(self.decoder(z, minibatch.covariates), minibatch.library_size)
 
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
         """Return the two terms of equation (4), the expectation from one sample of z."""
         qz = self.posterior(minibatch)
-        px = self.px(qz.rsample(), minibatch.covariates, minibatch.library_size)
+        px = self.px(qz.rsample(), minibatch)
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": qz.kl_from_standard()}
 
-    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
-        """Return log p(x | z, s) + log p(z) - log q(z | x) at a sample of z."""
-        qz = self.posterior(minibatch)
-        z = qz.rsample()
-        px = self.px(z, minibatch.covariates, minibatch.library_size)
-        return px.log_prob(minibatch.x) + log_standard_normal(z) - log_density(z, qz)
-
-    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return KL(q(z_j | x) || p(z_j)) of every j."""
-        return self.posterior(minibatch).kl_of_each_dimension_from_standard()
-
-    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return m(x)."""
-        return self.posterior(minibatch).mean
-
-    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return a sample of q(z | x)."""
-        return self.posterior(minibatch).rsample()
-
-    def prior_of_codes(
-        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
-    ) -> Normal:
-        """Return p(z), its one component."""
-        return standard_components(noise)
-
-    def decode(
-        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
-    ) -> Float[Tensor, "replicas components obs vars"]:
-        """Return E[x | z, s]."""
-        return self.likelihood(
-            self.decoder(z, minibatch.covariates), minibatch.library_size[:, None]
-        ).mean
-
-    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x)."""
-        return self.predict(minibatch, minibatch.covariates)
-
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x) under other covariates."""
-        return self.px(self.embed(minibatch), covariates, minibatch.library_size).mean
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Distribution:
+        """Return p(x | z, s) at m(x) under other covariates."""
+        return self.px(self.embed(minibatch), replace(minibatch, covariates=covariates))
 
     def loadings(self) -> Float[Tensor, "replicas latent vars"]:
         """Return W of equation (1), every row around its mean."""

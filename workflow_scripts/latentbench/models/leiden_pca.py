@@ -4,6 +4,8 @@ doi:10.1038/s41598-019-41695-z), as its tutorial has it.
 
 scanpy is imported on use: it takes seconds, and no other model wants it."""
 
+from typing import Annotated
+
 import numpy as np
 from anndata import AnnData
 from jaxtyping import Bool, Float, Int
@@ -14,6 +16,7 @@ from latentbench.maths.bisection import nearest_number
 from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.references import Reference, onehot
+from latentbench.study.options import Option
 
 
 def leiden_pca(
@@ -21,8 +24,13 @@ def leiden_pca(
     *,
     seed: int,
     n_latent: int = 50,
-    n_neighbors: int = 15,
-    resolution: float = 1.0,
+    n_neighbors: Annotated[
+        int,
+        Option(
+            "neighbours of the graph as scanpy counts them, the cell itself included", at_least=2
+        ),
+    ] = 15,
+    resolution: Annotated[float, Option("Leiden's resolution", above=0)] = 1.0,
 ) -> Reference:
     """Cluster the neighbour graph of the principal components by Leiden at a fixed resolution: the
     standard scanpy recipe (Wolf 2018, Traag 2019), with its defaults.
@@ -39,7 +47,17 @@ def leiden_pca(
 
 
 def leiden_pca_declared(
-    data: TrainingData, *, seed: int, n_clusters: int, n_latent: int = 50, n_neighbors: int = 15
+    data: TrainingData,
+    *,
+    seed: int,
+    n_clusters: int,
+    n_latent: int = 50,
+    n_neighbors: Annotated[
+        int,
+        Option(
+            "neighbours of the graph as scanpy counts them, the cell itself included", at_least=2
+        ),
+    ] = 15,
 ) -> Reference:
     """Cluster as ``leiden_pca`` does, at the resolution at which Leiden finds the declared number
     of clusters, or the nearest number that it finds.

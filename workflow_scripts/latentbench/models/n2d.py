@@ -16,6 +16,7 @@ where cells are many.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -27,6 +28,7 @@ from latentbench.maths.mixtures import ManifoldMixture
 from latentbench.maths.random_streams import seed_of
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractCodeClusteringModel, Minibatch
+from latentbench.study.options import Option
 
 
 class NotTooDeepClustering(AbstractCodeClusteringModel):
@@ -46,7 +48,7 @@ class NotTooDeepClustering(AbstractCodeClusteringModel):
         n_clusters: int,
         n_latent: int = 10,
         n_hidden: int | Sequence[int] = (500, 500, 2000),
-        n_neighbors: int = 20,
+        n_neighbors: Annotated[int, Option("neighbours of UMAP's graph", at_least=2)] = 20,
     ) -> None:
         super().__init__()
         self.likelihood, self.n_clusters, self.n_neighbors = likelihood, n_clusters, n_neighbors

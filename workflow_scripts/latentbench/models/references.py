@@ -5,13 +5,16 @@ They prove that the models are worth their time and that the metrics run the rig
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 
 from latentbench.kernels.sparse_rows import SparseRows
 from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
+from latentbench.study.options import Option
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,12 @@ def true_labels(data: TrainingData, *, seed: int) -> Reference:
     return _labels_as_codes(data.labels)
 
 
-def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
+def embedding(
+    data: TrainingData,
+    *,
+    seed: int,
+    obsm: Annotated[str, Option("name of the obsm of the data set that holds the embedding")],
+) -> Reference:
     """Take an embedding that the data set brings along in ``obsm``: scored like any other, with no
     training.
 
@@ -93,6 +101,48 @@ def embedding(data: TrainingData, *, seed: int, obsm: str) -> Reference:
             " Name one of them in the variant's hyperparameters.obsm"
         )
     return Reference(np.asarray(data.obsm[obsm], dtype=np.float32))
+
+
+def clustering(
+    data: TrainingData,
+    *,
+    seed: int,
+    obs: Annotated[str, Option("obs column of the data set that holds the clustering")],
+) -> Reference:
+    """Take a clustering that the data set brings along as the column ``obs`` of its cells: a member
+    of the answer, scored like any other, with no training.
+
+    Its code, for maps and new cells, are the principal components; its groups are the column's.
+
+    Raises:
+        ValueError: the data set has no such column (those that it has are listed), a cell has no
+            value there, or there are hardly fewer values than cells.
+
+    Use: to judge groups that another tool made, beside the models.
+    Cost: nothing to fit.
+    """
+    column = next((name for name in (obs, f"source_{obs}") if name in data.obs), None)
+    if column is None:
+        raise ValueError(
+            f"no obs column '{obs}' in the prepared data; there are: {', '.join(data.obs.columns)}."
+            " Name one of them in the variant's hyperparameters.obs"
+        )
+    missing = data.obs[column].isna().to_numpy()
+    if missing.any():
+        raise ValueError(
+            f"obs column '{obs}' has no value for {missing.sum()} cells (first:"
+            f" {data.obs.index[int(missing.argmax())]}); leave these cells out or fill them in"
+        )
+    groups = pd.Categorical(data.obs[column].astype(str))
+    if 2 * len(groups.categories) > data.n_obs:
+        raise ValueError(
+            f"obs column '{obs}' has {len(groups.categories)} different values for {data.n_obs}"
+            " cells: that is no clustering; name a column of groups in the variant's"
+            " hyperparameters.obs"
+        )
+    return Reference(
+        data.pca, onehot(groups.codes.astype(np.int64), len(groups.categories)), of_components=True
+    )
 
 
 def _labels_as_codes(labels: Int[np.ndarray, " obs"]) -> Reference:

@@ -33,15 +33,15 @@ from latentbench.maths.distributions import Distribution, Normal, log_density, l
 from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, beside_its_class, floored
 from latentbench.models.interface import (
-    AbstractBoundedModel,
     AbstractClusteringModel,
     AbstractConditionalModel,
+    AbstractGenerativeModel,
     ClassPosterior,
     Minibatch,
 )
 
 
-class ScANVI(AbstractBoundedModel, AbstractClusteringModel, AbstractConditionalModel):
+class ScANVI(AbstractGenerativeModel, AbstractClusteringModel, AbstractConditionalModel):
     """scANVI with any likelihood; ``n_clusters`` is the number of classes."""
 
     generative = "p(y) p(u) p(z|u,y) p(x|z,s)"
@@ -149,14 +149,12 @@ class ScANVI(AbstractBoundedModel, AbstractClusteringModel, AbstractConditionalM
 
     def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
         """Return E[x] at m(x)."""
-        return self.predict(minibatch, minibatch.covariates)
+        return self.predict(minibatch, minibatch.covariates).mean
 
     def cluster_probs(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs clusters"]:
         """Return q(y | z) at m(x)."""
         return torch.softmax(self.qy(self.embed(minibatch)), dim=-1)
 
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x) under other covariates."""
-        return self.px(self.embed(minibatch), covariates, minibatch.library_size).mean
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Distribution:
+        """Return p(x | z, s) at m(x) under other covariates."""
+        return self.px(self.embed(minibatch), covariates, minibatch.library_size)

@@ -5,14 +5,17 @@ codes of a denoising autoencoder with a ZINB likelihood.
     loss(x) = -log p(x | d(z')) + gamma n KL(P || Q)                         (2)
 
 P and Q are those of ``dec``, of the codes z without noise; n is the number of variables, over which
-the paper averages its likelihood. The mean of a count is the library size times a share, which is
-the paper's size factor. The phase ``pretrain`` leaves the second term out (``term_weights:
-{clustering: 0}``), the phase ``cluster`` has both. What the encoder reads: log(1 + x) of counts, as
-everywhere here; the paper's reads normalised values, each gene scaled to variance one. So that
-``noise`` means the same, it is in units of each variable's own standard deviation over the
-minibatch; there is none outside training. Symbols to code: e is ``encoder``, d is ``decoder``; P
-and Q are of ``clusters`` (soft_clusters.py). Deviations: Adam in both phases (the paper: Adam with
-AMSGrad, then Adadelta); a refresh after a number of steps, not after every epoch.
+the paper averages its likelihood. The phase ``pretrain`` leaves the second term out
+(``term_weights: {clustering: 0}``), the phase ``cluster`` has both. What the encoder reads: log(1 +
+x) of counts, as everywhere here; the paper's reads normalised values, each gene scaled to variance
+one. So that ``noise`` means the same, it is in units of each variable's own standard deviation over
+the minibatch; there is none outside training. Symbols to code: e is ``encoder``, d is ``decoder``;
+P and Q are of ``clusters`` (soft_clusters.py). Deviations: noise on what the encoder reads alone
+(the paper: after every hidden layer of the encoder as well); a dispersion for every gene (the
+paper: for every cell and gene, from the network); the mean is a share of the library size, so that
+shares sum to one (the paper: exp of an output times a size factor, the library size over its
+median); Adam in both phases (the paper: Adam with AMSGrad, then Adadelta); a refresh after a number
+of steps, not after every epoch.
 
 Use: for counts with many dropouts, and as the reference of deep clustering of cells.
 Cost: two passes of the encoder (one of them on dense values) and one of the decoder a step, and all
@@ -20,6 +23,7 @@ training cells through the encoder at every refresh.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from jaxtyping import Float
 from torch import Tensor
@@ -31,6 +35,7 @@ from latentbench.maths.random_streams import standard_normal_like
 from latentbench.models.blocks import MLP, Decoder, mirrored
 from latentbench.models.interface import AbstractClusteringModel, Minibatch, TrainingCells
 from latentbench.models.soft_clusters import SoftClusters
+from latentbench.study.options import Option
 
 
 class ScDeepCluster(AbstractClusteringModel):
@@ -52,7 +57,14 @@ class ScDeepCluster(AbstractClusteringModel):
         n_hidden: int | Sequence[int] = (256, 64),
         degrees_of_freedom: float = 1.0,
         gamma: float = 1.0,
-        noise: float = 2.5,
+        noise: Annotated[
+            float,
+            Option(
+                "standard deviation of the noise that the encoder reads in training, in units of"
+                " each variable's own",
+                at_least=0,
+            ),
+        ] = 2.5,
     ) -> None:
         super().__init__()
         self.likelihood, self.noise, self.clustering_weight = likelihood, noise, gamma * n_vars

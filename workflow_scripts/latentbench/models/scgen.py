@@ -18,17 +18,19 @@ Use: what a perturbation does to a cell type that was only seen without it, thro
 Cost: two wide hidden layers on either side, several times the time of ``vae``.
 """
 
+from typing import Annotated, Literal
+
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.distributions import Distribution, Normal
 from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
-from latentbench.models.components import standard_components
-from latentbench.models.interface import AbstractGaussianLatentModel, AbstractShiftModel, Minibatch
+from latentbench.models.interface import AbstractShiftModel, AbstractStandardNormalModel, Minibatch
+from latentbench.study.options import Option
 
 
-class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
+class ScGen(AbstractStandardNormalModel, AbstractShiftModel):
     """scGen's VAE with any likelihood; the paper's is ``gaussian``."""
 
     generative = "p(z) p(x|z)"
@@ -44,7 +46,10 @@ class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
         n_hidden: int = 800,
         n_layers: int = 2,
         dropout: float = 0.2,
-        activation: str = "leaky_relu",
+        activation: Annotated[
+            Literal["relu", "leaky_relu", "softplus", "tanh"],
+            Option("activation of the hidden layers"),
+        ] = "leaky_relu",
     ) -> None:
         super().__init__()
         self.likelihood = likelihood
@@ -71,46 +76,8 @@ class ScGen(AbstractGaussianLatentModel, AbstractShiftModel):
         px = self.px(qz.rsample(), minibatch)
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": qz.kl_from_standard()}
 
-    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
-        """Return log p(x | z) + log p(z) - log q(z | x) at a sample of z."""
-        qz = self.posterior(minibatch)
-        z = qz.rsample()
-        return (
-            self.px(z, minibatch).log_prob(minibatch.x)
-            + log_standard_normal(z)
-            - log_density(z, qz)
-        )
-
-    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return KL(q(z_j | x) || p(z_j)) of every j."""
-        return self.posterior(minibatch).kl_of_each_dimension_from_standard()
-
-    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return m(x)."""
-        return self.posterior(minibatch).mean
-
-    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return a sample of q(z | x)."""
-        return self.posterior(minibatch).rsample()
-
-    def prior_of_codes(
-        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
-    ) -> Normal:
-        """Return p(z), its one component."""
-        return standard_components(noise)
-
-    def decode(
-        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
-    ) -> Float[Tensor, "replicas components obs vars"]:
-        """Return E[x | z]."""
-        return self.likelihood(self.decoder(z), minibatch.library_size[:, None]).mean
-
-    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x)."""
-        return self.px(self.embed(minibatch), minibatch).mean
-
     def predict_shifted(
         self, minibatch: Minibatch, shift: Float[Tensor, "replicas latent"]
-    ) -> Float[Tensor, "replicas obs vars"]:
+    ) -> Distribution:
         """Return equation (4)."""
-        return self.px(self.embed(minibatch) + shift[:, None], minibatch).mean
+        return self.px(self.embed(minibatch) + shift[:, None], minibatch)

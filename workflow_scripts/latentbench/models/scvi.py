@@ -22,21 +22,24 @@ models to be measured by.
 Cost: that of ``vae``; the paper's training is 400 epochs.
 """
 
+from dataclasses import replace
+from typing import Annotated
+
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.distributions import Distribution, Normal
 from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Covariates, Decoder, floored
-from latentbench.models.components import standard_components
 from latentbench.models.interface import (
     AbstractConditionalModel,
-    AbstractGaussianLatentModel,
+    AbstractStandardNormalModel,
     Minibatch,
 )
+from latentbench.study.options import Option
 
 
-class ScVI(AbstractGaussianLatentModel, AbstractConditionalModel):
+class ScVI(AbstractStandardNormalModel, AbstractConditionalModel):
     """scVI with any likelihood; with ``encode_covariates`` the encoder is told the covariates
     too.
     """
@@ -55,7 +58,9 @@ class ScVI(AbstractGaussianLatentModel, AbstractConditionalModel):
         n_hidden: int = 128,
         n_layers: int = 1,
         dropout: float = 0.1,
-        encode_covariates: bool = False,
+        encode_covariates: Annotated[
+            bool, Option("whether the encoder is told the covariates, as the decoder is")
+        ] = False,
     ) -> None:
         super().__init__()
         self.likelihood, self.encode_covariates = likelihood, encode_covariates
@@ -83,60 +88,16 @@ class ScVI(AbstractGaussianLatentModel, AbstractConditionalModel):
         ).chunk(2, dim=-1)
         return Normal(mean, floored(log_variance))
 
-    def px(
-        self,
-        z: Float[Tensor, "replicas obs latent"],
-        covariates: Covariates,
-        library_size: Float[Tensor, "replicas obs 1"],
-    ) -> Distribution:
+    def px(self, z: Float[Tensor, "replicas obs latent"], minibatch: Minibatch) -> Distribution:
         """Return p(x | z, s), equation (2)."""
-        return self.likelihood(self.decoder(z, covariates), library_size)
+        return self.likelihood(self.decoder(z, minibatch.covariates), minibatch.library_size)
 
     def loss_terms(self, minibatch: Minibatch) -> dict[str, Float[Tensor, "replicas obs"]]:
         """Return the two terms of equation (4), the expectation from one sample of z."""
         qz = self.posterior(minibatch)
-        px = self.px(qz.rsample(), minibatch.covariates, minibatch.library_size)
+        px = self.px(qz.rsample(), minibatch)
         return {"reconstruction": -px.log_prob(minibatch.x), "kl_z": qz.kl_from_standard()}
 
-    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
-        """Return log p(x | z, s) + log p(z) - log q(z | x) at a sample of z."""
-        qz = self.posterior(minibatch)
-        z = qz.rsample()
-        px = self.px(z, minibatch.covariates, minibatch.library_size)
-        return px.log_prob(minibatch.x) + log_standard_normal(z) - log_density(z, qz)
-
-    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return KL(q(z_j | x) || p(z_j)) of every j."""
-        return self.posterior(minibatch).kl_of_each_dimension_from_standard()
-
-    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return m(x)."""
-        return self.posterior(minibatch).mean
-
-    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return a sample of q(z | x)."""
-        return self.posterior(minibatch).rsample()
-
-    def prior_of_codes(
-        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
-    ) -> Normal:
-        """Return p(z), its one component."""
-        return standard_components(noise)
-
-    def decode(
-        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
-    ) -> Float[Tensor, "replicas components obs vars"]:
-        """Return E[x | z, s]."""
-        return self.likelihood(
-            self.decoder(z, minibatch.covariates), minibatch.library_size[:, None]
-        ).mean
-
-    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x)."""
-        return self.predict(minibatch, minibatch.covariates)
-
-    def predict(
-        self, minibatch: Minibatch, covariates: Covariates
-    ) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x) under other covariates."""
-        return self.px(self.embed(minibatch), covariates, minibatch.library_size).mean
+    def predict(self, minibatch: Minibatch, covariates: Covariates) -> Distribution:
+        """Return p(x | z, s) at m(x) under other covariates."""
+        return self.px(self.embed(minibatch), replace(minibatch, covariates=covariates))

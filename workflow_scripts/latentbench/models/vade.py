@@ -22,6 +22,7 @@ hardly grows with the number of clusters.
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -42,6 +43,7 @@ from latentbench.models.interface import (
     TrainingCells,
 )
 from latentbench.models.two_latents import kl_from_components, kl_of_each_dimension_from_components
+from latentbench.study.options import Option
 
 
 class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringModel):
@@ -61,7 +63,7 @@ class VariationalDeepEmbedding(AbstractGaussianLatentModel, AbstractClusteringMo
         n_clusters: int,
         n_latent: int = 10,
         n_hidden: int | Sequence[int] = (500, 500, 2000),
-        variance_floor: float = 0.01,
+        variance_floor: Annotated[float, Option("least variance of a component", above=0)] = 0.01,
     ) -> None:
         super().__init__()
         self.likelihood, self.variance_floor = likelihood, variance_floor

@@ -16,18 +16,20 @@ themselves.
 Cost: one pass of encoder and decoder a step.
 """
 
+from typing import Annotated, Literal
+
 from jaxtyping import Float
 from torch import Tensor
 
-from latentbench.maths.distributions import Distribution, Normal, log_density, log_standard_normal
+from latentbench.maths.distributions import Distribution, Normal
 from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
-from latentbench.models.components import standard_components
 from latentbench.models.free_bits import at_least_on_average
-from latentbench.models.interface import AbstractGaussianLatentModel, Minibatch
+from latentbench.models.interface import AbstractStandardNormalModel, Minibatch
+from latentbench.study.options import Option
 
 
-class VariationalAutoencoder(AbstractGaussianLatentModel):
+class VariationalAutoencoder(AbstractStandardNormalModel):
     """VAE with a standard normal prior and any likelihood."""
 
     generative = "p(z) p(x|z)"
@@ -43,8 +45,18 @@ class VariationalAutoencoder(AbstractGaussianLatentModel):
         n_hidden: int = 128,
         n_layers: int = 1,
         dropout: float = 0.0,
-        activation: str = "relu",
-        free_bits: float = 0.0,
+        activation: Annotated[
+            Literal["relu", "leaky_relu", "softplus", "tanh"],
+            Option("activation of the hidden layers"),
+        ] = "relu",
+        free_bits: Annotated[
+            float,
+            Option(
+                "mean divergence of a latent dimension below which training does not press it, in"
+                " nats",
+                at_least=0,
+            ),
+        ] = 0.0,
     ) -> None:
         super().__init__()
         self.likelihood, self.free_bits = likelihood, free_bits
@@ -85,41 +97,3 @@ class VariationalAutoencoder(AbstractGaussianLatentModel):
                 -1
             )
         return qz.kl_from_standard()
-
-    def log_weight(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs"]:
-        """Return log p(x | z) + log p(z) - log q(z | x) at a sample of z."""
-        qz = self.posterior(minibatch)
-        z = qz.rsample()
-        return (
-            self.px(z, minibatch).log_prob(minibatch.x)
-            + log_standard_normal(z)
-            - log_density(z, qz)
-        )
-
-    def kl_z_of_each_dimension(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return KL(q(z_j | x) || p(z_j)) of every j."""
-        return self.posterior(minibatch).kl_of_each_dimension_from_standard()
-
-    def embed(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return m(x)."""
-        return self.posterior(minibatch).mean
-
-    def sample_codes(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs latent"]:
-        """Return a sample of q(z | x)."""
-        return self.posterior(minibatch).rsample()
-
-    def prior_of_codes(
-        self, noise: Float[Tensor, "replicas obs latent"], minibatch: Minibatch
-    ) -> Normal:
-        """Return p(z), its one component."""
-        return standard_components(noise)
-
-    def decode(
-        self, z: Float[Tensor, "replicas components obs latent"], minibatch: Minibatch
-    ) -> Float[Tensor, "replicas components obs vars"]:
-        """Return E[x | z]."""
-        return self.likelihood(self.decoder(z), minibatch.library_size[:, None]).mean
-
-    def reconstruct(self, minibatch: Minibatch) -> Float[Tensor, "replicas obs vars"]:
-        """Return E[x] at m(x)."""
-        return self.px(self.embed(minibatch), minibatch).mean

@@ -29,15 +29,15 @@ from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.blocks import MLP, Decoder
 from latentbench.models.components import log_density_by_component
 from latentbench.models.interface import (
-    AbstractBoundedModel,
     AbstractClusteringModel,
+    AbstractGenerativeModel,
     Minibatch,
     TrainingCells,
 )
 from latentbench.models.soft_clusters import kmeans_centres
 
 
-class VampPriorVAE(AbstractBoundedModel, AbstractClusteringModel):
+class VampPriorVAE(AbstractGenerativeModel, AbstractClusteringModel):
     """VAE with a VampPrior and any likelihood."""
 
     generative = "p(y) p(z|y,u) p(x|z)"

@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from latentbench.prediction.means import means_of, means_table
-from latentbench.prediction.metrics import agreement
+from latentbench.prediction.metrics import Truth, agreement
 from latentbench.prediction.protocol import HeldOut, Perturbation, balanced_shift
 from latentbench.prediction.tables import prediction_table, rows_of
 from latentbench.preprocessing.pca import fit_pca
@@ -63,11 +63,10 @@ def baseline_predictions(
     """
     rows, means = [], []
     for held_out in questions:
+        truth = Truth(perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
         for name, baseline in BASELINES.items():
             predicted = baseline.predict(perturbation, held_out)
-            found = agreement(
-                predicted, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated]
-            )
+            found = agreement(predicted, truth)
             rows += rows_of(
                 dataset,
                 name,

@@ -3,26 +3,26 @@ would be under the other condition.
 
 A conditional model is told the other condition (``AbstractConditionalModel``), a shift model's
 codes move by the mean shift of the other types (``AbstractShiftModel``). All predictions are on the
-scale of log-normalised expression. A model of counts predicts expected counts, whose logarithm is
-not the expected logarithm: counts are drawn from Poisson distributions with these means, scaled as
-the cell's own were in preprocessing, and log(1 + .) is taken. A model of log-normalised values
-predicts their means, which vary less over cells than cells do."""
+scale of log-normalised expression. The logarithm of an expected count is not the expected
+logarithm: of a model of counts one cell is drawn from its own likelihood for every control cell
+(with its dispersion and its zeros), scaled as the control cell's counts were in preprocessing, and
+log(1 + .) is taken. A model of log-normalised values predicts their means, which vary less over
+cells than cells do, and are never zero."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
 
 from latentbench.logs import logger
-from latentbench.maths.random_streams import seed_of
+from latentbench.maths.distributions import Predicted
+from latentbench.maths.random_streams import RandomStreams, drawing_from
 from latentbench.models.data import TrainingData, read_training_data
 from latentbench.models.interface import (
     AbstractConditionalModel,
@@ -32,17 +32,19 @@ from latentbench.models.interface import (
 )
 from latentbench.outcomes import Outcome, Unavailable
 from latentbench.prediction.means import means_of, means_table
-from latentbench.prediction.metrics import METRICS, Cells, agreement
-from latentbench.prediction.protocol import HeldOut, Perturbation, balanced_shift
+from latentbench.prediction.metrics import METRICS, Cells, Truth, agreement
+from latentbench.prediction.protocol import HeldOut, Perturbation, shift_of_package
 from latentbench.prediction.requests import CELL_TYPE
 from latentbench.prediction.tables import prediction_table, rows_of
 from latentbench.preprocessing.pca import fit_pca
+from latentbench.study.variant import Variant
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.fit import fit
+from latentbench.training.fit import RunOptions, fit
+from latentbench.training.options import training_options
 from latentbench.training.passes import embed_cells
 from latentbench.training.record import ReplicaReport
+from latentbench.training.replicas import build_variant
 from latentbench.training.tasks import observed_classes
-from latentbench.training.variant import Variant
 
 N_PCS = 50
 """Principal components for those who start from them (task mode ``guided``): fitted anew for
@@ -83,20 +85,29 @@ def network_predictions(
             if checkpoints
             else None
         )
-        given = {"n_workers": n_workers, "device": device, "checkpoints": of_these}
+        run = RunOptions(n_workers, device, of_these, show_progress=False)
         network, reports, saw_labels = _trained(
-            variant, _without(data, perturbation, same[0]), seeds, **given
+            variant, _without(data, perturbation, same[0]), seeds, run
         )
         by_shift = isinstance(network, AbstractShiftModel)
         for held_out in same:
-            predicted = (
+            predict = (
                 _by_shift(network, data, perturbation, held_out)
                 if by_shift
-                else _by_condition(network, data, held_out, stimulated)
+                else _by_condition(network, data, stimulated)
             )
+            with drawing_from(RandomStreams(seeds, "prediction")):
+                predicted = predicted_of_controls(
+                    network, data, held_out.controls, predict, drawn=factors is not None
+                )
+            truth = Truth(perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
             for report, values in zip(reports, predicted, strict=True):
                 cells = _predicted_cells(report, values, factors, held_out)
-                found = _agreement(cells, perturbation, held_out)
+                found = (
+                    dict.fromkeys(METRICS, cells)
+                    if isinstance(cells, Unavailable)
+                    else agreement(cells, truth)
+                )
                 rows += rows_of(
                     dataset,
                     model,
@@ -116,40 +127,32 @@ def network_predictions(
 def _predicted_cells(
     report: ReplicaReport, predicted: Cells, factors: np.ndarray | None, held_out: HeldOut
 ) -> Cells | Unavailable:
-    """Return one replica's prediction on the scale of expression: of counts, where there are
-    ``factors`` to scale them by, else of values as they are.
+    """Return one replica's prediction on the scale of expression: log(1 + factor * count) of
+    counts, where there are ``factors`` to scale them by, else the values as they are.
     """
     if report.status is not Outcome.OK:
         return Unavailable(report.status, report.reason)
-    return (
-        predicted
-        if factors is None
-        else _log_normalised_draw(predicted, factors[held_out.controls], report.seed)
-    )
-
-
-def _agreement(
-    cells: Cells | Unavailable, perturbation: Perturbation, held_out: HeldOut
-) -> dict[str, float | Unavailable]:
-    if isinstance(cells, Unavailable):
-        return dict.fromkeys(METRICS, cells)
-    return agreement(cells, perturbation.x[held_out.controls], perturbation.x[held_out.stimulated])
+    if factors is None:
+        return predicted
+    return np.log1p(predicted * factors[held_out.controls, None]).astype(np.float32)
 
 
 def _trained(
-    variant: Variant, data: TrainingData, seeds: Sequence[int], **given: Any
+    variant: Variant, data: TrainingData, seeds: Sequence[int], run: RunOptions
 ) -> tuple[AbstractModel, list[ReplicaReport], bool]:
     observed = observed_classes(
-        data, seeds=seeds, n_clusters=variant.hyperparameters.get("n_clusters"), **variant.task
+        data,
+        seeds=seeds,
+        n_clusters=variant.hyperparameters.get("n_clusters"),
+        task=variant.task_options,
     )
     fitted = fit(
-        variant.build(data, seeds),
+        build_variant(variant, data, seeds),
         data,
         seeds=seeds,
         observed=observed,
-        show_progress=False,
-        **given,
-        **variant.training,
+        options=training_options(variant.training),
+        run=run,
     )
     return fitted.model, fitted.reports, observed.true_labels
 
@@ -168,8 +171,8 @@ def _without(data: TrainingData, perturbation: Perturbation, held_out: HeldOut) 
 
 
 def _by_condition(
-    model: AbstractModel, data: TrainingData, held_out: HeldOut, stimulated: str
-) -> Float[np.ndarray, "replicas controls vars"]:
+    model: AbstractModel, data: TrainingData, stimulated: str
+) -> Callable[[Minibatch], Predicted]:
     if not isinstance(model, AbstractConditionalModel):
         raise ValueError(
             f"predictions: a {type(model).__name__} is neither told a condition nor shifted; take a"
@@ -178,40 +181,43 @@ def _by_condition(
     is_condition = torch.tensor([level.startswith("condition=") for level in data.levels])
     other = torch.tensor([float(level == f"condition={stimulated}") for level in data.levels])
 
-    def predict(minibatch: Minibatch) -> Tensor:
-        return model.predict(minibatch, torch.where(is_condition, other, minibatch.covariates))
-
-    return _of_controls(model, data, held_out, predict)
+    return lambda minibatch: model.predict(
+        minibatch, torch.where(is_condition, other, minibatch.covariates)
+    )
 
 
 def _by_shift(
     model: AbstractShiftModel, data: TrainingData, perturbation: Perturbation, held_out: HeldOut
-) -> Float[np.ndarray, "replicas controls vars"]:
+) -> Callable[[Minibatch], Predicted]:
     codes, _ = embed_cells(model, data)
     shift = torch.from_numpy(
-        np.stack([balanced_shift(each, perturbation, held_out) for each in codes])
+        np.stack([shift_of_package(each, perturbation, held_out) for each in codes])
     )
-    return _of_controls(
-        model, data, held_out, lambda minibatch: model.predict_shifted(minibatch, shift)
-    )
+    return lambda minibatch: model.predict_shifted(minibatch, shift)
 
 
 @torch.no_grad()
-def _of_controls(
+def predicted_of_controls(
     model: AbstractModel,
     data: TrainingData,
-    held_out: HeldOut,
-    predict: Callable[[Minibatch], Tensor],
+    controls: Int[np.ndarray, " controls"],
+    predict: Callable[[Minibatch], Predicted],
     *,
+    drawn: bool,
     chunk: int = 1024,
 ) -> Float[np.ndarray, "replicas controls vars"]:
+    """Return what ``predict`` says of every control cell: a draw from it, by the active random
+    streams, or its mean.
+    """
     model.eval()
-    parts = torch.from_numpy(held_out.controls).split(chunk)
+    parts = torch.from_numpy(controls).split(chunk)
     minibatches = (
         data.minibatch(cells.expand(model.n_replicas, -1), model.likelihood, sampled=False)
         for cells in parts
     )
-    return torch.cat([predict(minibatch).float() for minibatch in minibatches], dim=1).numpy()
+    said = (predict(minibatch) for minibatch in minibatches)
+    values = [each.sample() if drawn else each.mean for each in said]
+    return torch.cat([each.float() for each in values], dim=1).numpy()
 
 
 def _scaling_factors(data: TrainingData, perturbation: Perturbation) -> Float[np.ndarray, " obs"]:
@@ -222,11 +228,3 @@ def _scaling_factors(data: TrainingData, perturbation: Perturbation) -> Float[np
     return np.divide(
         np.expm1(perturbation.x).sum(1), totals, out=np.ones_like(totals), where=totals > 0
     )
-
-
-def _log_normalised_draw(
-    expected: Float[np.ndarray, "cells vars"], factors: Float[np.ndarray, " cells"], seed: int
-) -> Float[np.ndarray, "cells vars"]:
-    """Return log(1 + factor * count) of one draw of the counts of every cell."""
-    rng = np.random.default_rng(seed_of(seed, "prediction"))
-    return np.log1p(rng.poisson(expected) * factors[:, None]).astype(np.float32)

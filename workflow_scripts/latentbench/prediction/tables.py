@@ -11,7 +11,7 @@ import pandas as pd
 from latentbench.files.tables import PREDICTIONS
 from latentbench.outcomes import Outcome, Unavailable
 from latentbench.prediction.metrics import METRICS
-from latentbench.prediction.requests import ALL_CELLS
+from latentbench.prediction.requests import ALL_CELLS, CELL_TYPE
 
 EACH_TYPE = "each cell type"
 
@@ -100,3 +100,10 @@ def asked_about(cell_types: pd.Series) -> pd.Series:
 def collect_predictions(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return all rows in one order."""
     return PREDICTIONS.stacked(parts)
+
+
+def question_name(dataset: str, hidden: str, asked: str) -> str:
+    """Return what was asked, in words: the data set alone where cells were hidden, which is the
+    rule.
+    """
+    return dataset if hidden == CELL_TYPE else f"{dataset}, {asked}, nothing hidden (in-sample)"

@@ -11,6 +11,9 @@ from latentbench.outcomes import Outcome, Unavailable
 FEWEST_CELLS = 100
 """Of a batch whose cells are scored; Scrublet simulates doublets from them and takes 30 components
 of the result."""
+MOST_CELLS = 15_000
+"""Of a batch whose cells are scored: more than a channel loads, and the exact search for neighbours
+takes the square of it."""
 NOT_STREAMED = "doublets are not looked for in counts that are larger than memory"
 COLUMNS = ("doublet_score", "predicted_doublet")
 
@@ -25,17 +28,24 @@ def score_doublets(counts: AnnData, *, where: str) -> pd.DataFrame | Unavailable
 
     batch = counts.obs["batch"] if "batch" in counts.obs else pd.Series("", index=counts.obs_names)
     sizes = batch.astype(str).map(batch.astype(str).value_counts())
-    large = (sizes >= FEWEST_CELLS).to_numpy(dtype=bool)
+    large = sizes.between(FEWEST_CELLS, MOST_CELLS).to_numpy(dtype=bool)
     if not large.any():
         return _skipped(
-            where, f"no batch has {FEWEST_CELLS} cells (the largest: {int(sizes.max())})"
+            where,
+            f"no batch has {FEWEST_CELLS} to {MOST_CELLS} cells (the largest: {int(sizes.max())});"
+            " name the column of the channels as batch",
         )
     scored = AnnData(counts.X[large], obs=pd.DataFrame(index=counts.obs_names[large]))
     scored.obs["batch"] = batch[large].astype(str).astype("category")
     several = scored.obs["batch"].nunique() > 1
     try:
+        # scanpy's approximate search fails above some 8,000 points with scipy 1.17; this is exact.
         sc.pp.scrublet(
-            scored, batch_key="batch" if several else None, random_state=0, verbose=False
+            scored,
+            batch_key="batch" if several else None,
+            use_approx_neighbors=False,
+            random_state=0,
+            verbose=False,
         )
     except ValueError as fault:
         return _skipped(where, f"Scrublet fails: {fault}".split("\n", maxsplit=1)[0])

@@ -9,8 +9,8 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from latentbench.figures.prediction_figures import METRIC_NAMES
 from latentbench.outcomes import Outcome
+from latentbench.prediction.metrics import METRIC_NAMES
 from latentbench.report import figures as records
 from latentbench.report.cells import NOTHING, Table, number, table
 from latentbench.report.results import Results

@@ -28,6 +28,11 @@ have it."""
 TASKS_WITH_LABELS = ("supervised", "semi_supervised")
 
 
+def layer_of(likelihood: str | None) -> str:
+    """Return the layer of a prepared data set that a likelihood scores: the counts, or X."""
+    return "counts" if FITTING_MODALITIES.get(likelihood or "") == ("counts",) else "X"
+
+
 def likelihood_of(entry: Mapping[str, Any], modality: str) -> str | None:
     """Return the likelihood that a variant names for a modality."""
     likelihood = entry["likelihood"]

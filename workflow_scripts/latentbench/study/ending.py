@@ -14,9 +14,9 @@ from latentbench.logs import Failure
 RULES_OF_DATA = ("download", "preprocess")
 """What refuses a data set; each has one job, and so one log, a data set."""
 
-MEND = (
-    "Mend what is named above and run the same command again: what is done stays done."
-    "\nUntil then results/tables, figures and report are those of an earlier run, if there are any."
+MEND = "Mend what is named above and run the same command again: what is done stays done."
+EARLIER = (
+    "Until then results/tables, figures and report are those of an earlier run, if there are any."
 )
 STOPPED = (
     "Stopped before its end. Run the same command again and it goes on: what is done stays done."
@@ -39,7 +39,11 @@ def account_of(failures: Sequence[Failure], *, goes_on_without: Sequence[str]) -
         return "\n\n".join(
             [*told, f"The study goes on without {names}, to the report of the rest."]
         )
-    return "\n\n".join([*told, MEND if failures else STOPPED])
+    if not failures:
+        return STOPPED
+    # The verdict comes when everything else is written.
+    is_verdict = all(failure.log.stem == "verdict" for failure in failures)
+    return "\n\n".join([*told, MEND if is_verdict else f"{MEND}\n{EARLIER}"])
 
 
 def command_without(

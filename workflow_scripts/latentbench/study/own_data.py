@@ -1,17 +1,20 @@
 """One's own data without a sheet: ``--config data=my.h5ad`` becomes a row of the data sheet.
 
 What the row cannot be told it is looked up in the file: where its values are, and whether they are
-counts. A look at a sample decides how the data are read; every value is checked when it is.
+counts. A look at a sample decides how the data are read; every value is checked when it is. Codes
+and clusterings that the data have already become variants of the models sheet.
 Only light imports: Snakemake reads this at every start.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+
+from latentbench.study.spelling import nearest
 
 COLUMNS_OF_OBS = ("label", "batch", "condition", "donor")
 GIVEN = (
@@ -42,11 +45,16 @@ PANEL_BELOW = 1000
 
 
 def own_row(
-    data: str, given: Mapping[str, Any], *, columns: Iterable[str], taken: Iterable[str] = ()
+    data: str,
+    given: Mapping[str, Any],
+    *,
+    columns: Iterable[str],
+    taken: Iterable[str] = (),
+    is_filtered: bool = False,
 ) -> dict[str, Any]:
     """Return the row of the data sheet for a file, folder or address of one's own.
 
-    ``given`` holds the columns that the user named, ``columns`` are all columns of the sheet, and
+    ``given`` holds the columns that the user named, ``columns`` are all columns of the sheet,
     ``taken`` the names that other rows have already.
 
     Raises:
@@ -63,8 +71,56 @@ def own_row(
     row["modality"] = row["modality"] or ("images" if _holds_images(Path(data)) else "counts")
     if row["orientation"] is None and re.search(r"\.(csv|tsv|txt)(\.gz)?$", data.lower()):
         row["orientation"] = "cells_by_genes"
-    row["preset"] = row["preset"] or _preset(row["modality"], found.get("n_vars"))
+    row["preset"] = row["preset"] or _preset(
+        row["modality"], found.get("n_vars"), is_filtered=is_filtered
+    )
     return row
+
+
+def ready_variants(
+    data: str,
+    embeddings: Sequence[str],
+    clusterings: Sequence[str],
+    *,
+    label: str | None = None,
+    taken: Iterable[str] = (),
+) -> dict[str, dict[str, Any]]:
+    """Return an entry of the models sheet for every code (obsm) and clustering (obs column) that
+    the data have already; none of them is trained.
+
+    Raises:
+        ValueError: an h5ad file has no such name (those that it has are listed), or a clustering is
+            the column of the labels, which nothing may be found with.
+    """
+    path = Path(data)
+    is_looked_at = path.suffix.lower() == ".h5ad" and path.is_file()
+    for group, key, names in (
+        ("obsm", "embeddings", embeddings),
+        ("obs", "clusterings", clusterings),
+    ):
+        there = _names_in(path, group) if is_looked_at else None
+        for name in names:
+            if there is not None and name not in there:
+                raise ValueError(
+                    f"{key}: '{name}' is not in {group} of {data}{nearest(name, there)}; there are:"
+                    f" {', '.join(there) or 'none'}"
+                )
+    if label in clusterings:
+        raise ValueError(
+            f"clusterings: '{label}' is the column of the labels (label={label}), with which all is"
+            " scored; leave it out in one of the two places"
+        )
+    variants: dict[str, dict[str, Any]] = {}
+    for kind, key, names in (
+        ("embedding", "obsm", embeddings),
+        ("clustering", "obs", clusterings),
+    ):
+        for name in names:
+            # The prepared data have principal components of their own under this name.
+            source = "X_pca_source" if (key, name) == ("obsm", "X_pca") else name
+            variant = _free_name(_variant_name(name), [*taken, *variants])
+            variants[variant] = {"kind": kind, "hyperparameters": {key: source}}
+    return variants
 
 
 def name_of(data: str) -> str:
@@ -128,9 +184,26 @@ def _is_whole(matrix: h5py.Dataset | h5py.Group | None) -> bool:
     return bool((sample >= 0).all() and (sample == np.rint(sample)).all() and sample.any())
 
 
-def _preset(modality: str, n_vars: int | None) -> str:
+def _names_in(path: Path, group: str) -> list[str]:
+    try:
+        with h5py.File(path) as file:
+            found = file[group]
+            names = found.dtype.names if isinstance(found, h5py.Dataset) else list(found)
+            return [name for name in names if not name.startswith("_")]
+    except (OSError, KeyError):
+        return []
+
+
+def _variant_name(name: str) -> str:
+    """Return a name that the models sheet allows, which start with a letter."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_") or "ready"
+    return plain if plain[0].isalpha() else f"of_{plain}"
+
+
+def _preset(modality: str, n_vars: int | None, *, is_filtered: bool) -> str:
     if modality == "counts":
-        return "counts_standard" if n_vars is None or n_vars >= PANEL_BELOW else "counts_lenient"
+        is_panel = n_vars is not None and n_vars < PANEL_BELOW
+        return "counts_lenient" if is_panel or is_filtered else "counts_standard"
     return "images_unit" if modality == "images" else "real_standardised"
 
 

@@ -110,8 +110,8 @@ def modules_of(study: Study, model: str) -> list[str]:
 
 
 def modules_of_kinds(kinds: Iterable[str]) -> list[str]:
-    """Return the library modules of kinds."""
-    return [f"models.{MODELS[kind].module}" for kind in kinds]
+    """Return the library modules of kinds, or the files of the user's own."""
+    return [MODELS[kind].code for kind in kinds]
 
 
 def models(study: Study, dataset: str) -> list[str]:
@@ -185,6 +185,18 @@ def config_of_results(study: Study) -> dict[str, Any]:
     how often a state is saved.
     """
     return {key: each for key, each in study.config.items() if key not in ("mirror", "checkpoints")}
+
+
+def config_in_words(study: Study) -> dict[str, Any]:
+    """Return what of the config a page of results speaks of: its title, scale, seeds, and how many
+    cells were looked at.
+    """
+    return {
+        "seeds": study.seeds,
+        **({"scale": study.config["scale"]} if "scale" in study.config else {}),
+        "preprocessing": {"max_obs": study.config["preprocessing"].get("max_obs")},
+        "report": {"title": study.config["report"]["title"]},
+    }
 
 
 def command(study: Study, configfiles: Iterable[Path], workflow: Path) -> str:

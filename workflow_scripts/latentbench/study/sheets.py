@@ -130,7 +130,16 @@ def check(instance: Any, schema_path: Path, named: str) -> None:
     registry = Registry().with_resources(
         [(name, Resource.from_contents(schema)) for name, schema in schemas.items()]
     )
-    validator = jsonschema.Draft202012Validator(schemas[schema_path.name], registry=registry)
+    _refuse(instance, schemas[schema_path.name], named, registry)
+
+
+def check_variants(variants: Any, schema: Mapping[str, Any], named: str) -> None:
+    """Raise a ValueError as ``check`` does, of a models sheet."""
+    _refuse(variants, schema, named, Registry())
+
+
+def _refuse(instance: Any, schema: Mapping[str, Any], named: str, registry: Registry) -> None:
+    validator = jsonschema.Draft202012Validator(schema, registry=registry)
     mistakes = [
         f"{named}: {_place(error)}{_sentence(error)}"
         for error in _leaves(validator.iter_errors(instance))

@@ -4,7 +4,7 @@ checked before anything runs.
 Only light imports: Snakemake reads this at every start. Every mistake is a ``ValueError`` that
 names the file, the key and the nearest valid key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +22,9 @@ from latentbench.study.applicability import (
     obstacle,
     sees_labels,
 )
-from latentbench.study.own_data import GIVEN, own_row
-from latentbench.study.sheets import check, read_sheet, read_yaml
+from latentbench.study.models_schema import models_schema
+from latentbench.study.own_data import GIVEN, own_row, ready_variants
+from latentbench.study.sheets import check, check_variants, read_sheet, read_yaml
 from latentbench.study.spelling import nearest
 
 
@@ -244,8 +245,9 @@ def load_study(
     rows = read_sheet(sheets["datasets"], schemas)
     if config.get("data"):
         config, rows = _of_own_data(config, rows, schemas)
-    variants = read_yaml(sheets["models"])
-    check(variants, schemas / "models.schema.json", str(sheets["models"]))
+    variants = read_variants(sheets["models"], folders)
+    if _ready(config):
+        config, variants = _with_ready_variants(config, variants, named)
     if CONSENSUS in variants:
         raise ValueError(
             f"{sheets['models']}: {CONSENSUS}: that is the name of what all variants agree on; give"
@@ -298,18 +300,85 @@ def load_study(
     return study
 
 
+def read_variants(sheet: Path, folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Return the variants of a models sheet, checked. A kind that is a file of the user's own is
+    looked for beside the sheet, then in ``folders``, and named by where it was found.
+
+    Raises:
+        ValueError: all mistakes of the sheet, or the first file that is no kind.
+    """
+    variants = read_yaml(sheet)
+    own: set[str] = set()
+    for name, entry in variants.items() if isinstance(variants, dict) else ():
+        kind = entry.get("kind") if isinstance(entry, dict) else None
+        if isinstance(kind, str) and ".py" in kind:
+            try:
+                entry["kind"] = _place_of_kind(kind, [sheet.parent, *folders])
+                own.add(entry["kind"])
+                MODELS[entry["kind"]]
+            except ValueError as mistake:
+                raise ValueError(f"{sheet}: {name}: kind: {mistake}") from None
+    check_variants(variants, models_schema(sorted(own)), str(sheet))
+    return variants
+
+
+def _place_of_kind(named: str, folders: Sequence[Path]) -> str:
+    """Return ``file.py:Class`` with the file's path as the jobs see it: from the working directory
+    if it lies in it.
+    """
+    path, colon, name = named.rpartition(":")
+    if not (colon and path.endswith(".py")):
+        raise ValueError(f"'{named}': write path/to/file.py:Class")
+    found = next((folder / path for folder in folders if (folder / path).is_file()), None)
+    if found is None:
+        places = " or ".join(dict.fromkeys(str(folder) for folder in folders))
+        raise ValueError(f"no file '{path}' in {places}")
+    found, here = found.resolve(), Path.cwd()
+    return f"{found.relative_to(here) if found.is_relative_to(here) else found}:{name}"
+
+
 def _of_own_data(
     config: Mapping[str, Any], rows: Mapping[str, dict[str, Any]], schemas: Path
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return config and rows of a study of the data that the config names, which no row names."""
     given = {key: config.get(key) for key in GIVEN}
     columns = next(iter(rows.values())).keys()
-    row = own_row(config["data"], given, columns=columns, taken=rows)
+    row = own_row(
+        config["data"],
+        given,
+        columns=columns,
+        taken=rows,
+        is_filtered=bool(_ready(config)),
+    )
     check(row, schemas / "datasets.schema.json", f"data={config['data']}")
     return {**config, "datasets": [row["dataset"]], "experiments": []}, {
         **rows,
         row["dataset"]: row,
     }
+
+
+def _ready(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the codes and clusterings that the data have already: those that the config names."""
+    named = {key: list(config.get(key) or []) for key in ("embeddings", "clusterings")}
+    return named if any(named.values()) else {}
+
+
+def _with_ready_variants(
+    config: Mapping[str, Any], variants: Mapping[str, Any], named: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return config and models sheet with a variant for every code and clustering that the data
+    have already.
+    """
+    if not config.get("data"):
+        raise ValueError(
+            f"{named}: embeddings and clusterings are those of data: name the file, --config"
+            " data=path/to/my.h5ad; for a row of the sheet write entries of kind embedding and"
+            " clustering into the models sheet"
+        )
+    ready = ready_variants(
+        config["data"], **_ready(config), label=config.get("label"), taken=variants
+    )
+    return {**config, "models": [*config["models"], *ready]}, {**variants, **ready}
 
 
 def scaled(config: Mapping[str, Any], *, named: str) -> dict[str, Any]:

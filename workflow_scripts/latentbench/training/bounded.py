@@ -13,7 +13,8 @@ from latentbench.maths.merging import merged_components, sums_over_groups
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractBoundedModel
-from latentbench.training.variant import Trained, Variant
+from latentbench.study.variant import Variant
+from latentbench.training.variant import Trained
 
 
 def bounded_by(variant: Variant, bound: str | Path) -> Variant:

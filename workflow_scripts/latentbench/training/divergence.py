@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentbench.logs import logger
+from latentbench.training.state import State
 
 
 @dataclass
@@ -17,6 +18,14 @@ class Divergence:
     """The epoch in which each replica broke, and the reason, by its place in the stack."""
 
     found: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+    def state(self) -> State:
+        """Return who broke."""
+        return State({}, {"found": sorted(self.found.items())})
+
+    def restore(self, state: State) -> None:
+        """Go back to a saved state."""
+        self.found = {index: (epoch, reason) for index, (epoch, reason) in state.numbers["found"]}
 
     def look(
         self, terms: Mapping[str, Float[Tensor, " replicas"]], epoch: int, seeds: Sequence[int]

@@ -3,16 +3,15 @@ who has waited long enough.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latentbench.models.interface import AbstractModel
-from latentbench.training.phases import EarlyStopping
+from latentbench.training.options import EarlyStopping
+from latentbench.training.state import State
 
 
 @dataclass
@@ -62,17 +61,20 @@ class StoppingState:
             for name, tensor in model.state_dict().items():
                 tensor.copy_(self.best[name])
 
-    def numbers(self) -> dict[str, Any]:
-        """Return the state but for the weights, for JSON."""
+    def state(self) -> State:
+        """Return what changes, the best weights included."""
         finite = [None if math.isinf(loss) else loss for loss in self.best_loss]
-        return {
+        numbers = {
             "best_loss": finite,
-            "waited": self.waited,
+            "waited": list(self.waited),
             "stopped_at": sorted(self.stopped_at.items()),
         }
+        return State(self.best, numbers)
 
-    def resume(self, numbers: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
+    def restore(self, state: State) -> None:
         """Go back to a saved state."""
+        numbers = state.numbers
         self.best_loss = [math.inf if loss is None else loss for loss in numbers["best_loss"]]
         self.waited, self.stopped_at = list(numbers["waited"]), dict(numbers["stopped_at"])
-        self.best = {name: tensor.clone() for name, tensor in best.items()}
+        for name, tensor in self.best.items():
+            tensor.copy_(state.tensors[name])

@@ -3,7 +3,7 @@ way.
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,8 @@ from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractModel
 from latentbench.outcomes import Outcome
 from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.loop import Plan, TrainingLoop
-from latentbench.training.phases import EarlyStopping, Shape, phases_of
+from latentbench.training.loop import TrainingLoop
+from latentbench.training.options import TrainingOptions
 from latentbench.training.progress import Progress, progress_bar
 from latentbench.training.record import Fitted, ReplicaReport, empty_history
 from latentbench.training.replicas import stack_replicas, unstack_replicas
@@ -28,93 +28,51 @@ STACKED_BELOW = 8e7
 too."""
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """How a training is run, which changes nothing of what comes out on the same device.
+
+    ``n_workers`` processes of one thread each on a CPU; ``checkpoints``: where to save the state
+    from time to time and to resume from, None for nowhere; ``show_progress``: a bar, if standard
+    error is a terminal."""
+
+    n_workers: int = 1
+    device: str = "cpu"
+    checkpoints: CheckpointFolder | None = None
+    show_progress: bool = True
+
+
 def fit(
     model: AbstractModel,
     data: TrainingData,
     *,
     seeds: Sequence[int],
     observed: ObservedClasses,
-    n_workers: int = 1,
-    device: str = "cpu",
-    checkpoints: CheckpointFolder | None = None,
-    show_progress: bool = True,
-    epochs: int = 100,
-    min_steps: int = 0,
-    batch_size: int = 128,
-    learning_rate: float = 1e-3,
-    learning_rate_schedule: Shape = "constant",
-    learning_rate_warmup: int = 0,
-    weight_decay: float = 0.0,
-    kl_warmup: float = 0.0,
-    term_weights: Mapping[str, float] | None = None,
-    clip_gradient: float | None = None,
-    labelled_every: int | None = None,
-    refresh_every: int | None = None,
-    settled_below: float = 0.0,
-    phases: Sequence[Mapping[str, Any]] = (),
-    early_stopping: Mapping[str, Any] | None = None,
-    precision: str = "auto",
-    log_every: int = 5,
-    max_minutes: float | None = None,
+    options: TrainingOptions | None = None,
+    run: RunOptions | None = None,
 ) -> Fitted:
     """Train every replica of ``model`` by Adam on minibatches of the training cells.
 
     Each replica has its own minibatch order and noise, from streams seeded by its seed, so its
-    result does not depend on the others. On a CPU replicas run side by side on ``n_workers``
-    processes of one thread (small ones stacked in each); on a GPU they are all stacked.
+    result does not depend on the others. On a CPU replicas run side by side on the run's workers
+    (small ones stacked in each); on a GPU they are all stacked.
 
     Args:
         model: the stacked model of ``seeds``; left unchanged. observed: the classes that the task
-        shows. checkpoints: where to save the state from time to time and to resume from; None for
-        nowhere. show_progress: a bar, if standard error is a terminal. epochs: passes over the
-        training cells; more when ``min_steps`` asks for it. min_steps: least number of gradient
-        steps: small data sets get more epochs. batch_size: cells a step; an incomplete last
-        minibatch is dropped (the cells of it change every epoch). learning_rate_schedule:
-        ``constant``, or a fall to zero over the phase, ``cosine`` or ``linear``.
-        learning_rate_warmup: steps over which the learning rate rises from zero. weight_decay:
-        times the parameters, added to their gradient. kl_warmup: fraction of the epochs over which
-        the weights of the ``kl_`` terms rise linearly to their full value. term_weights: weight of
-        a term by name, 1 where absent; ``{"kl_z": 4}`` is a beta-VAE. clip_gradient: largest norm
-        of a replica's gradient. labelled_every: after this many steps comes one on cells whose
-        class is observed; None for no such steps. refresh_every: steps between computing the
-        cluster probabilities of all training cells anew, for models whose loss asks for them; None
-        for never. settled_below: a replica in which a smaller share of the cells changed their
-        cluster between two refreshes is done. phases: phases to go through, each a name and what it
-        does otherwise than the arguments above (``phases.Phase``); one phase if empty.
-        early_stopping: keyword arguments of ``phases.EarlyStopping``; None to train to the end and
-        keep the last weights. precision: ``auto`` takes large products in bfloat16 where the device
-        is fast at it and right; ``float32`` never does. log_every: epochs between evaluations of
-        the loss, on training and test cells. max_minutes: longest training of a stack of replicas;
-        what is not done by then ends as ``timeout``.
+        shows. options, run: those of ``training.options`` and above; their defaults if left out.
 
     Raises:
-        ValueError: arguments that do not fit the model or the data. Interrupted: the process was
+        ValueError: options that do not fit the model or the data. Interrupted: the process was
         asked to stop (``interruption.stopping_on_signals``); the state is saved.
     """
-    common = {
-        "epochs": epochs,
-        "min_steps": min_steps,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "learning_rate_schedule": learning_rate_schedule,
-        "learning_rate_warmup": learning_rate_warmup,
-        "weight_decay": weight_decay,
-        "kl_warmup": kl_warmup,
-        "term_weights": dict(term_weights or {}),
-        "clip_gradient": clip_gradient,
-        "labelled_every": labelled_every,
-        "refresh_every": refresh_every,
-        "settled_below": settled_below,
-    }
-    rule = None if early_stopping is None else EarlyStopping(**early_stopping)
-    plan = Plan(phases_of(common, phases), rule, precision, log_every, max_minutes)
-    stack = _Stack(model, data, tuple(seeds), observed, plan, checkpoints)
+    options, run = options or TrainingOptions(), run or RunOptions()
+    stack = _Stack(model, data, tuple(seeds), observed, options, run.checkpoints)
     with progress_bar(
-        len(seeds), description=type(model).__name__, shown=show_progress
+        len(seeds), description=type(model).__name__, shown=run.show_progress
     ) as on_progress:
-        if torch.device(device).type == "cpu":
-            return _fit_side_by_side(stack, n_workers, on_progress)
-        return _fit_stacked(stack, torch.device(device), on_progress)
+        if torch.device(run.device).type == "cpu":
+            return _fit_side_by_side(stack, run.n_workers, on_progress)
+        return _fit_stacked(stack, torch.device(run.device), on_progress)
 
 
 @dataclass(frozen=True)
@@ -125,7 +83,7 @@ class _Stack:
     data: TrainingData
     seeds: tuple[int, ...]
     observed: ObservedClasses
-    plan: Plan
+    options: TrainingOptions
     checkpoints: CheckpointFolder | None
 
     def part(self, replicas: Sequence[int]) -> "_Stack":
@@ -149,8 +107,10 @@ def _train(stack: _Stack, on_progress: Callable[[float], None]) -> Fitted:
     return _loop(stack, checkpoints=checkpoints, on_progress=on_progress).run()
 
 
-def _loop(stack: _Stack, **options: Any) -> TrainingLoop:
-    return TrainingLoop(stack.model, stack.data, stack.seeds, stack.observed, stack.plan, **options)
+def _loop(stack: _Stack, **given: Any) -> TrainingLoop:
+    return TrainingLoop(
+        stack.model, stack.data, stack.seeds, stack.observed, stack.options, **given
+    )
 
 
 def _fit_side_by_side(stack: _Stack, n_workers: int, on_progress: Progress) -> Fitted:
@@ -217,7 +177,9 @@ def _is_little_work(stack: _Stack) -> bool:
     n_parameters = sum(parameter.numel() for parameter in stack.model.parameters()) / len(
         stack.seeds
     )
-    return n_parameters * max(phase.batch_size for phase in stack.plan.phases) < STACKED_BELOW
+    return (
+        n_parameters * max(phase.batch_size for phase in stack.options.all_phases) < STACKED_BELOW
+    )
 
 
 def _shared_out(n_replicas: int, n_workers: int) -> list[list[int]]:
@@ -236,7 +198,7 @@ def _fit_stacked(stack: _Stack, device: torch.device, on_progress: Progress) -> 
             on_progress(index, done)
 
     torch.set_float32_matmul_precision(
-        "high" if stack.plan.precision == "auto" else "highest"
+        "high" if stack.options.precision == "auto" else "highest"
     )  # products that stay in float32: by TF32, or exactly
     try:
         return _train(stack.on(device), show)

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -26,9 +25,9 @@ from latentbench.training.checkpoints import Checkpoints
 from latentbench.training.devices import peak_memory_mb
 from latentbench.training.divergence import Divergence
 from latentbench.training.early_stopping import StoppingState
-from latentbench.training.loop_state import restore_loop, state_of
 from latentbench.training.minibatches import minibatches_of_epoch
 from latentbench.training.optimiser import FlatAdam
+from latentbench.training.options import Phase, TrainingOptions
 from latentbench.training.passes import (
     codes_of,
     compute_on,
@@ -36,31 +35,18 @@ from latentbench.training.passes import (
     inputs_of,
     without_validation,
 )
-from latentbench.training.phases import EarlyStopping, Phase
 from latentbench.training.record import Fitted, ReplicaReport, tidy_history
 from latentbench.training.refreshing import ClusterRefresh
+from latentbench.training.state import State, Stateful, joined, part_of
 from latentbench.training.tasks import ObservedClasses
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done: the phases, and what holds for all of them (the keyword arguments of
-    ``fit``).
-    """
-
-    phases: Sequence[Phase]
-    early_stopping: EarlyStopping | None
-    precision: str
-    log_every: int
-    max_minutes: float | None
 
 
 class TrainingLoop:
     """The training of one stack of replicas on the device where model and data are.
 
-    Everything that changes is in ``model``, the optimiser, the two random streams and a few
-    numbers; ``loop_state`` writes all of it and reads it back, so that a run which was stopped
-    after any step goes on with the same bytes (on a CPU)."""
+    Everything that changes is in ``model``, the parts that say their own ``state``, the two random
+    streams and a few numbers, so that a run which was stopped after any step goes on with the same
+    bytes (on a CPU)."""
 
     def __init__(
         self,
@@ -68,7 +54,7 @@ class TrainingLoop:
         data: TrainingData,
         seeds: Sequence[int],
         observed: ObservedClasses,
-        plan: Plan,
+        options: TrainingOptions,
         *,
         checkpoints: Checkpoints | None = None,
         on_progress: Callable[[float], None] = lambda done: None,
@@ -78,34 +64,27 @@ class TrainingLoop:
                 f"{len(data.train)} training cell: batch normalisation needs at least 2; lower"
                 " preprocessing.split.test_fraction or bring more cells"
             )
-        self.model, self.data, self.seeds, self.observed, self.plan = (
-            model,
-            data,
-            list(seeds),
-            observed,
-            plan,
-        )
+        self.model, self.data, self.seeds = model, data, list(seeds)
+        self.observed, self.options, self.phases = observed, options, options.all_phases
         self.checkpoints, self.on_progress = checkpoints, on_progress
         self.y = observed.y.to(data.device)
-        self.train, self.validation = without_validation(data, self.seeds, plan.early_stopping)
+        self.train, self.validation = without_validation(data, self.seeds, options.early_stopping)
         self.order, self.noise = (
             RandomStreams(self.seeds, purpose, data.device) for purpose in ("order", "noise")
         )
-        self.in_bf16 = plan.precision == "auto" and has_fast_bf16(data.device)
+        self.in_bf16 = options.precision == "auto" and has_fast_bf16(data.device)
         self.steps_an_epoch = [
-            max(1, self.train.shape[1] // self._batch_size(phase)) for phase in plan.phases
+            max(1, self.train.shape[1] // self._batch_size(phase)) for phase in self.phases
         ]
         self.epochs = [
             phase.n_epochs(n_steps)
-            for phase, n_steps in zip(plan.phases, self.steps_an_epoch, strict=True)
+            for phase, n_steps in zip(self.phases, self.steps_an_epoch, strict=True)
         ]
         self.phase = self.epoch = self.step = self.seconds_before = 0
         self.rows: list[tuple[int, str, dict[str, list[float]]]] = []
         self.totals: dict[str, Float[Tensor, " replicas"]] = {}
         self.divergence = Divergence()
-        self.stopping = (
-            StoppingState.start(plan.early_stopping, model) if plan.early_stopping else None
-        )
+        self.stopping: StoppingState | None = None
         self.refreshed = ClusterRefresh()
         self.timed_out = False
 
@@ -118,8 +97,8 @@ class TrainingLoop:
         """
         self.started = time.perf_counter()
         resumed = self._resume()
-        was_done = self.phase == len(self.plan.phases)
-        while self.phase < len(self.plan.phases) and not self._is_over():
+        was_done = self.phase == len(self.phases)
+        while self.phase < len(self.phases) and not self._is_over():
             if not resumed:
                 self._begin_phase()
             resumed = False
@@ -130,7 +109,7 @@ class TrainingLoop:
             if self.epoch == self.epochs[self.phase]:
                 self.phase, self.epoch = self.phase + 1, 0
         if self.checkpoints and not was_done and self.checkpoints.wants_end(self.seconds()):
-            self.checkpoints.save(*state_of(self))
+            self.checkpoints.save(*self.state())
         if self.stopping:
             self.stopping.restore_best(self.model)
         self.refreshed.restore_settled(self.model)
@@ -146,13 +125,13 @@ class TrainingLoop:
         """
         self.start_optimiser()
         self.model.train()
-        cells = self.train[:, : self._batch_size(self.plan.phases[0])]
-        self._gradient(self.plan.phases[0], cells, None, wants_values=True)
+        cells = self.train[:, : self._batch_size(self.phases[0])]
+        self._gradient(self.phases[0], cells, None, wants_values=True)
         self.optimiser.step()
         evaluate_terms(self.model, self.data, self.seeds, cells)
 
     def _begin_phase(self) -> None:
-        phase = self.plan.phases[self.phase]
+        phase = self.phases[self.phase]
         self.start_optimiser()
         self.refreshed.forget()
         classes = self.y.gather(1, self.train)
@@ -161,12 +140,20 @@ class TrainingLoop:
             partial(inputs_of, self.model, self.data, self.train),
         )
         self.model.begin_phase(phase.name, TrainingCells(self.seeds, codes, classes, inputs))
-        if len(self.plan.phases) > 1:
+        self._watch_last_phase()
+        if len(self.phases) > 1:
             logger.info("seed %s  phase '%s'", self._names(), phase.name)
+
+    def _watch_last_phase(self) -> None:
+        """Begin to look for replicas that stop early: in the last phase, once the model has made
+        itself ready for it. Those before have other losses, and are to be trained to their end.
+        """
+        if self.options.early_stopping and self.phase == len(self.phases) - 1:
+            self.stopping = StoppingState.start(self.options.early_stopping, self.model)
 
     def start_optimiser(self) -> None:
         """Make the optimiser of a phase, and let it train the parts that the phase names."""
-        phase = self.plan.phases[self.phase]
+        phase = self.phases[self.phase]
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(
                 not phase.trains or any(f"{name}.".startswith(f"{part}.") for part in phase.trains)
@@ -182,7 +169,7 @@ class TrainingLoop:
 
     def _train_epoch(self) -> None:
         """Take the steps of an epoch, the first of them ``self.step``."""
-        phase, n_steps = self.plan.phases[self.phase], self.steps_an_epoch[self.phase]
+        phase, n_steps = self.phases[self.phase], self.steps_an_epoch[self.phase]
         if self.step == 0:
             self.order_at_start, self.totals = self.order.state(), {}
         else:
@@ -278,18 +265,24 @@ class TrainingLoop:
                 **{f"{name} of the test cells": term for name, term in tested.items()},
             }
             self._log(epoch, {"train": self.totals, "test": tested})
-            if self.stopping:
+            if self.options.early_stopping:
                 validated = evaluate_terms(self.model, self.data, self.seeds, self.validation)
                 self._log(epoch, {"validation": validated})
-                self.stopping.look(self.model, sum(validated.values()), epoch)
+            if self.stopping:
+                # At the weights that the phase ends with: a warm-up would pass for a rise.
+                weights = self.phases[self.phase].term_weights_at(1, 0, list(validated))
+                loss = sum(
+                    weights[name] * term for name, term in validated.items() if weights[name]
+                )
+                self.stopping.look(self.model, loss, epoch)
         self.refreshed.settle(
             self.model, epoch, already_over=self.stopping.stopped_at if self.stopping else ()
         )
         self.on_progress(epoch / sum(self.epochs))
         self.divergence.look(finite, epoch, self.seeds)
         self.timed_out = (
-            self.plan.max_minutes is not None
-            and self.seconds() > 60 * self.plan.max_minutes
+            self.options.max_minutes is not None
+            and self.seconds() > 60 * self.options.max_minutes
             and not self._is_last()
         )
 
@@ -307,7 +300,7 @@ class TrainingLoop:
         self.model.train()
 
     def _is_logged(self) -> bool:
-        return (self.epoch + 1) % self.plan.log_every == 0 or self.epoch + 1 == self.epochs[
+        return (self.epoch + 1) % self.options.log_every == 0 or self.epoch + 1 == self.epochs[
             self.phase
         ]
 
@@ -375,8 +368,8 @@ class TrainingLoop:
                 status, reason = (
                     Outcome.TIMEOUT,
                     (
-                        f"stopped after training.max_minutes ({self.plan.max_minutes:g}) in epoch"
-                        f" {done} of {sum(self.epochs)}"
+                        f"stopped after training.max_minutes ({self.options.max_minutes:g}) in"
+                        f" epoch {done} of {sum(self.epochs)}"
                     ),
                 )
             reports.append(
@@ -386,17 +379,68 @@ class TrainingLoop:
             )
         return reports
 
+    def _parts(self) -> dict[str, Stateful]:
+        """The parts that say their own state, but for the optimiser, which each phase makes."""
+        watched = {"stopping": self.stopping} if self.stopping else {}
+        return {"divergence": self.divergence, "refreshed": self.refreshed, **watched}
+
+    def state(self) -> State:
+        """Return everything that changes."""
+        streams = {"order": self.order_at_start, "noise": self.noise.state()}
+        numbers = {
+            "position": [self.phase, self.epoch, self.step],
+            "seconds": self.seconds(),
+            "rows": self.rows,
+            "timed_out": self.timed_out,
+        }
+        return joined(
+            {
+                "loop": State(streams, numbers),
+                "model": State(self.model.state_dict(), {}),
+                # Their names in order: the sum of the terms depends on it.
+                "totals": State(self.totals, {"terms": list(self.totals)}),
+                "optimiser": self.optimiser.state(),
+                **{name: part.state() for name, part in self._parts().items()},
+            }
+        )
+
+    def restore(self, state: State) -> None:
+        """Bring a loop that was made with the same arguments to a state, wherever it was saved."""
+        device = self.data.device
+        moved = {name: tensor.to(device) for name, tensor in state.tensors.items()}
+        numbers = state.numbers["loop"]
+        self.phase, self.epoch, self.step = numbers["position"]
+        self.seconds_before, self.timed_out = numbers["seconds"], numbers["timed_out"]
+        self.rows = [(epoch, split, values) for epoch, split, values in numbers["rows"]]
+        # The states of generators are read on the CPU.
+        self.order_at_start = state.tensors["loop.order"]
+        self.noise.restore(state.tensors["loop.noise"])
+        state = State(moved, state.numbers)
+        with torch.no_grad():
+            for name, tensor in self.model.state_dict().items():
+                tensor.copy_(moved[f"model.{name}"])
+        totals = part_of(state, "totals")
+        self.totals = {name: totals.tensors[name] for name in totals.numbers["terms"]}
+        if "stopping" in state.numbers:
+            self.stopping = StoppingState.start(self.options.early_stopping, self.model)
+        for name, part in self._parts().items():
+            part.restore(part_of(state, name))
+        if self.phase < len(self.phases):
+            self.start_optimiser()
+            self.optimiser.restore(part_of(state, "optimiser"))
+            self.order.restore(self.order_at_start)
+
     def _resume(self) -> bool:
         """Go back to the last checkpoint; return whether there is one."""
         saved = self.checkpoints.load() if self.checkpoints else None
         if saved is not None:
-            restore_loop(self, *saved)
+            self.restore(State(*saved))
         return saved is not None
 
     def _pause_if_asked(self) -> None:
         asked = interruption.is_requested()
         if self.checkpoints and (asked or self.checkpoints.is_due()):
-            self.checkpoints.save(*state_of(self))
+            self.checkpoints.save(*self.state())
         if asked:
             raise interruption.Interrupted(
                 f"seed {self._names()}: asked to stop in epoch {self._epochs_done() + 1} of"

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from latentbench.models.interface import AbstractModel
+from latentbench.training.state import State
 
 BETAS, EPS = (0.9, 0.999), 1e-8
 
@@ -59,11 +58,15 @@ class FlatAdam:
         self.n_steps += 1
         self._step()
 
-    def moments(self) -> dict[str, Float[Tensor, " numbers"]]:
-        """Return what a step reads and changes besides the parameters and ``n_steps``: views, not
-        copies.
-        """
-        return {"first": self.first, "second": self.second}
+    def state(self) -> State:
+        """Return what a step reads and changes besides the parameters."""
+        return State({"first": self.first, "second": self.second}, {"n_steps": self.n_steps})
+
+    def restore(self, state: State) -> None:
+        """Go back to a saved state."""
+        self.n_steps = state.numbers["n_steps"]
+        self.first.copy_(state.tensors["first"])
+        self.second.copy_(state.tensors["second"])
 
     def _parts(self) -> Iterator[tuple[torch.nn.Parameter, slice]]:
         offset = 0

@@ -13,7 +13,7 @@ from latentbench.kernels.sparse_rows import SparseCells
 from latentbench.maths.random_streams import RandomStreams, drawing_from, seed_of
 from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractClusteringModel, AbstractModel, Minibatch
-from latentbench.training.phases import EarlyStopping
+from latentbench.training.options import EarlyStopping
 
 
 def evaluate_terms(

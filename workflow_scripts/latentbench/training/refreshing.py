@@ -2,13 +2,14 @@
 settled since.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentbench.models.interface import AbstractModel
+from latentbench.training.state import State
 
 
 class ClusterRefresh:
@@ -80,22 +81,19 @@ class ClusterRefresh:
                 for index in self.settled_at:
                     tensor[index] = self._weights[name][index]
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the state but for the numbers, for a checkpoint."""
+    def state(self) -> State:
+        """Return the last refresh, who settled, and their weights."""
         probs = {} if self.probs is None else {"probs": self.probs}
-        settling = torch.tensor(self._settling, dtype=torch.int64)
-        return {
-            **probs,
-            "settling": settling,
-            **{f"weights.{name}": tensor for name, tensor in self._weights.items()},
-        }
+        weights = {f"weights.{name}": tensor for name, tensor in self._weights.items()}
+        numbers = {"settling": self._settling, "settled_at": sorted(self.settled_at.items())}
+        return State({**probs, **weights}, numbers)
 
-    def resume(self, settled_at: Sequence[tuple[int, int]], tensors: Mapping[str, Tensor]) -> None:
+    def restore(self, state: State) -> None:
         """Go back to a saved state."""
-        self.probs, self._settling = tensors.get("probs"), tensors["settling"].tolist()
-        self.settled_at = {int(index): int(epoch) for index, epoch in settled_at}
+        self.probs, self._settling = state.tensors.get("probs"), list(state.numbers["settling"])
+        self.settled_at = dict(state.numbers["settled_at"])
         self._weights = {
             name.removeprefix("weights."): tensor.clone()
-            for name, tensor in tensors.items()
+            for name, tensor in state.tensors.items()
             if name.startswith("weights.")
         }

@@ -10,7 +10,9 @@ from torch import Tensor
 from latentbench.maths.likelihoods import LIKELIHOODS
 from latentbench.maths.random_streams import seed_of
 from latentbench.models import MODELS
+from latentbench.models.data import TrainingData
 from latentbench.models.interface import AbstractModel
+from latentbench.study.variant import Variant
 
 
 def build_replicas(
@@ -19,6 +21,16 @@ def build_replicas(
     """Return the stacked model of a variant, every replica initialised from its own seed."""
     return stack_replicas(
         [_build_replica(kind, n_vars, likelihood, seed, hyperparameters) for seed in seeds]
+    )
+
+
+def build_variant(variant: Variant, data: TrainingData, seeds: Sequence[int]) -> AbstractModel:
+    """Return the stacked network of a variant, untrained."""
+    hyperparameters = dict(variant.hyperparameters)
+    if MODELS[variant.kind].covariates != "none":
+        hyperparameters["n_covariates"] = len(data.levels)
+    return build_replicas(
+        variant.kind, data.n_vars, likelihood=variant.likelihood, seeds=seeds, **hyperparameters
     )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from latentbench.maths.random_streams import seed_of
 from latentbench.models.data import TrainingData
 from latentbench.training.guides import Guide
+from latentbench.training.options import TaskOptions
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,7 @@ def observed_classes(
     *,
     seeds: Sequence[int],
     n_clusters: int | None,
-    mode: str = "unsupervised",
-    label_fraction: float = 0.05,
-    guided_fraction: float = 0.2,
-    guide: str = "kmeans",
-    guide_cells: int = 10_000,
-    guide_confidence: float = 0.0,
+    task: TaskOptions,
     guide_codes: Sequence[Float[np.ndarray, "obs latent"]] | None = None,
 ) -> ObservedClasses:
     """Return the classes that a task shows to a training; test cells are always hidden.
@@ -57,28 +53,28 @@ def observed_classes(
         ValueError: more classes in the labels than the model has clusters.
     """
     hidden = torch.full((len(seeds), data.n_obs), -1)
-    if mode == "guided":
-        finds = Guide(guide, n_clusters, guide_cells, guide_confidence)
+    if task.mode == "guided":
+        finds = Guide(task.guide, n_clusters, task.guide_cells, task.guide_confidence)
         train = data.train.cpu()
         for index, (seed, codes) in enumerate(
             zip(seeds, guide_codes or [data.pca] * len(seeds), strict=True)
         ):
             hidden[index, train] = torch.from_numpy(finds.classes(codes[train.numpy()], seed=seed))
-        return ObservedClasses(hidden, guided_fraction, true_labels=False)
-    if mode == "unsupervised":
+        return ObservedClasses(hidden, task.guided_fraction, true_labels=False)
+    if task.mode == "unsupervised":
         return ObservedClasses(hidden, 0.0, true_labels=False)
     labels = _of_training_cells(data, data.labels)
     if labels.max() < 0:
         raise ValueError(
-            f"task mode '{mode}' needs labels and no training cell has one: name the label column"
-            " in the data sheet, or choose another mode"
+            f"task mode '{task.mode}' needs labels and no training cell has one: name the label"
+            " column in the data sheet, or choose another mode"
         )
     if n_clusters is not None and labels.max() >= n_clusters:
         raise ValueError(
             f"the labels have {labels.max() + 1} classes and the model {n_clusters} clusters: raise"
             " n_clusters or leave it out to take the sheet's"
         )
-    fraction = 1.0 if mode == "supervised" else label_fraction
+    fraction = 1.0 if task.mode == "supervised" else task.label_fraction
     return ObservedClasses(
         torch.from_numpy(np.stack([_shown(labels, fraction, seed) for seed in seeds])),
         1.0,

@@ -2,10 +2,9 @@
 as it is, or trained on here without labels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -13,8 +12,8 @@ from latentbench.logs import logger
 from latentbench.models.data import TrainingData, modelled_genes, read_training_data
 from latentbench.models.interface import AbstractModel
 from latentbench.outcomes import Outcome
-from latentbench.training.checkpoints import CheckpointFolder
-from latentbench.training.fit import fit
+from latentbench.training.fit import RunOptions, fit
+from latentbench.training.options import TaskOptions, TrainingOptions
 from latentbench.training.record import Fitted, ReplicaReport
 from latentbench.training.replicas import stack_replicas, unstack_replicas
 from latentbench.training.tasks import observed_classes
@@ -52,51 +51,51 @@ def fit_transferred(
     data: TrainingData,
     source: TrainingData,
     *,
-    pretrain_on: str,
-    finetune: bool = False,
+    task: TaskOptions,
     seeds: Sequence[int],
     n_clusters: int | None,
-    checkpoints: CheckpointFolder | None,
-    options: Mapping[str, Any],
+    options: TrainingOptions,
+    run: RunOptions,
 ) -> Fitted:
-    """Train every replica on all labels of the training cells of ``source`` and, with ``finetune``,
-    then on ``data`` without any.
+    """Train every replica on all labels of the training cells of ``source`` and, if the task says
+    ``finetune``, then on ``data`` without any.
 
-    ``pretrain_on`` is the name of the source; ``options`` are the further keyword arguments of
-    ``fit``, which hold for both trainings, ``phases`` for the first alone: the second is one phase,
-    ``finetune``. Its epochs are counted on from those of the first. A replica whose first training
-    did not end well has no second one.
+    ``options`` hold for both trainings, their ``phases`` for the first alone: the second is one
+    phase, ``finetune``. Its epochs are counted on from those of the first. A replica whose first
+    training did not end well has no second one.
 
     Raises:
         ValueError: the source has no labels, or more classes than the model has clusters.
     """
-    labels = observed_classes(source, seeds=seeds, n_clusters=n_clusters, mode="supervised")
+    labels = observed_classes(
+        source, seeds=seeds, n_clusters=n_clusters, task=TaskOptions(mode="supervised")
+    )
     logger.info(
-        "transfer: first on %d cells of %s with their labels", len(source.train), pretrain_on
+        "transfer: first on %d cells of %s with their labels", len(source.train), task.pretrain_on
     )
     first = fit(
         model,
         source,
         seeds=seeds,
         observed=labels,
-        checkpoints=_under(checkpoints, "pretrain"),
-        **options,
+        options=options,
+        run=_under(run, "pretrain"),
     )
     ended_well = [
         index for index, report in enumerate(first.reports) if report.status is Outcome.OK
     ]
-    if not finetune or not ended_well:
+    if not task.finetune or not ended_well:
         return first
     replicas, kept = unstack_replicas(first.model), [seeds[index] for index in ended_well]
-    none = observed_classes(data, seeds=kept, n_clusters=n_clusters)
+    none = observed_classes(data, seeds=kept, n_clusters=n_clusters, task=TaskOptions())
     logger.info("transfer: then on %d cells without labels", len(data.train))
     second = fit(
         stack_replicas([replicas[index] for index in ended_well]),
         data,
         seeds=kept,
         observed=none,
-        checkpoints=_under(checkpoints, "finetune"),
-        **{**options, "phases": [{"name": "finetune"}]},
+        options=replace(options, phases=[options.in_one_phase("finetune")]),
+        run=_under(run, "finetune"),
     )
     for index, replica in zip(ended_well, unstack_replicas(second.model), strict=True):
         replicas[index] = replica
@@ -105,8 +104,10 @@ def fit_transferred(
     )
 
 
-def _under(checkpoints: CheckpointFolder | None, name: str) -> CheckpointFolder | None:
-    return replace(checkpoints, path=checkpoints.path / name) if checkpoints else None
+def _under(run: RunOptions, name: str) -> RunOptions:
+    """Return the run with checkpoints of its own."""
+    held = run.checkpoints
+    return replace(run, checkpoints=replace(held, path=held.path / name) if held else None)
 
 
 def _joined(first: Fitted, second: Fitted) -> pd.DataFrame:

@@ -15,24 +15,21 @@ from jaxtyping import Float
 
 from latentbench.files.embedding import EmbeddingFile
 from latentbench.logs import logger
-from latentbench.maths.likelihoods import LIKELIHOODS
 from latentbench.models import MODELS
 from latentbench.models.data import TrainingData, read_training_data
-from latentbench.models.interface import (
-    AbstractClusteringModel,
-    AbstractCodeClusteringModel,
-    AbstractModel,
-)
+from latentbench.models.interface import AbstractClusteringModel, AbstractCodeClusteringModel
 from latentbench.outcomes import Outcome, Unavailable
-from latentbench.study.applicability import sees_labels
+from latentbench.study.variant import Variant
 from latentbench.training.checkpoints import CheckpointFolder
 from latentbench.training.devices import peak_memory_mb
-from latentbench.training.fit import fit
+from latentbench.training.fit import RunOptions, fit
+from latentbench.training.options import training_options
 from latentbench.training.passes import embed_cells
 from latentbench.training.quality import network_quality, reference_quality, unavailable_quality
 from latentbench.training.record import Fitted, ReplicaReport, empty_history
-from latentbench.training.replicas import build_replicas, stack_replicas, unstack_replicas
+from latentbench.training.replicas import build_variant, stack_replicas, unstack_replicas
 from latentbench.training.tasks import observed_classes
+from latentbench.training.thinned import ThinnedCodes, components_thinned, network_thinned
 from latentbench.training.transfer import fit_transferred, read_source
 
 
@@ -50,35 +47,7 @@ class Trained:
     quality: pd.DataFrame
     saw_labels: bool
     clusters: bool
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A variant as the models sheet has it, resolved for one data set (``Study.variant``)."""
-
-    kind: str
-    likelihood: str | None
-    hyperparameters: Mapping[str, Any]
-    task: Mapping[str, Any]
-    training: Mapping[str, Any]
-    covariates: Sequence[str] = ()
-
-    @property
-    def layer(self) -> str:
-        return LIKELIHOODS[self.likelihood].layer if self.likelihood is not None else "X"
-
-    @property
-    def saw_labels(self) -> bool:
-        return sees_labels({"kind": self.kind, "task": self.task})
-
-    def build(self, data: TrainingData, seeds: Sequence[int]) -> AbstractModel:
-        """Return the stacked network of some seeds, untrained."""
-        hyperparameters = dict(self.hyperparameters)
-        if MODELS[self.kind].covariates != "none":
-            hyperparameters["n_covariates"] = len(data.levels)
-        return build_replicas(
-            self.kind, data.n_vars, likelihood=self.likelihood, seeds=seeds, **hyperparameters
-        )
+    thinned: ThinnedCodes | None = None
 
 
 def train_variant(
@@ -125,14 +94,9 @@ def train_variant(
         return _untrained(variant, data, _all_alike(seeds, too_many)), data
     try:
         if not MODELS[variant.kind].is_network:
-            return _compute_reference(variant, data, seeds), data
-        options = {
-            "n_workers": n_workers,
-            "device": device,
-            "show_progress": False,
-            **variant.training,
-        }
-        if variant.task.get("mode") == "transfer":
+            return _compute_reference(variant, data, seeds, prepared), data
+        run = RunOptions(n_workers, device, checkpoints, show_progress=False)
+        if variant.task_options.mode == "transfer":
             other = read_source(
                 source,
                 prepared,
@@ -140,17 +104,15 @@ def train_variant(
                 covariates=variant.covariates,
                 levels=data.levels,
             )
-            task = {key: value for key, value in variant.task.items() if key != "mode"}
-            untrained = variant.build(data, seeds)
             fitted = fit_transferred(
-                untrained,
+                build_variant(variant, data, seeds),
                 data,
                 other,
+                task=variant.task_options,
                 seeds=seeds,
                 n_clusters=n_clusters,
-                checkpoints=checkpoints,
-                options=options,
-                **task,
+                options=training_options(variant.training),
+                run=run,
             )
         else:
             fitted = _fit_alone(
@@ -158,10 +120,11 @@ def train_variant(
                 data,
                 seeds,
                 read_codes(guide, seeds) if guide else None,
-                checkpoints=checkpoints,
-                options=options,
+                run=run,
             )
-        return _finished(variant, fitted, data, held_out=held_out or {}), data
+        trained = _finished(variant, fitted, data, held_out=held_out or {})
+        thinned = network_thinned(fitted.model, trained.reports, data, prepared)
+        return replace(trained, thinned=thinned), data
     except Exception as error:
         return _untrained(variant, data, _all_alike(seeds, _typed(error))), data
 
@@ -194,12 +157,11 @@ def _fit_alone(
     seeds: Sequence[int],
     codes: Mapping[int, Float[np.ndarray, "obs latent"]] | None,
     *,
-    checkpoints: CheckpointFolder | None,
-    options: Mapping[str, Any],
+    run: RunOptions,
 ) -> Fitted:
     """Train on the data set alone those seeds that can be; the others keep their first weights."""
     guided = [seed for seed in seeds if codes is None or seed in codes]
-    model = variant.build(data, seeds)
+    model = build_variant(variant, data, seeds)
     if not guided:
         return Fitted(model, empty_history(), [_without_guide(seed) for seed in seeds])
     replicas = dict(zip(seeds, unstack_replicas(model), strict=True))
@@ -208,16 +170,16 @@ def _fit_alone(
         data,
         seeds=guided,
         n_clusters=variant.hyperparameters.get("n_clusters"),
+        task=variant.task_options,
         guide_codes=guide_codes,
-        **variant.task,
     )
     fitted = fit(
         stack_replicas([replicas[seed] for seed in guided]),
         data,
         seeds=guided,
         observed=observed,
-        checkpoints=checkpoints,
-        **options,
+        options=training_options(variant.training),
+        run=run,
     )
     replicas |= dict(zip(guided, unstack_replicas(fitted.model), strict=True))
     reports = {report.seed: report for report in fitted.reports}
@@ -265,7 +227,9 @@ def _untrained(variant: Variant, data: TrainingData, reports: list[ReplicaReport
     )
 
 
-def _compute_reference(variant: Variant, data: TrainingData, seeds: Sequence[int]) -> Trained:
+def _compute_reference(
+    variant: Variant, data: TrainingData, seeds: Sequence[int], prepared: str | Path
+) -> Trained:
     """Return what every seed of a reference comes to; the weights of a seed that failed are not a
     number.
     """
@@ -297,6 +261,9 @@ def _compute_reference(variant: Variant, data: TrainingData, seeds: Sequence[int
         reference_quality(data, reports, embeddings, of_components=some.of_components),
         saw_labels=variant.saw_labels,
         clusters=some.cluster_probs is not None,
+        thinned=(
+            components_thinned(some.embedding, data, prepared) if some.of_components else None
+        ),
     )
 
 

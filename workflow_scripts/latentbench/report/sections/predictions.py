@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from latentbench.figures.prediction_figures import METRIC_NAMES, method_colours, question_name
-from latentbench.prediction.metrics import METRICS
+from latentbench.figures.style import method_colours
+from latentbench.prediction.metrics import METRIC_NAMES, METRICS
+from latentbench.prediction.tables import question_name
 from latentbench.report.cells import Cell, Table, number, table
 from latentbench.report.figures import placed
 from latentbench.report.results import Results
