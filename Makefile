@@ -39,6 +39,11 @@ judge: environment ## the same from codes and clusterings that my.h5ad has alrea
 	  'embeddings=[$(call listed,$(EMBEDDINGS))]' 'clusterings=[$(call listed,$(CLUSTERINGS))]' $(TOLD) $(ARGS)
 	@echo "The report: results/report/index.html; your data with its groups: results/data/*/annotated.h5ad"
 
+STUDY ?= results
+apply: environment ## give new cells the groups of a finished study: make apply STUDY=results DATA=new.h5ad (ARGS="--dataset NAME --output FILE.h5ad")
+	@test -n "$(DATA)" || { echo "make apply STUDY=results DATA=path/to/new.h5ad: counts of new cells"; exit 2; }
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.apply "$(STUDY)" "$(DATA)" $(ARGS)
+
 thesis: environment ## run the study of config/thesis.yaml (ARGS="--config scale=small mirror=FOLDER": at most 10,000 cells a data set)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/thesis.yaml $(ARGS)
 	@echo "The report: results/report/index.html; its chapters: results/chapters"
