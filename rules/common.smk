@@ -85,7 +85,7 @@ def of_another(rule, output, another):
 
     def path(wildcards):
         found = unit(wildcards)
-        return plan.files([getattr(rules, rule).output[output]], [found] if found else [])
+        return plan.files([getattr(rules, rule).output[output]], [found])[0] if found else []
 
     return path
 
