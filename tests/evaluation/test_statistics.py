@@ -278,3 +278,15 @@ def test_the_consensus_is_scored_but_does_not_compete_with_its_members(scores):
     assert not table.loc[("a", "consensus"), "in_contest"]
     assert table.loc[("a", "consensus"), "reason"] == "made of the others"
     assert table.loc[("a", "consensus"), "mean"] == pytest.approx(0.97)
+
+
+def test_k_means_of_principal_components_counts_once_under_two_names(scores):
+    kinds = {**KINDS, "pca": "pca", "kmeans_pca": "kmeans_pca"}
+    of_pca = frame(*(rows(each, "pca", np.full(5, 0.5)) for each in "abc"))
+    alone = frame(*(rows(each, "kmeans_pca", np.full(5, 0.6), clustering="own") for each in "abc"))
+    both = answer(pd.concat([scores, of_pca, alone]), kinds).set_index(["scope", "model"])
+    only = answer(pd.concat([scores, alone]), kinds).set_index(["scope", "model"])
+    for scope in ("a", "all"):
+        assert both.loc[(scope, "pca"), "in_contest"]
+        assert not both.loc[(scope, "kmeans_pca"), "in_contest"]
+        assert only.loc[(scope, "kmeans_pca"), "in_contest"]
