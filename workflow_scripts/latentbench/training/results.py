@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save
 
-from latentbench.files.artefacts import atomic_path, write_json, write_table
+from latentbench.files.artefacts import write_json, write_table
 from latentbench.files.embedding import write_embedding
+from latentbench.files.weights import write_weights
 from latentbench.models.data import TrainingData
 from latentbench.outcomes import Outcome
 from latentbench.training.variant import Trained
@@ -36,10 +36,7 @@ def write_results(
     """Write the five files of a training, as docs/architecture.md says; where a replica did not end
     ok, with the last lines of ``log``.
     """
-    with atomic_path(weights) as temporary:
-        temporary.write_bytes(
-            save({name: np.ascontiguousarray(array) for name, array in trained.weights.items()})
-        )
+    write_weights(trained.weights, weights)
     write_table(trained.history, history)
     write_table(trained.quality, quality)
     about = {"dataset": dataset, "model": model, "kind": kind, "saw_labels": trained.saw_labels}
