@@ -18,7 +18,7 @@ PEERS := --peers .bench-venv/bin/python
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study mine judge apply thesis results test test-fast test-full lint check validate verify compare reference bench bench-full lock clean clean-all help environment
+.PHONY: study mine judge apply thesis evidence results test test-fast test-full lint check validate verify compare reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
@@ -39,9 +39,20 @@ judge: environment ## the same from codes and clusterings that my.h5ad has alrea
 	  'embeddings=[$(call listed,$(EMBEDDINGS))]' 'clusterings=[$(call listed,$(CLUSTERINGS))]' $(TOLD) $(ARGS)
 	@echo "The report: results/report/index.html; your data with its groups: results/data/*/annotated.h5ad"
 
+STUDY ?= results
+apply: environment ## give new cells the groups of a finished study: make apply STUDY=results DATA=new.h5ad (ARGS="--dataset NAME --output FILE.h5ad")
+	@test -n "$(DATA)" || { echo "make apply STUDY=results DATA=path/to/new.h5ad: counts of new cells"; exit 2; }
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m latentbench.commands.apply "$(STUDY)" "$(DATA)" $(ARGS)
+
 thesis: environment ## run the study of config/thesis.yaml (ARGS="--config scale=small mirror=FOLDER": at most 10,000 cells a data set)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/thesis.yaml $(ARGS)
 	@echo "The report: results/report/index.html; its chapters: results/chapters"
+
+MIRROR ?= ../shared/data
+evidence: environment ## what the answer is worth on labelled data that tell neither label nor number (MIRROR=FOLDER with the public data sets): about an hour on two cores; writes docs/evidence.md and what reports quote
+	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/evidence.yaml --config mirror="$(abspath $(MIRROR))" $(ARGS)
+	$(BENCHMARK)/evidence.py --mirror "$(MIRROR)" --codes results --publish
+	$(BENCHMARK)/reality_nulls.py --data "$(MIRROR)" --draws 0 --power-draws 5
 
 results: ## put the results of a finished thesis into docs/results.md
 	mkdir -p docs/images/results docs/results

@@ -123,6 +123,9 @@ def folder(tmp_path_factory):
         (folder / "config" / path.name).symlink_to(path)
     cells = AnnData(np.random.default_rng(0).poisson(1.0, (60, 1500)).astype(np.float32))
     cells.obs["cell_type"] = np.repeat(["a", "b", "c"], 20)
+    codes = np.random.default_rng(1).normal(size=(60, 4)) + 9 * np.eye(3, 4).repeat(20, axis=0)
+    cells.obsm.update({"X_scVI": codes, "X_pca": codes[:, ::-1].copy()})
+    cells.obs["leiden"] = cells.obs["louvain"] = np.repeat(["0", "1", "2"], 20)
     cells.write_h5ad(folder / "my.h5ad")
     sheet = folder / "config/datasets.tsv"
     header, *rows = sheet.read_text().splitlines()
@@ -254,7 +257,8 @@ def targets() -> list[str]:
 
 @pytest.mark.parametrize("target", targets())
 def test_a_target_of_the_makefile_runs_what_is_there(target, reader):
-    check_make(["make", target, "A=results", "B=results", "DATA=my.h5ad"])
+    told = ["A=results", "B=results", "DATA=my.h5ad", "EMBEDDINGS=X_pca", "CLUSTERINGS=leiden"]
+    check_make(["make", target, *told])
 
 
 def variants_in(read: dict) -> dict:

@@ -46,7 +46,7 @@ def main(
         data,
         dataset=dataset,
         model=model,
-        kind=variant["kind"],
+        variant=resolved,
         device=device,
         log=log,
         **outputs,

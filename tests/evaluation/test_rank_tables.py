@@ -136,3 +136,17 @@ def test_the_order_of_rows_does_not_matter():
         rank_table(shuffled, KINDS, n_bootstrap=200), rank_table(scores, KINDS, n_bootstrap=200)
     )
     pd.testing.assert_frame_equal(rank_tests(shuffled, KINDS), rank_tests(scores, KINDS))
+
+
+def test_circular_labels_are_in_no_test_over_data_sets():
+    scores = study(6)
+    fewer = scores[scores["dataset"] != "data5"]
+    circular = {"circular": ["data5"]}
+    pd.testing.assert_frame_equal(rank_tests(scores, KINDS, **circular), rank_tests(fewer, KINDS))
+    over_all = [
+        rank_table(rows, KINDS, n_bootstrap=200, **told)
+        .query("scope == 'all'")
+        .reset_index(drop=True)
+        for rows, told in ((scores, circular), (fewer, {}))
+    ]
+    pd.testing.assert_frame_equal(*over_all)

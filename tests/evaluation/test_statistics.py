@@ -222,3 +222,33 @@ def test_a_control_that_failed_is_broken_and_one_that_cannot_be_is_not(scores):
     check_controls(scores.assign(status=scores["status"].where(~at, "degenerate")), KINDS)
     with pytest.raises(ValueError, match="true_labels, seed 0, test cells: oom"):
         check_controls(scores.assign(status=scores["status"].where(~at, "oom")), KINDS)
+
+
+def test_circular_labels_do_not_count_over_all_data_sets_but_on_their_own(scores):
+    every, table = answer(scores, KINDS), answer(scores, KINDS, circular=["c", "elsewhere"])
+    without_c = answer(scores[scores["dataset"] != "c"], KINDS).query("scope == 'all'")
+    pd.testing.assert_frame_equal(
+        table.query("scope == 'all'").set_index("model")[["mean", "low", "high", "n_datasets"]],
+        without_c.set_index("model")[["mean", "low", "high", "n_datasets"]],
+        check_like=True,
+    )
+    of_each = [rows.query("scope != 'all'").reset_index(drop=True) for rows in (table, every)]
+    pd.testing.assert_frame_equal(*of_each)
+
+
+def test_where_all_labels_are_circular_they_count(scores):
+    pd.testing.assert_frame_equal(
+        answer(scores, KINDS, circular=["a", "b", "c"]), answer(scores, KINDS)
+    )
+
+
+def test_a_model_that_was_tuned_on_a_data_set_says_so_there_and_over_all(scores):
+    tuned = {"good": ["b", "elsewhere", "a"]}
+    summary = summarise(scores, tuned_on=tuned)
+    here = summary[summary["tuned_here"]]
+    assert set(zip(here["model"], here["dataset"], strict=True)) == {("good", "a"), ("good", "b")}
+    told = answer(scores, KINDS, tuned_on=tuned).set_index(["model", "scope"])["tuned_on"]
+    assert told["good", "all"] == "a, b"
+    assert told["good", "b"] == "b"
+    assert told["good", "c"] == ""
+    assert set(told.drop("good", level="model")) == {""}

@@ -47,13 +47,14 @@ def results_of(prepared, folder, *, guide=None, **variant):
     folder.mkdir(exist_ok=True)
     log = folder / "train.log"
     log.write_text("".join(f"line {i}\n" for i in range(30)))
-    trained, data = train_variant(prepared, Variant(**{**SHORT, **variant}), **OPTIONS, guide=guide)
+    resolved = Variant(**{**SHORT, **variant})
+    trained, data = train_variant(prepared, resolved, **OPTIONS, guide=guide)
     write_results(
         trained,
         data,
         dataset="mine",
         model="variant",
-        kind=variant["kind"],
+        variant=resolved,
         device="cpu",
         **paths,
         log=log,

@@ -2,7 +2,7 @@
 fixed beforehand.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -23,7 +23,8 @@ class Contest:
     """The rows that count, what every model scored, and why some do not compete.
 
     ``reasons``: (model, scope) -> why not, "" if it does; a scope is a data set or all of them.
-    ``contested``: the data sets where any contestant has a value."""
+    ``contested``: the data sets where any contestant has a value, and that count over all of
+    them."""
 
     counted: pd.DataFrame
     values: ByModel
@@ -58,12 +59,15 @@ class Contest:
         }
 
 
-def hold_contest(scores: pd.DataFrame, kinds: Mapping[str, str]) -> Contest:
+def hold_contest(
+    scores: pd.DataFrame, kinds: Mapping[str, str], *, circular: Collection[str] = ()
+) -> Contest:
     """Return who competes, by test ARI of the headline clustering.
 
     In the contest are the models that are no control, saw no label and have a value for at least
     half of their replicas; over all data sets, those of which that holds on every data set where
-    any contestant has a value. ``kinds`` maps each model to its kind."""
+    any contestant has a value. Data sets whose labels are ``circular`` do not count over all of
+    them, unless there are no others. ``kinds`` maps each model to its kind."""
     counted = scores.sort_values("seed", kind="stable")
     counted = counted[
         counted["headline"]
@@ -79,9 +83,9 @@ def hold_contest(scores: pd.DataFrame, kinds: Mapping[str, str]) -> Contest:
             if reasons[model, dataset] == ""
         }
     )
-    return Contest(
-        counted, values, reasons | _reasons_overall(values, reasons, contested), contested
-    )
+    counting = [dataset for dataset in contested if dataset not in circular] or contested
+    overall = _reasons_overall(values, reasons, counting)
+    return Contest(counted, values, reasons | overall, counting)
 
 
 def note_on_size(*, n_seeds: int, n_datasets: int | None = None) -> str:

@@ -3,7 +3,7 @@ sure can one be.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -24,15 +24,26 @@ from latentbench.outcomes import Outcome, Unavailable
 SUMMARY_KEYS = ["dataset", "model", "clustering", "split", "metric"]
 
 
-def summarise(scores: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
+TunedOn = Mapping[str, Collection[str]]
+"""Model -> the data sets on whose labels it was tuned; a model that was on none is not there."""
+
+
+def summarise(
+    scores: pd.DataFrame, *, tuned_on: TunedOn | None = None, n_bootstrap: int = 2000
+) -> pd.DataFrame:
     """Return n_ok, n_failed, mean, sd, 95 % interval, lowest and highest over seeds of every
     (dataset, model, clustering, split, metric).
 
     ``n_failed`` counts replicas without a value, except those to which the metric does not apply;
-    ``outcomes`` spells them out."""
+    ``outcomes`` spells them out; ``tuned_here`` says whether the model was tuned on the labels of
+    that data set."""
     groups = scores.sort_values("seed", kind="stable").groupby(SUMMARY_KEYS, sort=True)
     rows = [
-        {**dict(zip(SUMMARY_KEYS, keys, strict=True)), **_summary_of(group, n_bootstrap)}
+        {
+            **dict(zip(SUMMARY_KEYS, keys, strict=True)),
+            **_summary_of(group, n_bootstrap),
+            "tuned_here": keys[0] in (tuned_on or {}).get(keys[1], ()),
+        }
         for keys, group in groups
     ]
     return pd.DataFrame(rows)
@@ -59,7 +70,12 @@ def _summary_of(group: pd.DataFrame, n_bootstrap: int) -> dict[str, object]:
 
 
 def answer(
-    scores: pd.DataFrame, kinds: Mapping[str, str], *, n_bootstrap: int = 2000
+    scores: pd.DataFrame,
+    kinds: Mapping[str, str],
+    *,
+    tuned_on: TunedOn | None = None,
+    circular: Collection[str] = (),
+    n_bootstrap: int = 2000,
 ) -> pd.DataFrame:
     """Return one row a model for every data set (its name in ``scope``) and for all of them
     (``scope`` = "all"), best first.
@@ -69,9 +85,10 @@ def answer(
     every other contestant whether its paired difference to the best is not 0 (Holm-adjusted p at
     most 0.05). Models outside the contest are shown with the reason.
 
-    ``kinds`` maps each model to its kind.
+    ``kinds`` maps each model to its kind; ``tuned_on`` names the data sets of the scope on whose
+    labels the model was tuned; ``circular`` data sets do not count over all of them.
     """
-    contest = hold_contest(scores, kinds)
+    contest = hold_contest(scores, kinds, circular=circular)
     frame = pd.concat(
         [_answer_of(scope, contest, n_bootstrap) for scope in contest.scopes], ignore_index=True
     )
@@ -84,6 +101,16 @@ def answer(
     frame["n_failed"] = [
         int(
             sum(n_failed.get((dataset, row.model), 0) for dataset in contest.datasets_of(row.scope))
+        )
+        for row in frame.itertuples()
+    ]
+    frame["tuned_on"] = [
+        ", ".join(
+            sorted(
+                set(contest.datasets_of(row.scope)).intersection(
+                    (tuned_on or {}).get(row.model, ())
+                )
+            )
         )
         for row in frame.itertuples()
     ]

@@ -12,6 +12,7 @@ from latentbench.files.embedding import write_embedding
 from latentbench.files.weights import write_weights
 from latentbench.models.data import TrainingData
 from latentbench.outcomes import Outcome
+from latentbench.study.variant import Variant
 from latentbench.training.variant import Trained
 
 VERSIONED = ("torch", "numpy", "scipy", "scikit-learn", "anndata")
@@ -24,7 +25,7 @@ def write_results(
     *,
     dataset: str,
     model: str,
-    kind: str,
+    variant: Variant,
     device: str,
     weights: str | Path,
     history: str | Path,
@@ -34,12 +35,13 @@ def write_results(
     log: str | Path,
 ) -> None:
     """Write the five files of a training, as docs/architecture.md says; where a replica did not end
-    ok, with the last lines of ``log``.
+    ok, with the last lines of ``log``. The weights have the variant in their header.
     """
-    write_weights(trained.weights, weights)
+    write_weights(trained.weights, weights, variant=variant)
     write_table(trained.history, history)
     write_table(trained.quality, quality)
-    about = {"dataset": dataset, "model": model, "kind": kind, "saw_labels": trained.saw_labels}
+    about = {"dataset": dataset, "model": model, "kind": variant.kind}
+    about["saw_labels"] = trained.saw_labels
     seeds = [report.seed for report in trained.reports]
     write_embedding(
         embedding,

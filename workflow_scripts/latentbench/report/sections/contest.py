@@ -35,6 +35,7 @@ COLUMNS = (
     "distinguishable",
     "note",
     "reason",
+    "tuned_on",
 )
 
 
@@ -47,6 +48,12 @@ def view(results: Results) -> dict[str, Any] | None:
     chosen = "" if answers(results) else chosen_sentence(results.tables.choices, evidence)
     labelled = [dataset for dataset in results.datasets if results.has_labels(dataset)]
     said = verdict_of(results.table("answer"), results.tables, labelled) if labelled else None
+    circular = [dataset for dataset in labelled if results.is_circular(dataset)]
+    if said and circular and len(circular) < len(labelled):
+        said["sentences"].append(
+            f"Not in means over data sets: {listed(circular)}, whose labels were found by"
+            " clustering the same expression."
+        )
     return {"chosen": chosen, "said": said} if said or chosen else None
 
 
@@ -81,7 +88,7 @@ def verdict_of(
     return {
         "model": None if over_all.empty else str(over_all["model"].iloc[0]),
         "verdict": _verdict(over_all),
-        "sentences": [*_sentences(over_all), *_left_out(outside)],
+        "sentences": [*_sentences(over_all), *_tuned(over_all), *_left_out(outside)],
         "note": note_of(over_all),
         "table": table(rows, lead="ARI [95 %]"),
     }
@@ -124,6 +131,16 @@ def _sentences(over_all: pd.DataFrame) -> list[str]:
             f"Lower than it, and told apart from it after Holm’s correction: {listed(told_apart)}."
         )
     return sentences
+
+
+def _tuned(over_all: pd.DataFrame) -> list[str]:
+    """Say which contestants were tuned on the labels that they are scored by."""
+    tuned = over_all[over_all["tuned_on"].fillna("") != ""]
+    return [
+        f"The recipe of {listed(models.tolist())} was compared with others by the labels of {names}"
+        " before it was kept: its scores there are of its tuning."
+        for names, models in tuned.groupby("tuned_on", sort=True)["model"]
+    ]
 
 
 def _left_out(outside: pd.DataFrame) -> list[str]:

@@ -21,8 +21,9 @@ PARAGRAPHS = (
     stratified by label where labels exist). Variable genes, scaling and principal components
     were fitted on the training cells alone and applied to all.""",
     """Every variant was trained once for each seed ({seeds}); a seed fixes initial weights,
-    order of minibatches and noise. Hyperparameters were the same for every data set and none
-    was chosen by labels. A replica whose loss stopped being finite is counted as diverged.""",
+    order of minibatches and noise. Hyperparameters were the same for every data set. Variants
+    marked ‡ were compared with others by the labels of that data set before they were kept; no
+    other was. A replica whose loss stopped being finite is counted as diverged.""",
     """Clusterings were fitted on the training cells and test cells assigned to them: the
     model’s own components, k-means with the declared number of clusters, Leiden ([@traag2019])
     at a resolution chosen without labels. Which of them speaks for a variant was fixed
