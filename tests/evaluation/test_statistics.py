@@ -252,3 +252,29 @@ def test_a_model_that_was_tuned_on_a_data_set_says_so_there_and_over_all(scores)
     assert told["good", "b"] == "b"
     assert told["good", "c"] == ""
     assert set(told.drop("good", level="model")) == {""}
+
+
+def test_on_one_data_set_the_error_over_cells_counts_however_many_seeds_there_are():
+    many = np.random.default_rng(0).normal(scale=0.005, size=(2, 40))
+    parts = [
+        rows("a", name, mean + noise)
+        for (name, mean), noise in zip({"good": 0.80, "close": 0.78}.items(), many, strict=True)
+    ]
+    errors = [rows("a", name, np.full(40, 0.03), metric="ari_se") for name in ("good", "close")]
+    seeds, both = (
+        answer(frame(*given), KINDS).query("scope == 'a'").set_index("model")
+        for given in (parts, [*parts, *errors])
+    )
+    assert seeds.loc["close", "distinguishable"]
+    assert not both.loc["close", "distinguishable"]
+    assert both.loc["good", "high"] - both.loc["good", "mean"] == pytest.approx(0.0588, rel=0.05)
+    assert both.loc["close", "difference_low"] < 0 < both.loc["close", "difference_high"]
+
+
+def test_the_consensus_is_scored_but_does_not_compete_with_its_members(scores):
+    of_all = rows("a", "consensus", np.full(5, 0.97))
+    kinds = {**KINDS, "consensus": "consensus"}
+    table = answer(pd.concat([scores, frame(of_all)]), kinds).set_index(["scope", "model"])
+    assert not table.loc[("a", "consensus"), "in_contest"]
+    assert table.loc[("a", "consensus"), "reason"] == "made of the others"
+    assert table.loc[("a", "consensus"), "mean"] == pytest.approx(0.97)

@@ -65,7 +65,7 @@ def rank_tests(
     critical difference.
     """
     contest = hold_contest(scores, kinds, circular=circular)
-    means = _means(contest.contestants(ALL_DATASETS), contest.contested)
+    means = _means(contest.contestants(ALL_DATASETS), contest.telling_datasets(ALL_DATASETS))
     n_datasets, n_models = means.shape
     sizes = {"scope": ALL_DATASETS, "n_datasets": n_datasets, "n_models": n_models}
     tests = friedman(means)
@@ -107,7 +107,7 @@ def rank_tests(
 
 
 def _ranks_in(scope: str, contest: Contest, n_bootstrap: int) -> list[dict[str, Any]]:
-    contestants, datasets = contest.contestants(scope), contest.datasets_of(scope)
+    contestants, datasets = contest.contestants(scope), contest.telling_datasets(scope)
     if not contestants:
         return []
     means = _means(contestants, datasets)

@@ -124,12 +124,14 @@ def _answer_of(scope: str, contest: Contest, n_bootstrap: int) -> pd.DataFrame:
         for model, by_dataset in contestants.items()
     }
     best = min(means, key=lambda model: (-means[model], model)) if means else None
-    comparisons = _comparisons(best, contestants, datasets, n_bootstrap)
-    ranks = _mean_ranks(contestants, datasets)
+    errors = {rival: contest.cell_error(scope, str(best), rival) for rival in contestants}
+    comparisons = _comparisons(best, contestants, datasets, errors, n_bootstrap)
+    ranks = _mean_ranks(contestants, contest.telling_datasets(scope))
     rows = []
     for model, by_dataset in contest.values_in(scope).items():
         groups = _groups(by_dataset, datasets)
-        low, high = interval(groups, n_bootstrap) if groups else (np.nan, np.nan)
+        error = contest.cell_error(scope, model)
+        low, high = interval(groups, n_bootstrap, cell_error=error) if groups else (np.nan, np.nan)
         rows.append(
             {
                 "scope": scope,
@@ -173,10 +175,15 @@ UNPAIRED = Unavailable(Outcome.NOT_APPLICABLE, "no test: no seed in common")
 
 
 def _comparisons(
-    best: str | None, contestants: ByModel, datasets: list[str], n_bootstrap: int
+    best: str | None,
+    contestants: ByModel,
+    datasets: list[str],
+    errors: Mapping[str, float],
+    n_bootstrap: int,
 ) -> dict[str, dict[str, object]]:
     """Return the best model's lead over each other contestant, paired by data set and seed, with
-    its interval and Holm-adjusted test.
+    its interval and Holm-adjusted test; ``errors`` are those of the leads that come from which
+    cells were in the split.
     """
     rivals = [model for model in contestants if model != best]
     if not rivals:
@@ -185,7 +192,10 @@ def _comparisons(
         rival: _paired_differences(contestants[best], contestants[rival], datasets)
         for rival in rivals
     }
-    tests = [p_value(leads[rival], n_bootstrap) if leads[rival] else UNPAIRED for rival in rivals]
+    tests = [
+        p_value(leads[rival], n_bootstrap, cell_error=errors[rival]) if leads[rival] else UNPAIRED
+        for rival in rivals
+    ]
     p_values = np.array([np.nan if isinstance(test, Unavailable) else test for test in tests])
     found = {}
     # The best was picked from these very scores, so the family is that of all pairs: any of them
@@ -194,7 +204,11 @@ def _comparisons(
     for rival, test, p, adjusted in zip(
         rivals, tests, p_values, holm(p_values, n_tests=n_pairs), strict=True
     ):
-        low, high = interval(leads[rival], n_bootstrap) if leads[rival] else (np.nan, np.nan)
+        low, high = (
+            interval(leads[rival], n_bootstrap, cell_error=errors[rival])
+            if leads[rival]
+            else (np.nan, np.nan)
+        )
         found[rival] = {
             "difference": mean_of_means(leads[rival]) if leads[rival] else np.nan,
             "difference_low": low,

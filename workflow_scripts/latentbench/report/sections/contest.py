@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from latentbench.evaluation.contest import STANDING
 from latentbench.evaluation.statistics import ALL_DATASETS
 from latentbench.figures.style import model_colours
 from latentbench.report.answer import answers
@@ -145,7 +146,7 @@ def _tuned(over_all: pd.DataFrame) -> list[str]:
 
 def _left_out(outside: pd.DataFrame) -> list[str]:
     """Say which models could not compete; that controls do not is in the methods."""
-    absent = outside[~outside["reason"].isin(("control", "saw labels"))]
+    absent = outside[~outside["reason"].isin(STANDING)]
     rows = list(absent.sort_values("model").itertuples())
     if len(rows) <= MOST_LEFT_OUT:
         return [f"{row.model} is not in this comparison: {row.reason}." for row in rows]

@@ -35,10 +35,11 @@ PARAGRAPHS = (
     """Scores are the adjusted Rand index (ARI; [@hubert1985]), normalised mutual information
     (NMI, arithmetic mean; [@strehl2002]) and accuracy under the best one-to-one matching of
     clusters to labels (ACC; [@kuhn1955]), on test cells. Intervals are 95 % bootstrap intervals
-    ([@davison1997]) over seeds, and over data sets and seeds for the study as a whole;
-    differences are tested in pairs with Holm’s correction ([@holm1979]). Ranks over data sets
-    are compared by Friedman’s test ([@friedman1937]) with the correction of [@iman1980] and by
-    Nemenyi’s critical difference ([@nemenyi1963]; [@demsar2006]).""",
+    ([@davison1997]) over seeds, and over data sets and seeds for the study as a whole; what is
+    said of the best model of one data set counts the error over cells too; differences are
+    tested in pairs with Holm’s correction ([@holm1979]). Ranks over data sets are compared by
+    Friedman’s test ([@friedman1937]) with the correction of [@iman1980] and by Nemenyi’s
+    critical difference ([@nemenyi1963]; [@demsar2006]).""",
     """Controls bound the scores: a random projection (what no learning gives), shuffled labels
     (chance) and the true labels (the ceiling). They, and variants that saw labels (†), take no
     part in the contest.""",
