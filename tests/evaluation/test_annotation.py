@@ -165,6 +165,7 @@ def test_scanpys_plots_run_on_the_file_with_no_step_between(tmp_path):
     )
     cells.uns["latentbench"] = {"dataset": "counts"}
     codes = np.log1p(counts).astype(np.float64)
+    cells.obsm["X_pca"] = codes[:, :20]  # as every prepared data set has them
     members = [members_of(codes[:, ::n], variant=f"by {n}", seed=0) for n in (1, 2)]
     found = find_groups(together(members))
     tables = answer_tables(found, dataset="counts", n_cells=120, n_clusters=None)
