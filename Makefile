@@ -18,7 +18,7 @@ PEERS := --peers .bench-venv/bin/python
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
 
 .DEFAULT_GOAL := study
-.PHONY: study mine judge apply thesis results test test-fast test-full lint check validate verify compare reference bench bench-full lock clean clean-all help environment
+.PHONY: study mine judge apply thesis evidence results test test-fast test-full lint check validate verify compare reference bench bench-full lock clean clean-all help environment
 
 study: environment ## run the default study (ARGS="--config mirror=FOLDER ..." is passed on)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) $(ARGS)
@@ -47,6 +47,12 @@ apply: environment ## give new cells the groups of a finished study: make apply 
 thesis: environment ## run the study of config/thesis.yaml (ARGS="--config scale=small mirror=FOLDER": at most 10,000 cells a data set)
 	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/thesis.yaml $(ARGS)
 	@echo "The report: results/report/index.html; its chapters: results/chapters"
+
+MIRROR ?= ../shared/data
+evidence: environment ## what the answer is worth on labelled data that tell neither label nor number (MIRROR=FOLDER with the public data sets): about an hour on two cores; writes docs/evidence.md and what reports quote
+	$(BIN)/snakemake --cores $(CORES) $(LOGGER) --configfile config/evidence.yaml --config mirror="$(abspath $(MIRROR))" $(ARGS)
+	$(BENCHMARK)/evidence.py --mirror "$(MIRROR)" --codes results --publish
+	$(BENCHMARK)/reality_nulls.py --data "$(MIRROR)" --draws 0 --power-draws 5
 
 results: ## put the results of a finished thesis into docs/results.md
 	mkdir -p docs/images/results docs/results

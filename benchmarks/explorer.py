@@ -88,9 +88,9 @@ def page_of(explored: Explored, folder: Path) -> tuple[Path, float]:
     write_explored(explored, folder / "simulated.safetensors")
     view = page_explorer.explorer_view([folder / "simulated.safetensors"])
     section = (
-        Environment(loader=FileSystemLoader(HERE), autoescape=True)
+        Environment(loader=FileSystemLoader(HERE.parent / "sections"), autoescape=True)
         .get_template("explorer.html.j2")
-        .render(explorer=view)
+        .render(**view)
     )
     css = (HERE.parent / "page.css").read_text() + (HERE / "explorer.css").read_text()
     page = folder / "explorer.html"

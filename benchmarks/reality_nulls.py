@@ -25,7 +25,15 @@ from latentbench.answer.thinning import thin
 from latentbench.logs import log_to, logger
 
 N_CELLS, N_FINE, N_GENES = 300, 8, 1000
-GRID = [Rule(discreteness=discreteness) for discreteness in (0.2, 0.35, 0.5)]
+RULES = {
+    "D .5": Rule(discreteness=0.5, auc=0.0),
+    "D .35, half of what the null leaves": Rule(discreteness=0.35, auc=0.0, beyond_null=0.5),
+    "D .35": Rule(discreteness=0.35, auc=0.0),
+    "D .2": Rule(discreteness=0.2, auc=0.0),
+    "p alone": Rule(discreteness=-np.inf, auc=0.0),
+    "nothing is merged": Rule(alpha=1.0, discreteness=-np.inf, auc=0.0),
+}
+"""The rules that are compared, on nulls here and on labelled data in evidence.py."""
 
 
 def simulated(kind: str, rng: np.random.Generator) -> sparse.csr_matrix:
@@ -89,13 +97,12 @@ def null_rows(first: int, n: int, data: Path) -> list[dict]:
             halves = cut(space.seen, batch, 2, seed)
             p = separability(space, halves, batch=batch, seed=seed).pairs["p"].iloc[0]
             fine = cut(space.seen, batch, N_FINE, seed)
-            for rule in GRID:
+            for rule_name, rule in RULES.items():
                 left = merge_until_told_apart(space, fine, batch=batch, rule=rule, seed=seed)
                 rows.append(
                     {
                         "null": name,
-                        "rule": f"one group, D {rule.discreteness}",
-                        "discreteness": rule.discreteness,
+                        "rule": f"one group, {rule_name}",
                         "one": left.separability.n_groups == 1,
                         "p": p,
                     }
@@ -137,7 +144,7 @@ def main(first: int, n: int, n_power: int, data: Path) -> None:
     if n:
         frame = pd.DataFrame(null_rows(first, n, data))
         table = frame.pivot_table(index="null", columns="rule", values="one")
-        once = frame[frame["discreteness"] == GRID[0].discreteness].groupby("null")["p"]
+        once = frame[frame["rule"] == frame["rule"].iloc[0]].groupby("null")["p"]
         table.insert(0, "n", once.size())
         table["rejected at 5 %"] = once.agg(lambda p: (p < 0.05).mean())
         table["mean p"] = once.mean()

@@ -213,6 +213,8 @@ rule collect:
     params:
         not_applicable=study.not_applicable,
         kinds=parameters.kinds(study),
+        tuned_on=parameters.tuned_on(study),
+        circular=parameters.circular(study),
         statistics=config["evaluation"]["statistics"],
         rule=config["evaluation"]["selection"],
     message:

@@ -7,7 +7,6 @@ import pandas as pd
 
 from latentbench.files.tables import (
     ANSWER_AGREEMENT,
-    ANSWER_EVIDENCE,
     ANSWER_GROUPS,
     ANSWER_MODELS,
     ANSWER_SUMMARY,
@@ -16,13 +15,6 @@ from latentbench.files.tables import (
 
 CELLS = (812, 640, 512, 377, 260, 181, 96, 61, 22)
 PARENTS = (-1, 0, 0, 1, 2, 1, 4, 5, 5)
-EVIDENCE = ANSWER_EVIDENCE.frame(
-    [
-        ("groups that models agree on", True, 9, 0.68, 0.55, 0.79, 7),
-        ("scVI and Leiden at resolution 1", False, 9, 0.6, 0.44, 0.74, 5),
-        ("a model at random", False, 9, 0.55, 0.41, 0.7, 4),
-    ]
-)
 
 
 def made_up_answer(models: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:

@@ -23,14 +23,16 @@ from latentbench.files.tables import QUALITY_OF_VARIANT, RELIABILITY, SCORES
 from latentbench.logs import log_to
 
 
-def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
+def main(inputs, outputs, *, not_applicable, kinds, tuned_on, circular, statistics, rule) -> None:
     """Write every table to the paths of its name in ``outputs``; a control out of bounds stops
     before any is written.
 
     ``inputs``: paths of scores, integration scores, histories, quality, reliability, and of the
     statuses of the variants (in step with histories and quality) and of the consensus. ``kinds``
-    maps models to their kinds, ``statistics`` are the options of ``summarise``, ``answer``,
-    ``rank_table``, ``evidence`` and ``criterion_agreement``, ``rule`` those of ``choices``."""
+    maps models to their kinds, ``tuned_on`` to the data sets on whose labels they were tuned,
+    ``circular`` are the data sets with labels of clusters, ``statistics`` the options of
+    ``summarise``, ``answer``, ``rank_table``, ``evidence`` and ``criterion_agreement``, ``rule``
+    those of ``choices``."""
     statuses = [read_status(path) for path in inputs["statuses"]]
     scores = collect_scores(
         [SCORES.read(path) for path in [*inputs["scores"], *inputs["integration"]]], not_applicable
@@ -43,10 +45,10 @@ def main(inputs, outputs, *, not_applicable, kinds, statistics, rule) -> None:
     made = choices(scores, kinds, **rule)
     tables = {
         "scores": scores,
-        "summary": summarise(scores, **statistics),
-        "answer": answer(scores, kinds, **statistics),
-        "ranks": rank_table(scores, kinds, **statistics),
-        "tests": rank_tests(scores, kinds),
+        "summary": summarise(scores, tuned_on=tuned_on, **statistics),
+        "answer": answer(scores, kinds, tuned_on=tuned_on, circular=circular, **statistics),
+        "ranks": rank_table(scores, kinds, circular=circular, **statistics),
+        "tests": rank_tests(scores, kinds, circular=circular),
         "choices": made,
         "criteria": evidence(made, **statistics),
         "correlations": criterion_agreement(
@@ -93,6 +95,8 @@ if __name__ == "__main__":
         outputs,
         not_applicable=snakemake.params.not_applicable,
         kinds=snakemake.params.kinds,
+        tuned_on=snakemake.params.tuned_on,
+        circular=snakemake.params.circular,
         statistics=snakemake.params.statistics,
         rule=snakemake.params.rule,
     )

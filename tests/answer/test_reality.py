@@ -4,6 +4,8 @@ from scipy import sparse
 from sklearn.cluster import KMeans
 
 from latentbench.answer.reality import (
+    Rule,
+    beyond_null,
     merge_until_told_apart,
     nearest_centroid,
     separability,
@@ -134,3 +136,13 @@ def test_groups_of_other_cells_are_refused():
     counts, groups = counts_of([50, 50])
     with pytest.raises(ValueError, match="one for every cell"):
         separability(space_of(thin(counts)), groups[:10])
+
+
+def test_the_share_beyond_the_null_can_be_asked_for():
+    counts, groups = counts_of([200, 150], effect=1.8)
+    space = space_of(thin(counts, seed=0))
+    share = float(beyond_null(separability(space, groups).pairs).iloc[0])
+    assert 0 < share <= 1
+    for asked, told in ((share - 1e-3, True), (share + 1e-3, False)):
+        rule = Rule(discreteness=0.0, auc=0.0, beyond_null=asked)
+        assert bool(separability(space, groups, rule=rule).pairs["told_apart"].iloc[0]) is told

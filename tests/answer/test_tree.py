@@ -105,3 +105,13 @@ def test_200_000_cells_are_grown_in_bounded_time_and_memory(noisy):
     assert tracemalloc.get_traced_memory()[1] < 1e9
     tracemalloc.stop()
     assert np.bincount(tree.cut_at(4)).max() < 120_000
+
+
+def test_many_points_at_nearly_equal_distances_have_a_tree():
+    # Sums of the same weights in another order differ in the last bit: a chain of nearest
+    # neighbours must not run in a circle over them.
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        clusters = np.array([rng.permutation(np.arange(120) % k) for k in (2, 3, 5, 8, 13)])
+        parts = [given(each, variant=f"v{i}") for i, each in enumerate(clusters)]
+        assert grow(together(parts)).leaf.shape == (120,)

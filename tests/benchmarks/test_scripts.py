@@ -26,6 +26,7 @@ def results(tmp_path):
     ("script", "arguments"),
     [
         ("consensus", ["--cells", "500", "--rounds", "1"]),
+        ("cell_coverage", ["--cells", "60", "--studies", "2"]),
         ("rank_coverage", ["--datasets", "3", "--studies", "2"]),
         ("out_of_core", ["400", "300"]),
     ],

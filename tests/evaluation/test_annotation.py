@@ -158,13 +158,14 @@ def test_clusters_are_categories_in_numerical_order(annotated):
 def test_scanpys_plots_run_on_the_file_with_no_step_between(tmp_path):
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], 40)
-    counts = rng.poisson(1 + 5 * (labels[:, None] == np.arange(30) // 10)).astype(np.int32)
+    counts = rng.poisson(1 + 5 * (labels[:, None] == np.arange(60) // 20)).astype(np.int32)
     cells = sc.AnnData(sparse.csr_matrix(np.log1p(counts).astype(np.float32)))
     cells.obs_names, cells.var_names = (
-        [f"{kind}{i}" for i in range(n)] for kind, n in (("cell", 120), ("gene", 30))
+        [f"{kind}{i}" for i in range(n)] for kind, n in (("cell", 120), ("gene", 60))
     )
     cells.uns["latentbench"] = {"dataset": "counts"}
     codes = np.log1p(counts).astype(np.float64)
+    cells.obsm["X_pca"] = codes[:, :20]  # as every prepared data set has them
     members = [members_of(codes[:, ::n], variant=f"by {n}", seed=0) for n in (1, 2)]
     found = find_groups(together(members))
     tables = answer_tables(found, dataset="counts", n_cells=120, n_clusters=None)
@@ -177,7 +178,7 @@ def test_scanpys_plots_run_on_the_file_with_no_step_between(tmp_path):
     read = sc.read_h5ad(tmp_path / "annotated.h5ad")
     columns = ["latentbench_cluster", "latentbench_certainty"]
     sc.pl.embedding(read, basis="tsne", color=columns, show=False)
-    sc.pl.dotplot(read, ["gene0", "gene29"], groupby="latentbench_cluster", show=False)
+    sc.pl.dotplot(read, ["gene0", "gene59"], groupby="latentbench_cluster", show=False)
     sc.pl.rank_genes_groups(read, show=False)
     sc.pl.rank_genes_groups_dotplot(read, n_genes=3, show=False)
     assert sc.get.rank_genes_groups_df(read, "0")["pvals_adj"].iloc[0] < 0.01

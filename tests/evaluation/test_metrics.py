@@ -124,3 +124,20 @@ def test_the_silhouette_of_a_sample_is_close_to_that_of_all_cells():
 
 def test_coinciding_points_of_all_classes_have_silhouette_zero():
     assert metrics.silhouette(np.zeros((6, 2)), np.array([0, 0, 1, 1, 2, 2])) == 0.0
+
+
+@pytest.mark.parametrize("share_right", [0.2, 0.6, 1.0])
+def test_the_standard_error_of_the_ari_is_the_jackknife_over_cells(share_right):
+    labels, clusters = partitions(70, 4, 5, share_right)
+    kept = ~np.eye(70, dtype=bool)
+    without = [reference.adjusted_rand_score(labels[each], clusters[each]) for each in kept]
+    expected = np.sqrt(69 / 70 * np.square(without - np.mean(without)).sum())
+    assert metrics.ari_se(labels, clusters) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_standard_errors_are_those_of_other_cells_of_the_same_kind():
+    drawn = [partitions(300, 5, 5, 0.7, seed) for seed in range(300)]
+    for name in ("ari", "acc", "purity"):
+        spread = np.std([metrics.AGREEMENT[name](*each) for each in drawn])
+        said = np.mean([metrics.AGREEMENT[f"{name}_se"](*each) for each in drawn])
+        assert said == pytest.approx(spread, rel=0.15), name

@@ -136,3 +136,29 @@ def test_the_order_of_rows_does_not_matter():
         rank_table(shuffled, KINDS, n_bootstrap=200), rank_table(scores, KINDS, n_bootstrap=200)
     )
     pd.testing.assert_frame_equal(rank_tests(shuffled, KINDS), rank_tests(scores, KINDS))
+
+
+def test_circular_labels_are_in_no_test_over_data_sets():
+    scores = study(6)
+    fewer = scores[scores["dataset"] != "data5"]
+    circular = {"circular": ["data5"]}
+    pd.testing.assert_frame_equal(rank_tests(scores, KINDS, **circular), rank_tests(fewer, KINDS))
+    over_all = [
+        rank_table(rows, KINDS, n_bootstrap=200, **told)
+        .query("scope == 'all'")
+        .reset_index(drop=True)
+        for rows, told in ((scores, circular), (fewer, {}))
+    ]
+    pd.testing.assert_frame_equal(*over_all)
+
+
+def test_a_data_set_on_which_all_tie_ranks_nobody():
+    scores = study(5)
+    tied = study(6)[lambda rows: rows["dataset"] == "data5"].assign(value=1.0)
+    both = pd.concat([scores, tied])
+    pd.testing.assert_frame_equal(rank_tests(both, KINDS), rank_tests(scores, KINDS))
+    ranks = [
+        table.query("scope == 'all'").reset_index(drop=True)
+        for table in (rank_table(each, KINDS, n_bootstrap=200) for each in (both, scores))
+    ]
+    pd.testing.assert_frame_equal(*ranks)

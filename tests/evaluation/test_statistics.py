@@ -222,3 +222,71 @@ def test_a_control_that_failed_is_broken_and_one_that_cannot_be_is_not(scores):
     check_controls(scores.assign(status=scores["status"].where(~at, "degenerate")), KINDS)
     with pytest.raises(ValueError, match="true_labels, seed 0, test cells: oom"):
         check_controls(scores.assign(status=scores["status"].where(~at, "oom")), KINDS)
+
+
+def test_circular_labels_do_not_count_over_all_data_sets_but_on_their_own(scores):
+    every, table = answer(scores, KINDS), answer(scores, KINDS, circular=["c", "elsewhere"])
+    without_c = answer(scores[scores["dataset"] != "c"], KINDS).query("scope == 'all'")
+    pd.testing.assert_frame_equal(
+        table.query("scope == 'all'").set_index("model")[["mean", "low", "high", "n_datasets"]],
+        without_c.set_index("model")[["mean", "low", "high", "n_datasets"]],
+        check_like=True,
+    )
+    of_each = [rows.query("scope != 'all'").reset_index(drop=True) for rows in (table, every)]
+    pd.testing.assert_frame_equal(*of_each)
+
+
+def test_where_all_labels_are_circular_they_count(scores):
+    pd.testing.assert_frame_equal(
+        answer(scores, KINDS, circular=["a", "b", "c"]), answer(scores, KINDS)
+    )
+
+
+def test_a_model_that_was_tuned_on_a_data_set_says_so_there_and_over_all(scores):
+    tuned = {"good": ["b", "elsewhere", "a"]}
+    summary = summarise(scores, tuned_on=tuned)
+    here = summary[summary["tuned_here"]]
+    assert set(zip(here["model"], here["dataset"], strict=True)) == {("good", "a"), ("good", "b")}
+    told = answer(scores, KINDS, tuned_on=tuned).set_index(["model", "scope"])["tuned_on"]
+    assert told["good", "all"] == "a, b"
+    assert told["good", "b"] == "b"
+    assert told["good", "c"] == ""
+    assert set(told.drop("good", level="model")) == {""}
+
+
+def test_on_one_data_set_the_error_over_cells_counts_however_many_seeds_there_are():
+    many = np.random.default_rng(0).normal(scale=0.005, size=(2, 40))
+    parts = [
+        rows("a", name, mean + noise)
+        for (name, mean), noise in zip({"good": 0.80, "close": 0.78}.items(), many, strict=True)
+    ]
+    errors = [rows("a", name, np.full(40, 0.03), metric="ari_se") for name in ("good", "close")]
+    seeds, both = (
+        answer(frame(*given), KINDS).query("scope == 'a'").set_index("model")
+        for given in (parts, [*parts, *errors])
+    )
+    assert seeds.loc["close", "distinguishable"]
+    assert not both.loc["close", "distinguishable"]
+    assert both.loc["good", "high"] - both.loc["good", "mean"] == pytest.approx(0.0588, rel=0.05)
+    assert both.loc["close", "difference_low"] < 0 < both.loc["close", "difference_high"]
+
+
+def test_the_consensus_is_scored_but_does_not_compete_with_its_members(scores):
+    of_all = rows("a", "consensus", np.full(5, 0.97))
+    kinds = {**KINDS, "consensus": "consensus"}
+    table = answer(pd.concat([scores, frame(of_all)]), kinds).set_index(["scope", "model"])
+    assert not table.loc[("a", "consensus"), "in_contest"]
+    assert table.loc[("a", "consensus"), "reason"] == "made of the others"
+    assert table.loc[("a", "consensus"), "mean"] == pytest.approx(0.97)
+
+
+def test_k_means_of_principal_components_counts_once_under_two_names(scores):
+    kinds = {**KINDS, "pca": "pca", "kmeans_pca": "kmeans_pca"}
+    of_pca = frame(*(rows(each, "pca", np.full(5, 0.5)) for each in "abc"))
+    alone = frame(*(rows(each, "kmeans_pca", np.full(5, 0.6), clustering="own") for each in "abc"))
+    both = answer(pd.concat([scores, of_pca, alone]), kinds).set_index(["scope", "model"])
+    only = answer(pd.concat([scores, alone]), kinds).set_index(["scope", "model"])
+    for scope in ("a", "all"):
+        assert both.loc[(scope, "pca"), "in_contest"]
+        assert not both.loc[(scope, "kmeans_pca"), "in_contest"]
+        assert only.loc[(scope, "kmeans_pca"), "in_contest"]

@@ -61,6 +61,8 @@ def collect(study_files, evaluate):
             outputs,
             not_applicable=not_applicable,
             kinds=KINDS,
+            tuned_on={},
+            circular=[],
             statistics={"n_bootstrap": 200},
             rule=RULE,
         )

@@ -75,7 +75,11 @@ def make_results(study_folder, tables, svg, tmp_path_factory) -> Callable[..., R
         figures = [*NAMES["study"], "plates/vae", "thesis/figure_3_1_vae"]
         if "predictions" not in frames:
             figures.remove("predictions")
-        figures += [f"{each}/{name}" for each in tables.datasets for name in NAMES["dataset"]]
+        # No answer, and so no figure of it, unless a test brings its tables.
+        of_dataset = [
+            name for name in NAMES["dataset"] if name != "groups" or "answer_summary" in frames
+        ]
+        figures += [f"{each}/{name}" for each in tables.datasets for name in of_dataset]
         tests = frames.get("tests")
         for name in figures:
             needs_labels = name.split("/")[-1] in AGAINST_LABELS

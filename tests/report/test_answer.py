@@ -3,11 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_answer import EVIDENCE, made_up_answer
+from made_up_answer import made_up_answer
 
+from latentbench.files.tables import ANSWER_EVIDENCE
 from latentbench.report.answer import DatasetAnswer
 from latentbench.report.page import render_page
 from latentbench.report.sections import all_sections
+from latentbench.report.sections.answer import EVIDENCE, worth
 from latentbench.report.tree import drawn_tree
 
 
@@ -98,7 +100,7 @@ def page(make_results, tables):
 
 def frames_of(tables) -> dict[str, pd.DataFrame]:
     models = {each: ["gmvae", "vae", "pca"] for each in tables.datasets}
-    return made_up_answer(models) | {"answer_evidence": EVIDENCE}
+    return made_up_answer(models)
 
 
 def section_of(page: str, name: str) -> str:
@@ -111,10 +113,9 @@ def test_the_page_begins_with_the_answer_in_words_and_what_such_answers_are_wort
     assert first.startswith('<section class="answer"')
     section = section_of(page, "answer")
     assert section.count("9 groups [8 to 13].") == 3
-    assert (
-        "On 9 labelled data sets, groups found like this had a mean ARI of 0.68; the best single"
-        " rule in use, scVI and Leiden at resolution 1, has 0.60." in section
-    )
+    evidence = ANSWER_EVIDENCE.read(EVIDENCE)
+    assert worth(evidence) in section
+    assert all(rule in section for rule in evidence["rule"])
     assert "Chosen without a label" not in page
 
 

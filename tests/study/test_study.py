@@ -9,9 +9,9 @@ import yaml
 
 from latentbench.models import MODELS
 from latentbench.study.applicability import FITTING_MODALITIES
-from latentbench.study.sheets import numbers_of
+from latentbench.study.sheets import numbers_of, read_sheet
 from latentbench.study.spelling import nearest
-from latentbench.study.study import load_study, scaled
+from latentbench.study.study import load_study, read_variants, scaled
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -696,3 +696,19 @@ def test_what_the_data_have_already_is_a_study_of_members_without_training(folde
     assert study.row("mine")["preset"] == "counts_lenient"
     with pytest.raises(ValueError, match="embeddings and clusterings are those of data"):
         load(folder, **asked)
+
+
+def test_the_shipped_variants_were_tuned_on_data_sets_of_the_shipped_sheet_and_pass_it_on():
+    rows = read_sheet(ROOT / "config/datasets.tsv", ROOT / "config/schemas")
+    variants = read_variants(ROOT / "config/models.yaml", [ROOT])
+    tuned = {name: entry["tuned_on"] for name, entry in variants.items() if "tuned_on" in entry}
+    assert {each for names in tuned.values() for each in names} <= set(rows)
+    for name, entry in variants.items():
+        guides = entry.get("task", {}).get("guide_on", {})
+        for guide in guides.values() if isinstance(guides, dict) else [guides]:
+            assert set(tuned.get(guide, [])) <= set(tuned.get(name, [])), (name, guide)
+    assert {name for name, row in rows.items() if row["circular"]} == {
+        "paul15",
+        "pbmc3k",
+        "pbmc4k_top2000",
+    }

@@ -45,6 +45,7 @@ OF_SHEET = {
     "batch": "other",
     "condition": "other",
     "donor": "other",
+    "circular": "yes",
     "n_clusters": "7",
     "orientation": "genes_by_cells",
     "layer": "other",

@@ -33,9 +33,9 @@ def library_files(script: Path, *also: str, library: Path) -> list[str]:
 
 def page_assets(library: Path) -> list[str]:
     """Return the sorted paths of what the report's page is made of besides code: templates, styles,
-    scripts, citations.
+    scripts, citations, evidence.
     """
-    kinds = {".j2", ".css", ".js", ".bib"}
+    kinds = {".j2", ".css", ".js", ".bib", ".tsv"}
     return sorted(str(path) for path in (library / "report").rglob("*") if path.suffix in kinds)
 
 

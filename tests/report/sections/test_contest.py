@@ -93,3 +93,12 @@ def test_models_with_the_same_mean_share_the_first_place(answer, tables):
 def test_a_missing_column_is_refused_by_name(answer, tables):
     with pytest.raises(ValueError, match="no column best"):
         verdict_of(answer.drop(columns="best"), tables, DATASETS)
+
+
+def test_a_recipe_that_was_compared_by_the_labels_says_so(answer, tables):
+    assert not any("recipe" in each for each in verdict_of(answer, tables, DATASETS)["sentences"])
+    over_all = (answer["scope"] == "all") & answer["in_contest"]
+    model = answer.loc[over_all, "model"].iloc[-1]
+    answer.loc[over_all & (answer["model"] == model), "tuned_on"] = "digits"
+    sentences = verdict_of(answer, tables, DATASETS)["sentences"]
+    assert any(f"recipe of {model}" in each and "digits" in each for each in sentences)

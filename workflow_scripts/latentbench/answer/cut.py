@@ -6,10 +6,10 @@ The number of groups proposed is the k of the highest S, the smallest of equal o
 give every granularity the same say (``latentbench.answer.members``, equation (4)), so that more
 fine members do not make for more groups.
 
-Agreement proposes; what was held out disposes: a function that merges groups which data that no
-member saw do not tell apart (``latentbench.answer.reality``) has the last word. And members that
-agree with the best cut hardly more than members do on one Gaussian of the codes' own means
-and covariances, S_0 (``latentbench.answer.null``), say nothing:
+What was held out may have the last word: a function that merges groups which data that no member
+saw do not tell apart (``latentbench.answer.reality``). And members that agree with the best cut
+hardly more than members do on one Gaussian of the codes' own means and covariances, S_0
+(``latentbench.answer.null``), say nothing:
 
     structure = (S - S_0) / (1 - S_0)                                                       (2)
 

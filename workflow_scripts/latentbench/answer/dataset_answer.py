@@ -1,5 +1,10 @@
-"""The answer of a whole data set: agreement of the members proposes groups, counts that no member
-has seen dispose (``reality``), and how certain, how well supported and how apart they are.
+"""The answer of a whole data set: the groups that members agree on, how certain, how well
+supported and how well told apart they are by counts that no member has seen (``reality``).
+
+These counts decide whether there are groups at all: where merging what they do not tell apart
+leaves one group, it is one. Short of that, groups that are not told apart are named and stay:
+merging them lost .03 to .06 of ARI on the labelled sets (docs/evidence.md), for neighbouring cell
+types differ less than cells of one kind that cycle.
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,21 +71,23 @@ def answer_of(
     parts = None if counts is None else thin(counts, seed=seed)
     space = None if parts is None else space_of(parts, found_on="all", seed=seed)
 
-    def disposed(groups: Int[np.ndarray, " obs"]) -> Int[np.ndarray, " obs"]:
+    def one_or_many(groups: Int[np.ndarray, " obs"]) -> Int[np.ndarray, " obs"]:
         merged = merge_until_told_apart(space, groups, batch=batch, seed=seed)
+        n_told_apart = len(np.unique(merged.groups))
         logger.info(
-            "%d groups proposed, %d told apart by counts that no model has seen",
+            "%d groups proposed, %d left where every pair is told apart by counts that no model has"
+            " seen",
             len(np.unique(groups)),
-            len(np.unique(merged.groups)),
+            n_told_apart,
         )
-        return merged.groups
+        return merged.groups if n_told_apart == 1 else groups
 
     null = null_agreement(codes, batch=batch, seed=seed) if codes else None
     answer = find_groups(
         together(members),
         resampled=[together(parts_of_cells) for parts_of_cells in resampled],
         n_clusters=n_clusters,
-        told_apart=None if space is None else disposed,
+        told_apart=None if space is None else one_or_many,
         null_agreement=null,
         predictive=predictive,
         calibration=calibration,

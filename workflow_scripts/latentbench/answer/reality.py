@@ -25,8 +25,12 @@ doi:10.1080/01621459.2022.2116331, on why the cut must be redone; Grabski, Stree
 doi:10.1038/s41592-023-01933-9, for one correlated cloud as null).
 
 Two groups are told apart where p (Holm over the pairs tested) is at most ``alpha``, the lower
-bound of D (one-sided, 95 %, by the spread of T under the null) at least ``discreteness`` and the
-AUC at least ``auc``. Until every pair is, the worst is merged.
+bound of D (one-sided, 95 %, by the spread of T under the null) at least ``discreteness``, the AUC
+at least ``auc`` and its share of what the null leaves, which does not grow with depth,
+
+    (AUC - mean AUC under the null) / (1 - mean AUC under the null)                         (6)
+
+at least ``beyond_null``. Until every pair is, the worst is merged.
 
 What this cannot promise: a continuum has no right answer, and one that is denser at its ends than
 in its middle counts as two groups; cells of one kind may differ by cycle, stress or quality with a
@@ -67,8 +71,9 @@ class Rule:
     """When two groups are told apart: see the module."""
 
     alpha: float = 0.05
-    discreteness: float = 0.35
-    auc: float = 0.95
+    discreteness: float = 0.2
+    auc: float = 0.0
+    beyond_null: float = -np.inf
 
 
 RULE = Rule()
@@ -458,8 +463,14 @@ def _table(
         (adjusted <= rule.alpha)
         & (frame["discreteness_low"].to_numpy(np.float64) >= rule.discreteness)
         & (frame["auc"].to_numpy(np.float64) >= rule.auc)
+        & (beyond_null(frame).to_numpy(np.float64) >= rule.beyond_null)
     )
     return Separability(frame.assign(p_holm=adjusted, told_apart=passed), n_groups)
+
+
+def beyond_null(pairs: pd.DataFrame) -> pd.Series:
+    """Return equation (6)."""
+    return (pairs["auc"] - pairs["auc_null"]) / np.maximum(1 - pairs["auc_null"], 1e-6)
 
 
 def _neighbours(centres: np.ndarray, sizes: np.ndarray) -> list[tuple[int, int]]:

@@ -26,6 +26,8 @@ from jaxtyping import Float, Int
 from latentbench.answer.members import Members, in_order, indicator_of
 
 N_POINTS, N_LEAVES = 3_000, 60
+ROUNDING = 1e-9
+"""Distances that differ by less are equal."""
 N_AT_ONCE = 50_000
 """Cells that are put into leaves at a time."""
 
@@ -131,6 +133,7 @@ def _linkage(
     points all count alike.
     """
     distance = _distances(clusters, weight)
+    distance = np.minimum(distance, distance.T)
     sizes = sizes.copy()
     n = len(sizes)
     merges = np.empty((n - 1, 3))
@@ -142,7 +145,8 @@ def _linkage(
         while True:
             here = chain[-1]
             nearest = int(distance[here].argmin())
-            if len(chain) > 1 and distance[here, chain[-2]] <= distance[here, nearest]:
+            # A chain falls by more than rounding at every link, or it could run in a circle.
+            if len(chain) > 1 and distance[here, chain[-2]] <= distance[here, nearest] + ROUNDING:
                 break
             chain.append(nearest)
         one, other = sorted((chain.pop(), chain.pop()))

@@ -12,13 +12,21 @@ same factor,
     t = mean / ( se_boot sqrt(n / (n - 1)) ),  n - 1 degrees of freedom                 (2)
 
 n counts the units drawn first: data sets, or seeds where there is one data set. With one data set
-(2) is the paired t-test up to Monte Carlo error."""
+(2) is the paired t-test up to Monte Carlo error.
+
+Seeds of one data set are scored on the same test cells, and say nothing of how the score would vary
+over others. Where that is known (``cell_error``, a standard error over cells, which no number of
+seeds makes smaller), each half of the interval and the error of the test are widened by it,
+
+    low' = mean - sqrt( (mean - low)^2 + (z_{1 - alpha/2} se_cells)^2 ),  high' alike      (3)
+    t = mean / sqrt( se_boot^2 n / (n - 1) + se_cells^2 )                                  (4)
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from latentbench.outcomes import Outcome, Unavailable
 
@@ -57,16 +65,20 @@ def resampled_means(groups: Groups, n_bootstrap: int) -> Float[np.ndarray, " res
     )
 
 
-def interval(groups: Groups, n_bootstrap: int) -> tuple[float, float]:
-    """Return the 95 % interval of ``mean_of_means`` by equation (1); NaN where there is a single
-    unit.
+def interval(groups: Groups, n_bootstrap: int, *, cell_error: float = 0.0) -> tuple[float, float]:
+    """Return the 95 % interval of ``mean_of_means`` by equations (1) and (3); NaN where there is a
+    single unit.
     """
     n = _n_drawn_first(groups)
     if n < 2:
         return np.nan, np.nan
     tail = widened_tail(n)
-    low, high = np.quantile(resampled_means(groups, n_bootstrap), [tail, 1 - tail])
-    return float(low), float(high)
+    ends = np.quantile(resampled_means(groups, n_bootstrap), [tail, 1 - tail])
+    if not cell_error:
+        return float(ends[0]), float(ends[1])
+    mean, of_cells = mean_of_means(groups), float(ndtri(1 - ALPHA / 2)) * cell_error
+    below, above = np.hypot(ends - mean, of_cells)
+    return mean - float(below), mean + float(above)
 
 
 def widened_tail(n: int) -> float:
@@ -74,8 +86,8 @@ def widened_tail(n: int) -> float:
     return float(ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, 1 - ALPHA / 2)))
 
 
-def p_value(groups: Groups, n_bootstrap: int) -> float | Unavailable:
-    """Return the two-sided p-value of ``mean_of_means`` = 0 by equation (2), at least 1 /
+def p_value(groups: Groups, n_bootstrap: int, *, cell_error: float = 0.0) -> float | Unavailable:
+    """Return the two-sided p-value of ``mean_of_means`` = 0 by equations (2) and (4), at least 1 /
     (n_bootstrap + 1); there is no test below ``LEAST_DISTINCT`` units of different value.
 
     Units of one value are one unit counted again, such as the seeds of a method without chance."""
@@ -88,7 +100,7 @@ def p_value(groups: Groups, n_bootstrap: int) -> float | Unavailable:
             f" {LEAST_DISTINCT}",
         )
     error = float(resampled_means(groups, n_bootstrap).std()) * np.sqrt(n / (n - 1))
-    t = abs(mean_of_means(groups)) / error
+    t = abs(mean_of_means(groups)) / np.hypot(error, cell_error)
     return max(float(2 * stdtr(n - 1, -t)), 1 / (n_bootstrap + 1))
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from safetensors.numpy import load_file
 from torch import Tensor
 
+from latentbench.files.weights import read_weights
 from latentbench.logs import logger
 from latentbench.maths.random_streams import RandomStreams, drawing_from, standard_normal_like
 from latentbench.models.data import TrainingData, read_training_data
@@ -81,7 +81,7 @@ def read_replica(
     model.load_state_dict(
         {
             name: torch.from_numpy(stacked[place : place + 1].copy())
-            for name, stacked in load_file(weights).items()
+            for name, stacked in read_weights(weights).items()
         }
     )
     return Replica(model.eval(), data, seed)

@@ -9,10 +9,14 @@ With n_ij cells of class i in cluster j, a_i = sum_j n_ij, b_j = sum_i n_ij and 
                   (2)
     ari_null_sd   the standard deviation of the ARI when the clusters are dealt out at random, sizes
                   kept            (3)  Fowlkes and Mallows 1983
+    ari_se        sqrt( (n - 1)/n sum_c (t_c - mean t)^2 ), t_c the ARI without cell c: its standard
+                  error over cells, by the jackknife   (4)  Efron and Stein 1981
+    acc_se, purity_se   sqrt( p (1 - p) / n ) of the share p that (1), (2) count, the matching held
+                  (5)
 
 All are 1 for a perfect clustering (purity, homogeneity and completeness for some others too),
-except (3), a yardstick and no score. The functions expect at least two classes; ``agreement`` turns
-anything less into a typed outcome."""
+except (3) to (5), yardsticks and no scores. The functions expect at least two classes;
+``agreement`` turns anything less into a typed outcome."""
 
 from collections.abc import Callable
 
@@ -74,6 +78,45 @@ def ari_null_sd(labels: Labels, clusters: Labels) -> float:
     return float(np.sqrt(max(variance, 0.0)) / (highest - expected))
 
 
+def ari_se(labels: Labels, clusters: Labels) -> float:
+    """Return equation (4): how far the ARI would vary over other cells of the same kind, the
+    clustering held.
+    """
+    table = contingency_matrix(labels, clusters).astype(np.float64)
+    n = table.sum()
+    if n < 3:
+        return 0.0
+    # Cells of one class and one cluster leave the same ARI behind.
+    i, j = np.nonzero(table)
+    together, of_classes, of_clusters = (
+        (sizes * (sizes - 1)).sum() / 2 for sizes in (table, table.sum(1), table.sum(0))
+    )
+    together = together - (table[i, j] - 1)
+    of_classes = of_classes - (table.sum(1)[i] - 1)
+    of_clusters = of_clusters - (table.sum(0)[j] - 1)
+    expected = of_classes * of_clusters / ((n - 1) * (n - 2) / 2)
+    highest = (of_classes + of_clusters) / 2
+    without = np.divide(
+        together - expected, highest - expected, out=np.ones_like(highest), where=highest > expected
+    )
+    mean = np.average(without, weights=table[i, j])
+    return float(np.sqrt((n - 1) / n * (table[i, j] * (without - mean) ** 2).sum()))
+
+
+def acc_se(labels: Labels, clusters: Labels) -> float:
+    """Return equation (5) of the accuracy."""
+    return _error_of_share(accuracy(labels, clusters), len(labels))
+
+
+def purity_se(labels: Labels, clusters: Labels) -> float:
+    """Return equation (5) of the purity."""
+    return _error_of_share(purity(labels, clusters), len(labels))
+
+
+def _error_of_share(share: float, n: int) -> float:
+    return float(np.sqrt(share * (1 - share) / n))
+
+
 AGREEMENT: dict[str, Callable[[Labels, Labels], float]] = {
     "ari": adjusted_rand_score,
     "nmi": normalized_mutual_info_score,
@@ -84,6 +127,9 @@ AGREEMENT: dict[str, Callable[[Labels, Labels], float]] = {
     "completeness": completeness_score,
     "v_measure": v_measure_score,
     "ari_null_sd": ari_null_sd,
+    "ari_se": ari_se,
+    "acc_se": acc_se,
+    "purity_se": purity_se,
 }
 
 

@@ -18,11 +18,11 @@ from scipy import sparse
 from latentbench.evaluation.decoding import read_replica
 from latentbench.files.embedding import EmbeddingFile, read_status
 from latentbench.files.prepared import PreparedFile
+from latentbench.files.weights import read_variant
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.models.data import TrainingData
 from latentbench.study.variant import Variant
 from latentbench.training.passes import embed_cells
-from latentbench.training.results import read_variant
 
 MOST_MISSING = 0.2
 """Share of the modelled genes that new cells may lack; these count as zero."""

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
-from safetensors.numpy import load_file
 from scipy import sparse
 from scipy.linalg import subspace_angles
 
 from latentbench.data.row_blocks import RowBlocks, blocks_on_disk
 from latentbench.files.prepared import PreparedFile
 from latentbench.files.tables import PRINCIPAL_COMPONENTS
+from latentbench.files.weights import read_weights
 from latentbench.outcomes import Outcome
 from latentbench.preprocessing.pca import PCA, principal_components
 
@@ -49,7 +49,7 @@ def pca_table(
         for split, shares in variance_shares(x, is_train, pca).items()
     ]
     for model, path in weights.items():
-        stacked = load_file(path)
+        stacked = read_weights(path)
         for place, replica in enumerate(statuses[model]["replicas"]):
             if replica["status"] == Outcome.OK:
                 learned = {

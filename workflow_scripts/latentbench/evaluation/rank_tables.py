@@ -1,6 +1,6 @@
 """The tables of ranks and of tests over data sets, from the same contest as the answer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,15 +35,19 @@ NOT_REJECTED = "Friedman’s test does not tell any models apart, so no pair is 
 
 
 def rank_table(
-    scores: pd.DataFrame, kinds: Mapping[str, str], *, n_bootstrap: int = 2000
+    scores: pd.DataFrame,
+    kinds: Mapping[str, str],
+    *,
+    circular: Collection[str] = (),
+    n_bootstrap: int = 2000,
 ) -> pd.DataFrame:
     """Return one row a contestant for every data set (its name in ``scope``) and for all of them
     (``scope`` = "all"), best first.
 
     ``mean_rank`` is by mean test ARI over seeds, averaged over data sets, with its 95 % interval;
     ``cliques``: letters, over all data sets and where a test could be made; contestants that share
-    one are not told apart."""
-    contest = hold_contest(scores, kinds)
+    one are not told apart. ``circular`` data sets do not count over all of them."""
+    contest = hold_contest(scores, kinds, circular=circular)
     rows = [row for scope in contest.scopes for row in _ranks_in(scope, contest, n_bootstrap)]
     types = {
         "mean_rank": np.float64,
@@ -54,12 +58,14 @@ def rank_table(
     return pd.DataFrame(rows, columns=RANKS.columns).astype(types)
 
 
-def rank_tests(scores: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+def rank_tests(
+    scores: pd.DataFrame, kinds: Mapping[str, str], *, circular: Collection[str] = ()
+) -> pd.DataFrame:
     """Return one row a test over all data sets: Friedman's, Iman and Davenport's, and Nemenyi's
     critical difference.
     """
-    contest = hold_contest(scores, kinds)
-    means = _means(contest.contestants(ALL_DATASETS), contest.contested)
+    contest = hold_contest(scores, kinds, circular=circular)
+    means = _means(contest.contestants(ALL_DATASETS), contest.telling_datasets(ALL_DATASETS))
     n_datasets, n_models = means.shape
     sizes = {"scope": ALL_DATASETS, "n_datasets": n_datasets, "n_models": n_models}
     tests = friedman(means)
@@ -101,7 +107,7 @@ def rank_tests(scores: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _ranks_in(scope: str, contest: Contest, n_bootstrap: int) -> list[dict[str, Any]]:
-    contestants, datasets = contest.contestants(scope), contest.datasets_of(scope)
+    contestants, datasets = contest.contestants(scope), contest.telling_datasets(scope)
     if not contestants:
         return []
     means = _means(contestants, datasets)

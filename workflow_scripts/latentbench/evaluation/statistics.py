@@ -3,7 +3,7 @@ sure can one be.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -24,15 +24,26 @@ from latentbench.outcomes import Outcome, Unavailable
 SUMMARY_KEYS = ["dataset", "model", "clustering", "split", "metric"]
 
 
-def summarise(scores: pd.DataFrame, *, n_bootstrap: int = 2000) -> pd.DataFrame:
+TunedOn = Mapping[str, Collection[str]]
+"""Model -> the data sets on whose labels it was tuned; a model that was on none is not there."""
+
+
+def summarise(
+    scores: pd.DataFrame, *, tuned_on: TunedOn | None = None, n_bootstrap: int = 2000
+) -> pd.DataFrame:
     """Return n_ok, n_failed, mean, sd, 95 % interval, lowest and highest over seeds of every
     (dataset, model, clustering, split, metric).
 
     ``n_failed`` counts replicas without a value, except those to which the metric does not apply;
-    ``outcomes`` spells them out."""
+    ``outcomes`` spells them out; ``tuned_here`` says whether the model was tuned on the labels of
+    that data set."""
     groups = scores.sort_values("seed", kind="stable").groupby(SUMMARY_KEYS, sort=True)
     rows = [
-        {**dict(zip(SUMMARY_KEYS, keys, strict=True)), **_summary_of(group, n_bootstrap)}
+        {
+            **dict(zip(SUMMARY_KEYS, keys, strict=True)),
+            **_summary_of(group, n_bootstrap),
+            "tuned_here": keys[0] in (tuned_on or {}).get(keys[1], ()),
+        }
         for keys, group in groups
     ]
     return pd.DataFrame(rows)
@@ -59,7 +70,12 @@ def _summary_of(group: pd.DataFrame, n_bootstrap: int) -> dict[str, object]:
 
 
 def answer(
-    scores: pd.DataFrame, kinds: Mapping[str, str], *, n_bootstrap: int = 2000
+    scores: pd.DataFrame,
+    kinds: Mapping[str, str],
+    *,
+    tuned_on: TunedOn | None = None,
+    circular: Collection[str] = (),
+    n_bootstrap: int = 2000,
 ) -> pd.DataFrame:
     """Return one row a model for every data set (its name in ``scope``) and for all of them
     (``scope`` = "all"), best first.
@@ -69,9 +85,10 @@ def answer(
     every other contestant whether its paired difference to the best is not 0 (Holm-adjusted p at
     most 0.05). Models outside the contest are shown with the reason.
 
-    ``kinds`` maps each model to its kind.
+    ``kinds`` maps each model to its kind; ``tuned_on`` names the data sets of the scope on whose
+    labels the model was tuned; ``circular`` data sets do not count over all of them.
     """
-    contest = hold_contest(scores, kinds)
+    contest = hold_contest(scores, kinds, circular=circular)
     frame = pd.concat(
         [_answer_of(scope, contest, n_bootstrap) for scope in contest.scopes], ignore_index=True
     )
@@ -87,6 +104,16 @@ def answer(
         )
         for row in frame.itertuples()
     ]
+    frame["tuned_on"] = [
+        ", ".join(
+            sorted(
+                set(contest.datasets_of(row.scope)).intersection(
+                    (tuned_on or {}).get(row.model, ())
+                )
+            )
+        )
+        for row in frame.itertuples()
+    ]
     return frame
 
 
@@ -97,12 +124,14 @@ def _answer_of(scope: str, contest: Contest, n_bootstrap: int) -> pd.DataFrame:
         for model, by_dataset in contestants.items()
     }
     best = min(means, key=lambda model: (-means[model], model)) if means else None
-    comparisons = _comparisons(best, contestants, datasets, n_bootstrap)
-    ranks = _mean_ranks(contestants, datasets)
+    errors = {rival: contest.cell_error(scope, str(best), rival) for rival in contestants}
+    comparisons = _comparisons(best, contestants, datasets, errors, n_bootstrap)
+    ranks = _mean_ranks(contestants, contest.telling_datasets(scope))
     rows = []
     for model, by_dataset in contest.values_in(scope).items():
         groups = _groups(by_dataset, datasets)
-        low, high = interval(groups, n_bootstrap) if groups else (np.nan, np.nan)
+        error = contest.cell_error(scope, model)
+        low, high = interval(groups, n_bootstrap, cell_error=error) if groups else (np.nan, np.nan)
         rows.append(
             {
                 "scope": scope,
@@ -146,10 +175,15 @@ UNPAIRED = Unavailable(Outcome.NOT_APPLICABLE, "no test: no seed in common")
 
 
 def _comparisons(
-    best: str | None, contestants: ByModel, datasets: list[str], n_bootstrap: int
+    best: str | None,
+    contestants: ByModel,
+    datasets: list[str],
+    errors: Mapping[str, float],
+    n_bootstrap: int,
 ) -> dict[str, dict[str, object]]:
     """Return the best model's lead over each other contestant, paired by data set and seed, with
-    its interval and Holm-adjusted test.
+    its interval and Holm-adjusted test; ``errors`` are those of the leads that come from which
+    cells were in the split.
     """
     rivals = [model for model in contestants if model != best]
     if not rivals:
@@ -158,7 +192,10 @@ def _comparisons(
         rival: _paired_differences(contestants[best], contestants[rival], datasets)
         for rival in rivals
     }
-    tests = [p_value(leads[rival], n_bootstrap) if leads[rival] else UNPAIRED for rival in rivals]
+    tests = [
+        p_value(leads[rival], n_bootstrap, cell_error=errors[rival]) if leads[rival] else UNPAIRED
+        for rival in rivals
+    ]
     p_values = np.array([np.nan if isinstance(test, Unavailable) else test for test in tests])
     found = {}
     # The best was picked from these very scores, so the family is that of all pairs: any of them
@@ -167,7 +204,11 @@ def _comparisons(
     for rival, test, p, adjusted in zip(
         rivals, tests, p_values, holm(p_values, n_tests=n_pairs), strict=True
     ):
-        low, high = interval(leads[rival], n_bootstrap) if leads[rival] else (np.nan, np.nan)
+        low, high = (
+            interval(leads[rival], n_bootstrap, cell_error=errors[rival])
+            if leads[rival]
+            else (np.nan, np.nan)
+        )
         found[rival] = {
             "difference": mean_of_means(leads[rival]) if leads[rival] else np.nan,
             "difference_low": low,

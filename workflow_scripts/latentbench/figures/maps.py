@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
@@ -14,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from latentbench.evaluation.trained import headline_clustering
 from latentbench.figures.style import lighten
 from latentbench.files.clusters import CELL, clusters_of
+from latentbench.files.embedding import EmbeddingFile
 from latentbench.files.prepared import PreparedFile
 from latentbench.files.tables import MAPS
 from latentbench.logs import logger
@@ -48,17 +48,14 @@ def draw_maps(
     shown = subset(len(obs), max_points, seed)
     frames, done = [], {}
     for embedding_path, cluster_path in zip(embedding_paths, cluster_paths, strict=True):
-        adata = ad.read_h5ad(embedding_path)
-        about = adata.uns["latentbench"]
-        replicas = sorted(
-            int(key.removeprefix("X_seed")) for key in adata.obsm if key.startswith("X_seed")
-        )
+        file = EmbeddingFile(embedding_path)
+        about, replicas = file.about, file.seeds
         if about["kind"] in UNMAPPED_KINDS or not replicas:
             logger.info(
                 "%s: no map (%s)", about["model"], "control" if replicas else "no replica ended ok"
             )
             continue
-        embedding = np.asarray(adata.obsm[f"X_seed{replicas[0]}"])[shown]
+        embedding = file.codes(replicas[0])[shown]
         # Variants that share an embedding (k-means and Leiden on the same PCA) share its layout.
         key = embedding.tobytes()
         points = done[key] = (

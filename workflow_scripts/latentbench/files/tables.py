@@ -122,6 +122,7 @@ SUMMARY = Table(
         "n_failed": WHOLE,
         **_reals("mean", "sd", "low", "high"),
         "saw_labels": TRUTH,
+        "tuned_here": TRUTH,
     },
 )
 STATUS = Table(

@@ -22,7 +22,7 @@ from scipy import sparse
 
 MERGED_ABOVE = 0.1
 """Overlap from which components are one cluster: of the cells of one, one in ten is taken for
-the other's (docs/models.md, Merged components)."""
+the other's. Chosen by the labels of data sets (docs/models.md, Merged components, says which)."""
 
 
 def merged_components(

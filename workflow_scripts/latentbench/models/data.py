@@ -15,6 +15,7 @@ from jaxtyping import Float, Int, Shaped
 from scipy import sparse
 from torch import Tensor
 
+from latentbench.files.prepared import PreparedFile
 from latentbench.kernels.sparse_rows import SparseCells, SparseRows, sparse_rows
 from latentbench.maths.likelihoods import AbstractLikelihood
 from latentbench.models.interface import Minibatch
@@ -141,8 +142,9 @@ def read_training_data(
     Raises:
         ValueError: a column of ``covariates`` or some of ``genes`` are not in the file.
     """
-    with h5py.File(path) as file:
-        obs, var = read_elem(file["obs"]), read_elem(file["var"])
+    prepared = PreparedFile(path)
+    obs, var = prepared.obs, prepared.var
+    with prepared.open() as file:
         modelled = (
             np.flatnonzero(var["highly_variable"].to_numpy())
             if genes is None
@@ -228,9 +230,8 @@ def _mapped(stored: h5py.Dataset) -> np.ndarray:
 
 def modelled_genes(path: str | Path) -> list[str]:
     """Return the names of the variables that a model of this prepared.h5ad reads, in order."""
-    with h5py.File(path) as file:
-        var = read_elem(file["var"])
-    return var.index[var["highly_variable"].to_numpy()].tolist()
+    file = PreparedFile(path)
+    return file.var.index[file.is_modelled].tolist()
 
 
 def _places(genes: Sequence[str], present: pd.Index, path: str | Path) -> Int[np.ndarray, " genes"]:

@@ -10,12 +10,16 @@ the paper averages its likelihood. The phase ``pretrain`` leaves the second term
 x) of counts, as everywhere here; the paper's reads normalised values, each gene scaled to variance
 one. So that ``noise`` means the same, it is in units of each variable's own standard deviation over
 the minibatch; there is none outside training. Symbols to code: e is ``encoder``, d is ``decoder``;
-P and Q are of ``clusters`` (soft_clusters.py). Deviations: noise on what the encoder reads alone
-(the paper: after every hidden layer of the encoder as well); a dispersion for every gene (the
-paper: for every cell and gene, from the network); the mean is a share of the library size, so that
-shares sum to one (the paper: exp of an output times a size factor, the library size over its
-median); Adam in both phases (the paper: Adam with AMSGrad, then Adadelta); a refresh after a number
-of steps, not after every epoch.
+P and Q are of ``clusters`` (soft_clusters.py). Deviations, all of them, from the authors' code:
+noise on what the encoder reads alone (theirs: before every hidden activation of the encoder as
+well, sd 2.5 in the units of each); a dispersion for every gene (theirs: for every cell and gene,
+from the network); the mean is a share of the library size, so that shares sum to one (theirs: exp
+of an output, between 1e-5 and 1e6, times a size factor, the library size over its median); the
+genes that preprocessing keeps, by default the variable ones (theirs: all); Adam in both phases
+(theirs: Adam with AMSGrad, then Adadelta); weights start uniform within 1/sqrt(n_in) (theirs:
+Glorot); the number of epochs is the variant's (theirs: up to 400, ended where the training loss has
+not fallen for 50, then until .1 % of the cells move); minibatches are drawn anew in the second
+phase (theirs: in the cells' order); a refresh after a number of steps, not after every epoch.
 
 Use: for counts with many dropouts, and as the reference of deep clustering of cells.
 Cost: two passes of the encoder (one of them on dense values) and one of the decoder a step, and all

@@ -131,6 +131,10 @@ class Results:
         """Return the number of clusters that the data sheet declares, if it does."""
         return self.sheet.get(dataset, {}).get("n_clusters")
 
+    def is_circular(self, dataset: str) -> bool:
+        """Return whether the labels were found by clustering the same expression."""
+        return bool(self.sheet.get(dataset, {}).get("circular"))
+
     @cached_property
     def statuses(self) -> list[dict[str, Any]]:
         """What every training left of itself (status.json)."""

@@ -14,6 +14,7 @@ from latentbench.report.results import Results
 from latentbench.report.sections.choices import CRITERION_NAMES, chosen_sentence
 from latentbench.report.sections.published import counted_sentence, published_table
 from latentbench.report.sections.ranks import over_all_datasets
+from latentbench.report.sections.scores import marks_of
 from latentbench.report.tables import StudyTables, headline
 from latentbench.study.applicability import CONTROL_KINDS
 
@@ -57,7 +58,9 @@ def _sizes(results: Results) -> str:
     sentence = (
         f"Scale `{config.get('scale', 'full')}`, seeds {', '.join(map(str, config['seeds']))}."
         f" {drawn}Scores are means over seeds on held-out test cells (a fifth), in brackets the 95"
-        " % bootstrap interval; no label was used to choose anything. † saw labels in training."
+        " % bootstrap interval; no label chose a seed, a number of clusters or a variant. † saw"
+        " labels in training; ‡ its recipe was compared with others by the labels of this data set"
+        " before it was kept."
     )
     rows = [
         [
@@ -90,8 +93,8 @@ def _why_below(config: Mapping[str, Any]) -> str:
     reasons = [
         (
             "Published numbers are mostly of one run, often the best of several, on all cells; ours"
-            " are means over all seeds on held-out cells, and nothing was picked with the help of"
-            " labels."
+            " are means over all seeds on held-out cells, and no label chose a seed or a number of"
+            " clusters."
         ),
         (
             "Purity rises with the number of clusters by itself. Louvain chose its own in the"
@@ -151,7 +154,7 @@ def _scores(tables: StudyTables, dataset: str) -> str:
         of_model = wide[model]
         name = (
             f"`{model}`"
-            + (" †" if of_model["saw_labels"].any() else "")
+            + marks_of(of_model.loc["ari"])
             + (" (control)" if tables.kinds.get(model) in CONTROL_KINDS else "")
         )
         metrics = [

@@ -17,7 +17,7 @@ KINDS = {
         *(files.RELIABILITY, files.QUALITY, files.RANKS, files.TESTS, files.CRITERIA),
         *(files.CORRELATIONS, files.MAPS, files.PREDICTIONS),
         *(files.ANSWER_SUMMARY, files.ANSWER_GROUPS, files.ANSWER_MODELS, files.ANSWER_TREE),
-        *(files.ANSWER_AGREEMENT, files.ANSWER_EVIDENCE, files.ANSWER_CELLS),
+        *(files.ANSWER_AGREEMENT, files.ANSWER_CELLS),
     )
 }
 """The kinds of the tables that the report checks when it reads them, by name."""

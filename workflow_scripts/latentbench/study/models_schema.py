@@ -123,6 +123,14 @@ def variant_schema(kinds: Mapping[str, Kind]) -> dict[str, Any]:
                 "uniqueItems": True,
                 "description": "obs columns that the model is conditioned on",
             },
+            "tuned_on": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "data sets on whose labels this variant, or its guide, was compared"
+                " with others before it was kept; left out: on none",
+            },
         },
         "required": ["kind"],
         "description": "one variant",

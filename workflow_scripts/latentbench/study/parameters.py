@@ -19,7 +19,7 @@ READ_BY_DOWNLOAD = (
     *("dataset", "modality", "sources", "sha256", "label", "batch", "condition", "donor"),
     *("orientation", "layer", "annotation", "var_names"),
 )
-READ_BY_REPORT = ("licence", "citation", "origin", "n_clusters")
+READ_BY_REPORT = ("licence", "citation", "origin", "n_clusters", "circular")
 
 
 def row_to_read(study: Study, dataset: str) -> dict[str, Any]:
@@ -127,6 +127,20 @@ def members(study: Study, dataset: str) -> list[str]:
 def kinds(study: Study) -> dict[str, str]:
     """Return the kind of every method that is scored."""
     return {**{model: study.kind_of(model) for model in study.models}, CONSENSUS: CONSENSUS}
+
+
+def tuned_on(study: Study) -> dict[str, list[str]]:
+    """Return the data sets on whose labels every method that is scored was tuned, where it was on
+    any; the consensus on those of all variants.
+    """
+    told = {model: study.variants[model].get("tuned_on", []) for model in study.models}
+    everywhere = sorted({dataset for datasets in told.values() for dataset in datasets})
+    return {model: names for model, names in {**told, CONSENSUS: everywhere}.items() if names}
+
+
+def circular(study: Study) -> list[str]:
+    """Return the data sets whose labels were found by clustering the same expression."""
+    return [name for name in study.datasets if study.row(name)["circular"]]
 
 
 def linear_autoencoders(study: Study, dataset: str) -> list[str]:

@@ -1,17 +1,15 @@
 """The five files of a training: weights, history, embedding, status, quality."""
 
 import importlib.metadata
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save
 
-from latentbench.files.artefacts import atomic_path, write_json, write_table
+from latentbench.files.artefacts import write_json, write_table
 from latentbench.files.embedding import write_embedding
+from latentbench.files.weights import write_weights
 from latentbench.models.data import TrainingData
 from latentbench.outcomes import Outcome
 from latentbench.study.variant import Variant
@@ -19,8 +17,6 @@ from latentbench.training.variant import Trained
 
 VERSIONED = ("torch", "numpy", "scipy", "scikit-learn", "anndata")
 LAST_LINES = 20
-VARIANT = "variant"
-"""The key of the weights' header."""
 
 
 def write_results(
@@ -41,13 +37,7 @@ def write_results(
     """Write the five files of a training, as docs/architecture.md says; where a replica did not end
     ok, with the last lines of ``log``. The weights have the variant in their header.
     """
-    with atomic_path(weights) as temporary:
-        temporary.write_bytes(
-            save(
-                {name: np.ascontiguousarray(array) for name, array in trained.weights.items()},
-                metadata={VARIANT: json.dumps(variant.stated)},
-            )
-        )
+    write_weights(trained.weights, weights, variant=variant)
     write_table(trained.history, history)
     write_table(trained.quality, quality)
     about = {"dataset": dataset, "model": model, "kind": variant.kind}
@@ -75,19 +65,6 @@ def write_results(
         {**about, "device": device, "versions": versions, "replicas": replicas, "log": lines},
         status,
     )
-
-
-def read_variant(weights: str | Path) -> Variant:
-    """Return the variant that weights are of.
-
-    Raises:
-        ValueError: the file was written by a version that did not note it.
-    """
-    with safe_open(weights, framework="numpy") as file:
-        stated = (file.metadata() or {}).get(VARIANT)
-    if stated is None:
-        raise ValueError(f"{weights}: does not say which variant it is of; train it anew")
-    return Variant(**json.loads(stated))
 
 
 def _of_seeds(seeds: Sequence[int], arrays: Sequence[np.ndarray | None]) -> dict[int, np.ndarray]:

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int, UInt8, UInt16
@@ -22,6 +21,7 @@ from latentbench.evaluation.trained import headline_clustering
 from latentbench.figures.map_figures import cluster_colours, natural_order
 from latentbench.figures.maps import OBS_COLUMNS, UNMAPPED_KINDS, clusters_of_replica, lay_out
 from latentbench.figures.style import label_colours
+from latentbench.files.embedding import EmbeddingFile
 from latentbench.files.prepared import PreparedCells, PreparedFile
 from latentbench.report.explorer.explorer_file import Explored, quantise, thin
 from latentbench.report.explorer.explorer_values import choose_variables, pictures, read_values
@@ -152,21 +152,14 @@ def _views_of_model(
     """Return a view for every replica of a model that ended ok: model, seed, layouts (first the one
     of the maps), and its clusters.
     """
-    with h5py.File(embedding_path) as file:
-        about = {name: file["uns/latentbench"][name][()] for name in ("model", "kind", "clusters")}
-        model, kind = (
-            about[name].decode() if isinstance(about[name], bytes) else str(about[name])
-            for name in ("model", "kind")
-        )
-        codes = {
-            int(name.removeprefix("X_seed")): values[:]
-            for name, values in file["obsm"].items()
-            if name.startswith("X_seed") and np.isfinite(values[:]).all()
-        }
+    file = EmbeddingFile(embedding_path)
+    model, kind = file.about["model"], file.about["kind"]
+    codes = {seed: file.codes(seed) for seed in file.seeds}
+    codes = {seed: each for seed, each in codes.items() if np.isfinite(each).all()}
     if kind in UNMAPPED_KINDS:
         return []
     clustering = headline_clustering(
-        clusters_by_itself=bool(about["clusters"]), n_clusters=n_clusters
+        clusters_by_itself=bool(file.about["clusters"]), n_clusters=n_clusters
     )
     found, cells = pd.read_parquet(cluster_path), prepared.obs.index[rows].astype(str)
     return [

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
+from latentbench.files.prepared import PreparedFile
 from latentbench.study.spelling import nearest
 
 LARGEST_SIDE = 16
@@ -33,28 +33,11 @@ def read_values(path: str | Path, rows: Int[np.ndarray, " cells"]) -> PreparedVa
     """Return the highly variable columns of X of some cells, in the order of ``rows``; other rows
     are not read.
     """
-    from anndata.io import (
-        read_elem,
-        sparse_dataset,
-    )  # imported here: its import takes longer than what many a rule does
-
-    ordered, back = np.unique(rows, return_inverse=True)
-    with h5py.File(path) as file:
-        var = read_elem(file["var"])
-        modelled = var["highly_variable"].to_numpy(dtype=bool)
-        stored = file["X"]
-        x = (
-            stored[ordered][:, modelled]
-            if isinstance(stored, h5py.Dataset)
-            else sparse_dataset(stored)[ordered][:, modelled].toarray()
-        )
-        about = file["uns/latentbench"]
-        return PreparedValues(
-            x[back].astype(np.float32),
-            var[modelled],
-            about["dataset"].asstr()[()],
-            about["modality"].asstr()[()],
-        )
+    file = PreparedFile(path)
+    about = file.about
+    return PreparedValues(
+        file.values_of(rows), file.var[file.is_modelled], about["dataset"], about["modality"]
+    )
 
 
 def choose_variables(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from latentbench.evaluation.contest import CONTROL, OF_OTHERS, SAW_LABELS
 from latentbench.evaluation.statistics import ALL_DATASETS
 from latentbench.figures.style import model_colours
 from latentbench.report.answer import answers
@@ -35,6 +36,7 @@ COLUMNS = (
     "distinguishable",
     "note",
     "reason",
+    "tuned_on",
 )
 
 
@@ -47,6 +49,12 @@ def view(results: Results) -> dict[str, Any] | None:
     chosen = "" if answers(results) else chosen_sentence(results.tables.choices, evidence)
     labelled = [dataset for dataset in results.datasets if results.has_labels(dataset)]
     said = verdict_of(results.table("answer"), results.tables, labelled) if labelled else None
+    circular = [dataset for dataset in labelled if results.is_circular(dataset)]
+    if said and circular and len(circular) < len(labelled):
+        said["sentences"].append(
+            f"Not in means over data sets: {listed(circular)}, whose labels were found by"
+            " clustering the same expression."
+        )
     return {"chosen": chosen, "said": said} if said or chosen else None
 
 
@@ -81,7 +89,7 @@ def verdict_of(
     return {
         "model": None if over_all.empty else str(over_all["model"].iloc[0]),
         "verdict": _verdict(over_all),
-        "sentences": [*_sentences(over_all), *_left_out(outside)],
+        "sentences": [*_sentences(over_all), *_tuned(over_all), *_left_out(outside)],
         "note": note_of(over_all),
         "table": table(rows, lead="ARI [95 %]"),
     }
@@ -126,9 +134,19 @@ def _sentences(over_all: pd.DataFrame) -> list[str]:
     return sentences
 
 
+def _tuned(over_all: pd.DataFrame) -> list[str]:
+    """Say which contestants were tuned on the labels that they are scored by."""
+    tuned = over_all[over_all["tuned_on"].fillna("") != ""]
+    return [
+        f"The recipe of {listed(models.tolist())} was compared with others by the labels of {names}"
+        " before it was kept: its scores there are of its tuning."
+        for names, models in tuned.groupby("tuned_on", sort=True)["model"]
+    ]
+
+
 def _left_out(outside: pd.DataFrame) -> list[str]:
     """Say which models could not compete; that controls do not is in the methods."""
-    absent = outside[~outside["reason"].isin(("control", "saw labels"))]
+    absent = outside[~outside["reason"].isin((CONTROL, SAW_LABELS, OF_OTHERS))]
     rows = list(absent.sort_values("model").itertuples())
     if len(rows) <= MOST_LEFT_OUT:
         return [f"{row.model} is not in this comparison: {row.reason}." for row in rows]

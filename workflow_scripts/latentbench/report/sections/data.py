@@ -33,6 +33,7 @@ def dataset_row(results: Results, dataset: str) -> dict[str, Any]:
         "n_obs": number(prepared["n_obs"]).text,
         "n_vars": number(prepared["n_vars"]).text,
         "n_labels": prepared["n_labels"],
+        "circular": results.is_circular(dataset),
         "n_clusters": results.n_clusters(dataset),
         "preset": str(about.get("preset", "")),
         "filters": {

@@ -21,8 +21,9 @@ PARAGRAPHS = (
     stratified by label where labels exist). Variable genes, scaling and principal components
     were fitted on the training cells alone and applied to all.""",
     """Every variant was trained once for each seed ({seeds}); a seed fixes initial weights,
-    order of minibatches and noise. Hyperparameters were the same for every data set and none
-    was chosen by labels. A replica whose loss stopped being finite is counted as diverged.""",
+    order of minibatches and noise. Hyperparameters were the same for every data set. Variants
+    marked ‡ were compared with others by the labels of that data set before they were kept; no
+    other was. A replica whose loss stopped being finite is counted as diverged.""",
     """Clusterings were fitted on the training cells and test cells assigned to them: the
     model’s own components, k-means with the declared number of clusters, Leiden ([@traag2019])
     at a resolution chosen without labels. Which of them speaks for a variant was fixed
@@ -34,10 +35,11 @@ PARAGRAPHS = (
     """Scores are the adjusted Rand index (ARI; [@hubert1985]), normalised mutual information
     (NMI, arithmetic mean; [@strehl2002]) and accuracy under the best one-to-one matching of
     clusters to labels (ACC; [@kuhn1955]), on test cells. Intervals are 95 % bootstrap intervals
-    ([@davison1997]) over seeds, and over data sets and seeds for the study as a whole;
-    differences are tested in pairs with Holm’s correction ([@holm1979]). Ranks over data sets
-    are compared by Friedman’s test ([@friedman1937]) with the correction of [@iman1980] and by
-    Nemenyi’s critical difference ([@nemenyi1963]; [@demsar2006]).""",
+    ([@davison1997]) over seeds, and over data sets and seeds for the study as a whole; what is
+    said of the best model of one data set counts the error over cells too; differences are
+    tested in pairs with Holm’s correction ([@holm1979]). Ranks over data sets are compared by
+    Friedman’s test ([@friedman1937]) with the correction of [@iman1980] and by Nemenyi’s
+    critical difference ([@nemenyi1963]; [@demsar2006]).""",
     """Controls bound the scores: a random projection (what no learning gives), shuffled labels
     (chance) and the true labels (the ceiling). They, and variants that saw labels (†), take no
     part in the contest.""",

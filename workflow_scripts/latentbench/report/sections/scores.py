@@ -20,6 +20,8 @@ def view(results: Results) -> dict[str, Any] | None:
         dataset: {
             "figures": placed(results, "scores", dataset),
             "table": scores_table(results.tables.of_dataset(dataset)),
+            "tuned": results.tables.of_dataset(dataset).summary["tuned_here"].astype(bool).any(),
+            "circular": results.is_circular(dataset),
         }
         for dataset in results.datasets
         if results.has_labels(dataset)
@@ -42,7 +44,7 @@ def scores_table(tables: StudyTables) -> Table | None:
         ok, ended = int(ari["n_ok"]), int(ari["n_ok"] + ari["n_failed"])
         rows.append(
             {
-                "Model": Cell(model + (" †" if ari["saw_labels"] else ""), colour=colours[model]),
+                "Model": Cell(model + marks_of(ari), colour=colours[model]),
                 "Clustering": ari["clustering"],
                 **{
                     name: estimate_of(of_model.loc[metric] if metric in of_model.index else None)
@@ -57,6 +59,13 @@ def scores_table(tables: StudyTables) -> Table | None:
         control = tables.kinds[model] in CONTROL_KINDS
         styles.append("control" if control else "best" if model == best else "")
     return table(rows, styles=styles, lead="ARI")
+
+
+def marks_of(summary: pd.Series) -> str:
+    """Return the marks after a model's name: † where it saw labels, ‡ where it was tuned on those
+    of this data set.
+    """
+    return (" †" if summary["saw_labels"] else "") + (" ‡" if summary["tuned_here"] else "")
 
 
 def mean_ari(tables: StudyTables, model: str) -> Cell:
