@@ -1,6 +1,6 @@
-"""The tables of the evidence, from what ``evidence.py`` has measured: which rule tells groups apart
-is tuned on one half of the data sets and reported on the other, and certainties are calibrated
-likewise.
+"""The tables of the evidence, from what ``evidence.py`` has measured. Which rule merges groups is
+tuned on one half of the data sets and reported on the other, beside the rule that is shipped;
+certainties of what is shipped are calibrated likewise.
 """
 
 from pathlib import Path
@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from driver import HERE
 from publishing import write_summary
-from reality_nulls import RULES
+from reality_nulls import RULES, SHIPPED
 
-from latentbench.answer.certainty import calibrate, calibration_error
+from latentbench.answer.certainty import LEARNED, calibrate, calibration_error
 from latentbench.evaluation.bootstrap import interval
 from latentbench.files.artefacts import atomic_path, write_table
 from latentbench.files.tables import ANSWER_EVIDENCE
@@ -27,6 +27,8 @@ QUOTED = HERE.parent / "workflow_scripts" / "latentbench" / "report" / "evidence
 BEGIN, END = "<!-- tables: written by benchmarks/evidence.py -->", "<!-- end of tables -->"
 GIVEN = ", number given"
 ANSWER = "answer"
+OURS = f"{ANSWER}: {SHIPPED}"
+TUNED = f"{ANSWER}, merged as the other half says"
 
 
 def publish_evidence(measured: Path, publish: bool) -> None:
@@ -39,7 +41,10 @@ def publish_evidence(measured: Path, publish: bool) -> None:
     on_nulls = nulls_table(nulls)
     tuned, chosen = swapped_rules(scores, eligible(on_nulls))
     scores = pd.concat([scores, tuned], ignore_index=True)
-    cells["calibrated"] = swapped(cells)
+    columns = {f"{name}, {OURS}": name for name in ("certainty", "correct")}
+    cells = cells.rename(columns=columns)[["dataset", "half", *columns.values()]]
+    cells["swapped"] = swapped(cells)
+    cells["in_force"] = LEARNED(cells["certainty"].to_numpy())
     knots = learned(cells)
     tables = {
         "Rules": summary_of(scores[scores["dataset"] != OF_IMAGES]),
@@ -73,7 +78,7 @@ def swapped_rules(scores: pd.DataFrame, rules: list[str]) -> tuple[pd.DataFrame,
             0
         ]
         mine = scores["half"].eq(half) & scores["rule"].eq(f"{ANSWER}: {picks[1 - half]}")
-        found.append(scores[mine].assign(rule=ANSWER))
+        found.append(scores[mine].assign(rule=TUNED))
     halves = [worth_of_rules(scores, half) for half in (0, 1)]
     table = pd.DataFrame(
         {
@@ -82,6 +87,7 @@ def swapped_rules(scores: pd.DataFrame, rules: list[str]) -> tuple[pd.DataFrame,
             for column, name in (("ari", "ARI"), ("near", "number within 1.5"))
         }
     )
+    table = table.astype({name: int for name in table if name.startswith("number")})
     table["eligible"] = ["yes" if rule in rules else "no" for rule in table.index]
     table["chosen by half"] = [
         " and ".join(str(half + 1) for half in (0, 1) if picks[half] == rule) or "-"
@@ -109,13 +115,14 @@ def eligible(on_nulls: pd.DataFrame) -> list[str]:
 
 
 def nulls_table(nulls: pd.DataFrame) -> pd.DataFrame:
-    """Return, by null and of all, the share of draws with one group by the whole answer with each
-    rule, by agreement against its null alone, by the rule in force alone; rejections at 5 %.
+    """Return, by null and of all, the share of draws that are one group: by the agreement of the
+    members against its null, by merging alone, by the whole answer with each rule; and the share
+    of p-values of two halves below .05.
     """
     one = pd.DataFrame({"null": nulls["null"], "agreement": nulls["structured"] == 1})
+    one["merging alone"] = nulls["D .2"] == 1
     for rule in RULES:
-        one[rule] = (nulls["structured"] == 1) | (nulls[rule] == 1)
-        one[f"{rule} alone"] = nulls[rule] == 1
+        one[rule] = one["agreement"] | (nulls["answer" if rule == SHIPPED else rule] == 1)
     one["rejected at 5 %"] = nulls["p"] < 0.05
     both = pd.concat([one, one.assign(null="all")])
     table = both.groupby("null", sort=False).mean()
@@ -125,13 +132,15 @@ def nulls_table(nulls: pd.DataFrame) -> pd.DataFrame:
 
 def summary_of(scores: pd.DataFrame) -> pd.DataFrame:
     """Return mean ARI of every rule, its 95 % interval over data sets, its mean by half, in how
-    many sets the number is near, and in how many the answer (told what the rule is told) is better.
+    many sets the number is near, and in how many the answer that is shipped (told what the rule is
+    told) and the tuned one are better.
     """
     by_rule = scores.pivot_table(index="dataset", columns="rule", values="ari")
     rows = []
     for rule, each in scores.groupby("rule", sort=False):
         low, high = interval([np.array([value]) for value in each["ari"]], N_BOOTSTRAP)
-        ours = by_rule[f"{ANSWER}{GIVEN}" if rule.endswith(GIVEN) else ANSWER]
+        told = rule.endswith(GIVEN)
+        ours, tuned = (by_rule[f"{ANSWER}{GIVEN}" if told else each] for each in (OURS, TUNED))
         rows.append(
             {
                 "rule": rule,
@@ -142,7 +151,8 @@ def summary_of(scores: pd.DataFrame) -> pd.DataFrame:
                 "half 1": each.loc[each["half"] == 0, "ari"].mean(),
                 "half 2": each.loc[each["half"] == 1, "ari"].mean(),
                 "number within 1.5": int(each["near"].sum()),
-                "answer better in": int((ours > by_rule[rule]).sum()),
+                "shipped better in": int((ours > by_rule[rule]).sum()),
+                "tuned better in": int((tuned > by_rule[rule]).sum()),
             }
         )
     return pd.DataFrame(rows).sort_values("ari", ascending=False, kind="stable")
@@ -151,8 +161,8 @@ def summary_of(scores: pd.DataFrame) -> pd.DataFrame:
 def by_set(scores: pd.DataFrame) -> pd.DataFrame:
     """Return a row a data set: classes, groups found, and the ARI of some rules."""
     wide = scores.pivot_table(index="dataset", columns="rule", values="ari")
-    numbers = scores[scores["rule"] == ANSWER].set_index("dataset")
-    shown = [rule for rule in wide.columns if not rule.startswith(f"{ANSWER}:")]
+    numbers = scores[scores["rule"] == OURS].set_index("dataset")
+    shown = [OURS, *(rule for rule in wide.columns if not rule.startswith(f"{ANSWER}:"))]
     table = numbers[["n_classes", "n_groups"]].rename(
         columns={"n_classes": "classes", "n_groups": "found"}
     )
@@ -164,7 +174,11 @@ def certainty_table(cells: pd.DataFrame) -> pd.DataFrame:
     error each; and how right cells of .9 and more are.
     """
     rows = []
-    for name, column in (("as found", "certainty"), ("by the other half", "calibrated")):
+    for name, column in (
+        ("as found", "certainty"),
+        ("mapped as the other half says", "swapped"),
+        ("by the map in force, fitted on these sets", "in_force"),
+    ):
         each = [
             calibration_error(part[column].to_numpy(), part["correct"].to_numpy())
             for _, part in cells.groupby("dataset")
@@ -229,25 +243,28 @@ def learned(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def quoted(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return what every report quotes: the rules that are told no number."""
+    """Return what every report quotes: the rules that are told no number, ours first."""
+    names = {OURS: "groups that models agree on", TUNED: "the same, merged as other sets say"}
     told = summary["rule"].str.endswith(GIVEN) | summary["rule"].str.startswith(f"{ANSWER}:")
-    rows = summary[~told & (summary["rule"] != "agreement alone")]
+    others = ~told & summary["rule"].ne(TUNED)
+    by_rule = summary.set_index("rule", drop=False)
+    rows = [by_rule.loc[rule] for rule in (OURS, TUNED, *summary.loc[others, "rule"])]
     return ANSWER_EVIDENCE.frame(
         {
-            "rule": "groups that models agree on" if row.rule == ANSWER else row.rule,
-            "ours": row.rule == ANSWER,
-            "n_datasets": row.sets,
-            "ari": row.ari,
-            "low": row.low,
-            "high": row.high,
-            "n_near": row.near,
+            "rule": names.get(row["rule"], row["rule"]),
+            "ours": row["rule"] in names,
+            "n_datasets": row["sets"],
+            "ari": row["ari"],
+            "low": row["low"],
+            "high": row["high"],
+            "n_near": row["number within 1.5"],
         }
-        for row in rows.rename(columns={"number within 1.5": "near"}).itertuples()
+        for row in rows
     )
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    lines = [list(table.columns), ["---"] * table.shape[1], *table.to_numpy().tolist()]
+    lines = [list(table.columns), ["---"] * table.shape[1], *table.itertuples(index=False)]
     return "\n".join("| " + " | ".join(map(_text, line)) + " |" for line in lines)
 
 

@@ -25,13 +25,15 @@ from latentbench.answer.thinning import thin
 from latentbench.logs import log_to, logger
 
 N_CELLS, N_FINE, N_GENES = 300, 8, 1000
+SHIPPED = "nothing is merged"
+"""But where merging by the rule in force leaves one group, it is one."""
 RULES = {
     "D .5": Rule(discreteness=0.5, auc=0.0),
     "D .35, half of what the null leaves": Rule(discreteness=0.35, auc=0.0, beyond_null=0.5),
     "D .35": Rule(discreteness=0.35, auc=0.0),
     "D .2": Rule(discreteness=0.2, auc=0.0),
     "p alone": Rule(discreteness=-np.inf, auc=0.0),
-    "nothing is merged": Rule(alpha=1.0, discreteness=-np.inf, auc=0.0),
+    SHIPPED: Rule(alpha=1.0, discreteness=-np.inf, auc=0.0),
 }
 """The rules that are compared, on nulls here and on labelled data in evidence.py."""
 
