@@ -8,10 +8,13 @@ import pandas as pd
 import pytest
 
 from latentbench.files.manifest import artefacts_in, check, read_manifest
+from latentbench.files.tables import ANSWER_EVIDENCE
 from latentbench.prediction.metrics import METRICS
+from latentbench.report.sections.answer import EVIDENCE
 
 OF_BLOBS = {
     "find what the models agree on in blobs",
+    "find the groups of blobs, without labels",
     "score the models on blobs against its labels",
 }
 
@@ -239,7 +242,7 @@ def test_every_number_that_a_table_of_the_report_sorts_by_is_a_value_of_a_table(
     known = [
         pd.read_parquet(path).select_dtypes("number")
         for path in (finished.folder / "results/tables").glob("*.parquet")
-    ]
+    ] + [ANSWER_EVIDENCE.read(EVIDENCE).select_dtypes("number")]
     values = np.unique(
         np.concatenate([frame.to_numpy(dtype=float, na_value=np.nan).ravel() for frame in known])
     )
@@ -282,7 +285,7 @@ def test_a_study_with_a_failure_writes_all_and_ends_with_an_error_unless_it_is_a
         )
     )
     config = fresh_workspace.folder / "tiny.yaml"
-    config.write_text(re.sub(r"predictions: .*\n", "predictions: []\n", config.read_text()))
+    config.write_text(re.sub(r"predictions:\n(?: .*\n)+", "predictions: []\n", config.read_text()))
     run = fresh_workspace.snakemake()
     assert run.returncode != 0
     for part in (
