@@ -44,7 +44,7 @@ TAKEN_BY = {
 )
 def test_schema_keys_and_defaults_are_those_of_the_signature(section, function):
     described = {key: entry["default"] for key, entry in SCHEMA[section]["properties"].items()}
-    assert described == options(function, known=("n_clusters",))
+    assert described == options(function, known=("n_clusters", "tuned_on", "circular"))
 
 
 def test_every_clustering_but_own_can_be_asked_for():

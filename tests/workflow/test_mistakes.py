@@ -49,7 +49,7 @@ def test_bad_counts_stop_their_data_set_with_a_sentence_and_leave_no_file(fresh_
         .replace("config/datasets.tsv", "mine.tsv")
     )
     (folder / "tiny.yaml").write_text(
-        re.sub("predictions: .*", "predictions: []", text)
+        re.sub(r"predictions:\n(?: .*\n)+", "predictions: []\n", text)
     )  # there are no blobs in this sheet
     run = fresh_workspace.snakemake("results/data/mine/prepared.h5ad")
     assert run.returncode != 0

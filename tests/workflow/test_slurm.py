@@ -94,7 +94,7 @@ def study(cluster, fresh_workspace, tmp_path):
     assert cluster.returncode == 0, cluster.stderr
     (fresh_workspace.folder / "tiny_models.yaml").write_text(MODELS)
     config = fresh_workspace.folder / "tiny.yaml"
-    text = re.sub("predictions: .*", "predictions: []", config.read_text()).replace(
+    text = re.sub(r"predictions:\n(?: .*\n)+", "predictions: []\n", config.read_text()).replace(
         "quick_gmvae]", "quick_gmvae, long_vae]"
     )
     config.write_text(text + "checkpoints: {every_seconds: 1}\n")

@@ -37,7 +37,9 @@ def workspace(fresh_workspace):
         .replace("quick_vae, quick_gmvae", "moved")
         .replace("config/datasets.tsv", "two.tsv")
     )
-    (folder / "tiny.yaml").write_text(re.sub("predictions: .*", "predictions: []", text))
+    (folder / "tiny.yaml").write_text(
+        re.sub(r"predictions:\n(?: .*\n)+", "predictions: []\n", text)
+    )
     (folder / "tiny_models.yaml").write_text(MODELS)
     return fresh_workspace
 

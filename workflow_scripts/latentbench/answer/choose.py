@@ -61,8 +61,8 @@ def choose_model(
     for each in resamples.ari:
         drawn = _drawn(members, rng)
         again = table.assign(agreement=_by_variant(members, each, like * drawn))
-        chosen[_best(again.assign(score=scores(again)))] += 1 / len(resamples.ari)
-    return Choice(_best(table), table.assign(chance=chosen))
+        chosen[_best(again.assign(score=scores(again)))] += 1
+    return Choice(_best(table), table.assign(chance=chosen / max(len(resamples.ari), 1)))
 
 
 def scores(table: pd.DataFrame) -> pd.Series:
