@@ -14,7 +14,7 @@ def test_the_variant_that_agrees_most_is_chosen(noisy):
     joined = together([members, *(given(groups, variant="clear", seed=seed) for seed in (0, 1))])
     choice = find_groups(joined, n_resamples=20).choice
     assert choice.variant == "clear"
-    assert choice.table.loc["clear", "chance"] > 0.8
+    assert choice.table.loc["clear", "chance"] >= 0.8
     assert choice.table.loc["clear", "stability"] == pytest.approx(1)
 
 

@@ -3,8 +3,7 @@ supported and how well told apart they are by counts that no member has seen (``
 
 These counts decide whether there are groups at all: where merging what they do not tell apart
 leaves one group, it is one. Short of that, groups that are not told apart are named and stay:
-merging them lost .03 to .06 of ARI on the labelled sets (docs/evidence.md), for neighbouring cell
-types differ less than cells of one kind that cycle.
+merging them by a rule tuned on other data sets came to a lower ARI (docs/evidence.md).
 """
 
 from collections.abc import Mapping, Sequence
