@@ -13,6 +13,8 @@ rule manifest:
     conda:
         "../envs/evaluate.yaml"
     threads: 1
+    params:
+        of_refused=lambda wildcards: expand(rules.download.output.raw, dataset=study.refused),
     message:
         "record the checksum of every artefact"
     script:

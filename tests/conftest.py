@@ -3,6 +3,8 @@ import os
 
 # Before numpy or torch is imported: the same thread count, and so the same bytes, on every machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Threads of numba that a forked child survives; GNU OpenMP's kill it.
+os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
 
 import numpy as np
 import pandas as pd

@@ -7,10 +7,12 @@ from latentbench.files.manifest import manifest_of
 from latentbench.logs import log_to
 
 
-def main(files, manifest_path) -> None:
+def main(files, manifest_path, *, of_refused) -> None:
     """Write path, size, checksum and rule of every file; ``files``: the rule that made them ->
-    paths.
+    paths; ``of_refused``: what download leaves of data sets that were refused, if it came so far.
     """
+    left = [path for path in of_refused if Path(path).is_file()]
+    files = {**files, "download": [*files.get("download", []), *left]}
     write_table(manifest_of(files, Path(manifest_path).parent), manifest_path)
 
 
@@ -23,4 +25,5 @@ if __name__ == "__main__":
             if rule != "code"
         },
         snakemake.output.manifest,
+        of_refused=snakemake.params.of_refused,
     )

@@ -28,7 +28,7 @@ def results(tmp_path):
         ("consensus", ["--cells", "500", "--rounds", "1"]),
         ("cell_coverage", ["--cells", "60", "--studies", "2"]),
         ("rank_coverage", ["--datasets", "3", "--studies", "2"]),
-        ("out_of_core", ["400", "300"]),
+        ("out_of_core", ["400", "1500"]),
     ],
 )
 def test_a_script_runs_and_leaves_a_table(script, arguments, results):

@@ -153,7 +153,11 @@ class PreparedFile:
         from anndata.io import read_elem
 
         with self.open() as file:
-            return read_elem(file[name])
+            element = read_elem(file[name])
+        if sparse.issparse(element):
+            # Streamed preprocessing stores narrow indices, which scipy does not compute with.
+            element.indices = element.indices.astype(np.int32, copy=False)
+        return element
 
 
 def _plain(value: Any) -> Any:
