@@ -1,7 +1,8 @@
 """The answer of a whole data set: the groups that members agree on, how certain, how well
-supported and how well told apart they are by counts that no member has seen (``reality``).
+supported and how well told apart they are in both halves of the thinned counts (``reality``).
+Models and members see both halves, for which the test allows.
 
-These counts decide whether there are groups at all: where merging what they do not tell apart
+Thinned counts decide whether there are groups at all: where merging what they do not tell apart
 leaves one group, it is one. Short of that, groups that are not told apart are named and stay:
 merging them by a rule tuned on other data sets came to a lower ARI (docs/evidence.md).
 """
@@ -36,8 +37,8 @@ from latentbench.outcomes import Outcome, Unavailable
 @dataclass(frozen=True)
 class DatasetAnswer:
     """The answer, and of every group how well it and the group that it is told apart from worst
-    are: ``separability`` (AUC), ``p_value``, ``told_apart`` (yes or no). ``held_out``: the counts
-    that no member has seen. Both None where there are no counts. ``null_agreement``: how far
+    are: ``separability`` (AUC), ``p_value``, ``told_apart`` (yes or no). ``held_out``: the second
+    part of the thinned counts. Both None where there are no counts. ``null_agreement``: how far
     members agree where there is one group.
     """
 
@@ -74,8 +75,7 @@ def answer_of(
         merged = merge_until_told_apart(space, groups, batch=batch, seed=seed)
         n_told_apart = len(np.unique(merged.groups))
         logger.info(
-            "%d groups proposed, %d left where every pair is told apart by counts that no model has"
-            " seen",
+            "%d groups proposed, %d left where every pair is told apart by thinned counts",
             len(np.unique(groups)),
             n_told_apart,
         )
@@ -144,7 +144,7 @@ def _worst_pairs(
 
 
 def markers_of_answer(answered: DatasetAnswer, genes: pd.Index) -> pd.DataFrame | None:
-    """Return the markers of every group in counts that the groups were not found in
+    """Return the markers of every group in the second part of the thinned counts
     (``markers.Markers.table``); None where there are no counts or fewer than two groups.
     """
     if answered.held_out is None or answered.answer.n_groups < 2:

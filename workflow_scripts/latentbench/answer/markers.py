@@ -1,12 +1,12 @@
-"""Markers of the groups from counts that the groups were not found in.
+"""Markers of the groups: Wilcoxon's rank sum of every group against all other cells on
+log-normalised values, Benjamini and Hochberg over genes, by ``scanpy.tl.rank_genes_groups``.
 
-A gene's p-value in the counts that made the groups means little (Gao, Bien and Witten 2022,
-doi:10.1080/01621459.2022.2116331): noise that drew a cell into a group is found there again. In the
-held-out part of ``thinning`` it is not, so that here p-values are given: Wilcoxon's rank sum of
-every group against all other cells on log-normalised values, Benjamini and Hochberg over genes, by
-``scanpy.tl.rank_genes_groups``. The unit is the cell: where cells come from several donors, the
-p-values speak of these donors' cells, not of donors (Squair et al. 2021,
-doi:10.1038/s41467-021-25960-2)."""
+A gene's p-value in the counts that made the groups is too small (Gao, Bien and Witten 2022,
+doi:10.1080/01621459.2022.2116331): noise that drew a cell into a group is found there again. It
+means what it says only for groups found without the counts that are given here (the first part of
+``thinning`` alone); of groups that models made of all counts it ranks genes. The unit is the cell:
+where cells come from several donors, the p-values speak of these donors' cells, not of donors
+(Squair et al. 2021, doi:10.1038/s41467-021-25960-2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

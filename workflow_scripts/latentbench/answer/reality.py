@@ -1,5 +1,5 @@
-"""Are the groups real? Every two neighbouring groups are told apart by counts that no model has
-seen, and merged where one group cut in two would be told apart as well.
+"""Are the groups real? Every two neighbouring groups are told apart by one part of thinned counts
+as the other says, and merged where one group cut in two would be told apart as well.
 
 Groups are found in one part of the counts (``thinning``); both parts are log-normalised and put on
 the principal components of the first. For two groups, with a and b the cross-validated linear

@@ -87,8 +87,8 @@ def add_layout(
 
 
 def add_markers(annotated: AnnData, counts: sparse.csr_matrix, genes: pd.Index) -> None:
-    """Add ``uns['rank_genes_groups']`` of the groups, from the part of the counts that the groups
-    were not found in; nothing where fewer than two groups have cells enough.
+    """Add ``uns['rank_genes_groups']`` of the groups, from the second part of the thinned
+    counts; nothing where fewer than two groups have cells enough.
     """
     groups: Int[np.ndarray, " obs"] = annotated.obs[CLUSTER].cat.codes.to_numpy(np.int64)
     found = markers_of(thin(counts).held_out, groups, genes.tolist(), key=CLUSTER)

@@ -305,9 +305,9 @@ ANSWER_GROUPS = Table(
     ("dataset", "group"),
 )
 """A row a group, numbered from 0 by falling size. ``nearest``: the group that members put together
-with it most (share ``together``); ``separability``: the AUC by which counts that no model has seen
-tell the two apart, with its p-value; ``told_apart``: yes, no, or empty where it was not asked;
-``markers``: the first genes, separated by commas."""
+with it most (share ``together``); ``separability``: the AUC by which one half of the counts tells
+the two apart as the other half says (``answer.reality``), with its p-value; ``told_apart``: yes,
+no, or empty where it was not asked; ``markers``: the first genes, separated by commas."""
 ANSWER_MODELS = Table(
     "answer_models",
     {

@@ -30,6 +30,8 @@ KINDS_OF_SUPPORT = {
     "support_variants": "other models",
 }
 
+CHECKED = "when one half of the counts is checked against the other"
+
 
 @dataclass(frozen=True)
 class DatasetAnswer:
@@ -42,7 +44,7 @@ class DatasetAnswer:
     agreement: pd.DataFrame
 
     def pairs_not_told_apart(self) -> list[str]:
-        """Return neighbouring groups that held-out counts do not tell apart: "7 and 9"."""
+        """Return neighbouring groups that thinned counts do not tell apart: "7 and 9"."""
         near = self.groups[self.groups["told_apart"] == "no"].dropna(subset="nearest")
         pairs = {tuple(sorted((row.group, int(row.nearest)))) for row in near.itertuples()}
         return [f"{one} and {other}" for one, other in sorted(pairs)]
@@ -75,10 +77,8 @@ class DatasetAnswer:
             return f"{said}."
         pairs = self.pairs_not_told_apart()
         if not pairs:
-            return f"{said}, and counts that no model has seen tell all neighbouring groups apart."
-        return (
-            f"{said}; groups {listed(pairs)} are not told apart by counts that no model has seen."
-        )
+            return f"{said}; all neighbouring groups are told apart {CHECKED}."
+        return f"{said}; groups {listed(pairs)} are not told apart {CHECKED}."
 
     def _agreement(self) -> str:
         n, agreed = int(self.summary["n_groups"]), self.summary["n_agreed"]
