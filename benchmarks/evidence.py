@@ -162,7 +162,7 @@ def measure(name: str, adata: AnnData, folder: Path | None, half: int) -> None:
     declared = find_groups(members, n_clusters=n_classes, n_resamples=1)
     assert isinstance(answer, Answer)
     assert isinstance(declared, Answer)
-    proposed = best_cut(answer.tree, members, null_agreement=answered.null_agreement)
+    proposed = best_cut(answer.tree, members, null=answered.null)
     groups = proposed.group_of_leaf[answer.tree.leaf]
     found = rivals(members, codes, n_classes)
     found["answer, number given"] = [declared.groups]
@@ -191,8 +191,8 @@ def measure(name: str, adata: AnnData, folder: Path | None, half: int) -> None:
         answer.n_found,
         answer.interval,
         n_classes,
-        answered.null_agreement,
-        proposed.agreement.max(),
+        answered.null.overall.max(),
+        proposed.agreement.overall.max(),
         time.perf_counter() - started,
     )
 
@@ -277,7 +277,7 @@ def measure_nulls(draw: int, mirror: Path) -> None:
         fresh = space_of(thin(counts, seed=draw), seed=draw)
         halves = separability(fresh, cut(fresh.seen, batch, 2, draw), batch=batch, seed=draw)
         row = {"null": name, "draw": draw, "p": halves.pairs["p"].iloc[0]}
-        structured = best_cut(tree, members, null_agreement=answered.null_agreement).n_groups
+        structured = best_cut(tree, members, null=answered.null).n_groups
         row |= {"structured": structured, "answer": answered.answer.n_found}
         left = disposed(groups, counts, batch)
         rows.append(row | {rule: len(np.unique(each)) for rule, each in left.items()})

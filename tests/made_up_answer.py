@@ -23,7 +23,25 @@ def made_up_answer(models: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFram
     for dataset, names in models.items():
         random = np.random.default_rng(0)
         rows["summary"].append(
-            (dataset, sum(CELLS), 9, 9, 8, 13, pd.NA, 0.87, 0.66, 0.21, 8, names[0], 0.71, "ok", "")
+            (
+                dataset,
+                sum(CELLS),
+                9,
+                9,
+                8,
+                13,
+                pd.NA,
+                0.87,
+                0.66,
+                0.21,
+                0.57,
+                0.7,
+                8,
+                names[0],
+                0.71,
+                "ok",
+                "",
+            )
         )
         for group, n in enumerate(CELLS):
             near, apart = (8, "no") if group == 7 else ((group + 1) % 9, "yes")

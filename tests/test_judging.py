@@ -40,11 +40,36 @@ def test_a_declared_number_is_honoured_and_the_number_found_stands_beside_it(cel
     assert (answer.n_groups, answer.n_found) == (2, 3)
 
 
+def test_one_cloud_is_one_group():
+    rng = np.random.default_rng(0)
+    adata = ad.AnnData(rng.poisson(1.0, (400, 5)).astype(np.float32))
+    cloud = rng.normal(size=(400, 6))
+    adata.obsm["X_one"] = cloud
+    adata.obsm["X_other"] = cloud + 0.1 * rng.normal(size=cloud.shape)
+    assert latentbench.judge(adata, embeddings=["X_one", "X_other"]).n_groups == 1
+
+
+def test_counts_say_which_groups_are_told_apart(cells):
+    adata, groups = cells
+    rng = np.random.default_rng(3)
+    rates = rng.gamma(1.0, 2.0, (3, 50))
+    told = ad.AnnData(rng.poisson(rates[groups]).astype(np.float32), obsm=adata.obsm)
+    told.layers["raw"] = told.X.copy()
+    latentbench.judge(told, embeddings=["X_one", "X_other"], counts="raw")
+    table = told.uns["latentbench"]["groups"]
+    assert (table["told_apart"] == "yes").all()
+    assert table["separability"].between(0.95, 1).all()
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"embeddings": ["X_on"]}, r"no obsm\['X_on'\].*X_one.*there are: X_one, X_other"),
         ({"clusterings": ["louvain"]}, r"no obs\['louvain'\].*there are: leiden, batch"),
+        (
+            {"embeddings": ["X_one", "X_other"], "counts": "row"},
+            r"no layers\['row'\].*X itself is 'X'",
+        ),
         ({}, r"nothing to judge: name embeddings of obsm \(X_one, X_other\)"),
         ({"clusterings": ["leiden"]}, "a consensus needs two clusterings"),
     ],

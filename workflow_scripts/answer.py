@@ -59,7 +59,7 @@ def main(
         dataset=dataset,
         n_cells=len(prepared.obs),
         n_clusters=n_clusters,
-        null_agreement=answered.null_agreement,
+        null=answered.null,
         pairs=answered.pairs,
         markers=None if markers is None else first_markers(markers),
     )

@@ -38,13 +38,25 @@ def test_structureless_codes_are_one_group(planted, from_codes):
         (name, 0): latent @ rng.standard_normal((6, 5)) + 0.3 * rng.standard_normal((500, 5))
         for name in ("pca", "vae")
     }
-    answer = find_groups(from_codes(codes), null_agreement=null_agreement(codes), n_resamples=5)
+    answer = find_groups(from_codes(codes), null=null_agreement(codes), n_resamples=5)
     assert answer.n_found == 1
     planted_of = planted(apart=10.0)[1]
-    answer = find_groups(
-        from_codes(planted_of), null_agreement=null_agreement(planted_of), n_resamples=5
-    )
+    answer = find_groups(from_codes(planted_of), null=null_agreement(planted_of), n_resamples=5)
     assert answer.n_found == 4
+
+
+@pytest.mark.parametrize("n_groups", [2, 3])
+@pytest.mark.parametrize("latent", [2, 4, 10])
+def test_few_clear_groups_are_not_one(n_groups, latent, from_codes):
+    rng = np.random.default_rng(latent)
+    groups = rng.choice(n_groups, 400)
+    turn = 2 * np.pi * groups / n_groups
+    middle = np.zeros((400, latent))
+    middle[:, :2] = 6 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    codes = {(name, 0): middle + rng.normal(size=middle.shape) for name in ("pca", "vae")}
+    answer = find_groups(from_codes(codes), null=null_agreement(codes), n_resamples=5)
+    assert answer.n_found == n_groups
+    assert adjusted_rand_score(groups, answer.groups) > 0.97
 
 
 def test_labels_are_not_within_reach():

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from latentbench.answer.cut import agreements, best_cut, cut_into, structure
-from latentbench.answer.members import given, together
+from latentbench.answer.cut import (
+    Agreement,
+    agreement_of,
+    agreements,
+    best_cut,
+    cut_into,
+    structure,
+)
+from latentbench.answer.members import effective_number, given, together
 from latentbench.answer.tree import grow
 
 
@@ -16,7 +23,21 @@ def test_agreement_is_the_ari_of_every_cut_with_every_member(noisy):
         [adjusted_rand_score(tree.cut_at(k), member) for member in members.clusters]
         for k in range(1, tree.n_leaves + 1)
     ]
-    np.testing.assert_allclose(agreements(tree, members), expected, atol=1e-9)
+    found, granularity = agreements(tree, members)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_allclose(
+        granularity, [effective_number(tree.cut_at(k)) for k in range(1, tree.n_leaves + 1)]
+    )
+
+
+def test_equation_3_by_hand(noisy):
+    _, members = noisy()
+    tree = grow(members)
+    found, granularity = agreements(tree, members)
+    near = np.log(granularity[3] / members.granularity) / 0.25
+    weight = members.weight * np.exp(-0.5 * near**2)
+    expected = (weight @ found[3]) / weight.sum()
+    assert agreement_of(tree, members).alike[3] == pytest.approx(expected)
 
 
 def test_the_number_of_groups_is_found(noisy):
@@ -41,8 +62,19 @@ def test_the_number_found_does_not_follow_the_number_of_fine_members(noisy):
 def test_members_that_agree_hardly_more_than_a_null_say_one_group(noisy):
     _, members = noisy()
     tree = grow(members)
-    assert best_cut(tree, members, null_agreement=0.99).n_groups == 1
-    assert best_cut(tree, members, null_agreement=0.2).n_groups == 4
+    assert best_cut(tree, members, null=null_of(0.99, 0.99)).n_groups == 1
+    assert best_cut(tree, members, null=null_of(0.2, 0.99)).n_groups == 4
+
+
+def test_members_as_fine_as_the_cut_may_agree_where_all_do_not(noisy):
+    _, members = noisy()
+    assert best_cut(grow(members), members, null=null_of(0.99, 0.1)).n_groups == 4
+
+
+def null_of(overall: float, alike: float) -> Agreement:
+    """Agreement on a Gaussian, the same at every granularity."""
+    every = np.ones(30)
+    return Agreement(np.arange(1.0, 31), overall * every, alike * every, every)
 
 
 def test_equation_2_by_hand():

@@ -54,8 +54,13 @@ def test_one_group_is_an_answer():
     assert len(said) == 3
 
 
+def test_few_clear_groups_are_not_doubted_for_what_finer_members_do():
+    said = answer_of(null_agreement=0.6, structure_alike=0.9).doubts()
+    assert not any("hardly more" in doubt for doubt in said)
+
+
 def test_doubts_name_their_groups():
-    said = answer_of(chance=0.4, null_agreement=0.6).doubts()
+    said = answer_of(chance=0.4, null_agreement=0.6, structure_alike=0.2).doubts()
     assert said == [
         "How many groups there are is not settled: resampling gives 8 to 13.",
         "The models agree hardly more (ARI 0.66) than on data with one group (0.60): there may be"

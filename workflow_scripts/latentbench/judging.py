@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from jaxtyping import Int
+from scipy import sparse
 
-from latentbench.answer.answer import Answer, find_groups
-from latentbench.answer.members import given, members_of, together
+from latentbench.answer.answer import Answer
+from latentbench.answer.dataset_answer import answer_of
+from latentbench.answer.members import given, members_of
+from latentbench.answer.variant_members import VariantMembers, resampled_members
 from latentbench.outcomes import Unavailable
 from latentbench.study.spelling import nearest
 
@@ -23,6 +26,7 @@ def judge(
     *,
     batch: str | None = None,
     n_clusters: int | None = None,
+    counts: str | None = None,
     seed: int = 0,
     key_added: str = "latentbench",
 ) -> Answer:
@@ -41,29 +45,54 @@ def judge(
         clusterings: names in ``obs``, such as ``["leiden"]``.
         batch: column of ``obs`` that names batches, so that protocol does not pass for biology.
         n_clusters: a declared number of groups; the number found stands beside it.
+        counts: layer of raw counts ("X": X itself), by whose thinned halves neighbouring groups are
+            told apart; ``uns[key_added]["groups"]`` then has ``separability`` (AUC), ``p_value``
+            and ``told_apart``.
         seed: of all that is drawn.
 
     Raises:
         ValueError: a name that is not there, missing values, or nothing to agree on.
     """
     batches = None if batch is None else _codes(adata, batch)
-    members = [
-        *(
-            members_of(_embedding(adata, name), variant=name, seed=seed, batch=batches)
-            for name in embeddings
-        ),
-        *(given(_codes(adata, name), variant=name) for name in clusterings),
+    codes = {name: _embedding(adata, name) for name in embeddings}
+    brought = [
+        *(_brought_by(z, variant=name, seed=seed, batch=batches) for name, z in codes.items()),
+        *(VariantMembers([given(_codes(adata, name), variant=name)]) for name in clusterings),
     ]
-    if not members:
+    if not brought:
         raise ValueError(
             f"judge: nothing to judge: name embeddings of obsm ({_listed(adata.obsm)}) or"
             f" clusterings of obs ({_listed(adata.obs.columns)})"
         )
-    answer = find_groups(together(members), n_clusters=n_clusters, seed=seed)
+    answered = answer_of(
+        brought,
+        counts=None if counts is None else _counts(adata, counts),
+        batch=batches,
+        n_clusters=n_clusters,
+        codes={(name, seed): z for name, z in codes.items()},
+        seed=seed,
+    )
+    answer = answered.answer
     if isinstance(answer, Unavailable):
         raise ValueError(f"judge: {answer.reason}; name more embeddings or clusterings")
     write_answer(adata, answer, key_added=key_added)
+    if answered.pairs is not None:
+        table = answer.table.join(answered.pairs)
+        adata.uns[key_added]["groups"] = _frame(table)
     return answer
+
+
+def _brought_by(codes: np.ndarray, **options: Any) -> VariantMembers:
+    return VariantMembers([members_of(codes, **options)], resampled_members(codes, **options))
+
+
+def _counts(adata: AnnData, layer: str) -> sparse.csr_matrix:
+    if layer != "X" and layer not in adata.layers:
+        raise ValueError(
+            f"judge: no layers['{layer}']{nearest(layer, list(adata.layers))}; there are:"
+            f" {_listed(adata.layers)}; X itself is 'X'"
+        )
+    return sparse.csr_matrix(adata.X if layer == "X" else adata.layers[layer])
 
 
 def write_answer(adata: AnnData, answer: Answer, *, key_added: str = "latentbench") -> None:

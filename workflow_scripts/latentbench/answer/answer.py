@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from latentbench.answer.certainty import LEARNED, Calibration, certainty_of, placements
 from latentbench.answer.choose import Choice, choose_model
-from latentbench.answer.cut import best_cut, cut_into, leaf_tables
+from latentbench.answer.cut import Agreement, best_cut, cut_into, leaf_tables
 from latentbench.answer.members import Members, ari_of_pairs, pairwise_ari
 from latentbench.answer.support import Support, resample, support_of
 from latentbench.answer.tree import Tree, grow
@@ -27,7 +27,7 @@ class Answer:
 
     ``n_found`` is the number of groups found, with its interval; the number of ``groups`` is
     another where one was declared. ``agreement`` is the mean ARI of groups and members, which
-    tells structure from none; ``agreement_by_number`` that of the cut into 1, 2, ... groups.
+    tells structure from none; ``agreement_of_cuts`` those with the cuts into 1, 2, ... groups.
     ``table`` has a row a group: cells, certainty, supports by cells, seeds and variants (NaN where
     they cannot be had), the nearest group and how often the members put cells of both together.
     ``variants`` is the mean ARI between the members of two variants.
@@ -42,7 +42,7 @@ class Answer:
     n_found: int
     interval: tuple[int, int]
     agreement: float
-    agreement_by_number: Float[np.ndarray, " leaves"]
+    agreement_of_cuts: Agreement
     support: Support
     table: pd.DataFrame
     variants: pd.DataFrame
@@ -59,7 +59,7 @@ def find_groups(
     n_clusters: int | None = None,
     resampled: Sequence[Members] = (),
     told_apart: ToldApart | None = None,
-    null_agreement: float | None = None,
+    null: Agreement | None = None,
     predictive: Mapping[str, float] | None = None,
     calibration: Calibration | None = LEARNED,
     n_resamples: int = 100,
@@ -69,7 +69,7 @@ def find_groups(
 
     ``n_clusters``: a declared number, at which the same tree is cut; ``resampled``: members fitted
     on random parts of the cells; ``told_apart``: has the last word on the groups found;
-    ``null_agreement``: agreement of members where there is one group (``latentbench.answer.null``);
+    ``null``: agreement of members where there is one group (``latentbench.answer.null``);
     ``predictive``: by variant, higher is better; ``calibration``: of the certainties, None
     to leave them as they are.
     """
@@ -85,7 +85,7 @@ def find_groups(
             f"{n_clusters} groups declared, and the clusterings tell only {tree.n_leaves} groups of"
             " cells apart",
         )
-    cut = best_cut(tree, members, null_agreement=null_agreement)
+    cut = best_cut(tree, members, null=null)
     group_of_leaf = cut.group_of_leaf
     if told_apart is not None:
         merged = told_apart(group_of_leaf[tree.leaf])
@@ -111,7 +111,7 @@ def find_groups(
         n_found=n_found,
         interval=(min(low, n_found), max(high, n_found)),
         agreement=float(ari @ members.weight),
-        agreement_by_number=cut.agreement,
+        agreement_of_cuts=cut.agreement,
         support=support,
         table=_table(groups, value, support, members),
         variants=_between_variants(members),

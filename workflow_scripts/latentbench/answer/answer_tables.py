@@ -5,6 +5,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from latentbench.answer.answer import Answer
+from latentbench.answer.cut import Agreement, structures
 from latentbench.files.tables import (
     ANSWER_AGREEMENT,
     ANSWER_CELLS,
@@ -29,14 +30,15 @@ def answer_tables(
     dataset: str,
     n_cells: int,
     n_clusters: int | None,
-    null_agreement: float | None = None,
+    null: Agreement | None = None,
     pairs: pd.DataFrame | None = None,
     markers: pd.Series | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of one data set by name, all but that of the cells.
 
     ``pairs``: a row a group with ``separability``, ``p_value`` and ``told_apart`` of it and its
-    nearest group; ``markers``: the first marker genes of every group, as text.
+    nearest group; ``null``: how far members agree where there is one group; ``markers``: the
+    first marker genes of every group, as text.
     """
     if isinstance(answer, Unavailable):
         gap = {"status": str(answer.outcome), "reason": answer.reason}
@@ -55,7 +57,7 @@ def answer_tables(
         "n_declared": n_clusters,
         "certain_share": float((answer.certainty >= CERTAIN_FROM).mean()),
         "agreement": answer.agreement,
-        "null_agreement": null_agreement,
+        **_beyond_null(answer, null),
         "n_agreed": _n_agreed(answer),
         "chosen": answer.choice.variant,
         "chance": float(answer.choice.table.loc[answer.choice.variant, "chance"]),
@@ -70,7 +72,7 @@ def answer_tables(
         ANSWER_AGREEMENT.name: _agreement(answer, dataset),
         ANSWER_NUMBERS.name: ANSWER_NUMBERS.frame(
             (dataset, number, float(agreement))
-            for number, agreement in enumerate(answer.agreement_by_number, start=1)
+            for number, agreement in enumerate(answer.agreement_of_cuts.overall, start=1)
         ),
     }
 
@@ -89,6 +91,17 @@ def cells_table(answer: Answer | Unavailable, cells: pd.Index) -> pd.DataFrame:
             }
         )
     )
+
+
+def _beyond_null(answer: Answer, null: Agreement | None) -> dict[str, float]:
+    if null is None:
+        return {}
+    structure, alike = structures(answer.agreement_of_cuts, null)
+    return {
+        "null_agreement": float(null.overall.max()),
+        "structure": structure,
+        "structure_alike": alike,
+    }
 
 
 def _n_agreed(answer: Answer) -> int | None:

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from latentbench.answer.answer import Answer, find_groups
 from latentbench.answer.certainty import LEARNED, Calibration
+from latentbench.answer.cut import Agreement
 from latentbench.answer.markers import markers_of
 from latentbench.answer.members import together
 from latentbench.answer.null import null_agreement
@@ -38,14 +39,14 @@ from latentbench.outcomes import Outcome, Unavailable
 class DatasetAnswer:
     """The answer, and of every group how well it and the group that it is told apart from worst
     are: ``separability`` (AUC), ``p_value``, ``told_apart`` (yes or no). ``held_out``: the second
-    part of the thinned counts. Both None where there are no counts. ``null_agreement``: how far
-    members agree where there is one group.
+    part of the thinned counts. Both None where there are no counts. ``null``: how far members agree
+    where there is one group.
     """
 
     answer: Answer | Unavailable
     pairs: pd.DataFrame | None = None
     held_out: sparse.csr_matrix | None = None
-    null_agreement: float | None = None
+    null: Agreement | None = None
 
 
 def answer_of(
@@ -87,15 +88,15 @@ def answer_of(
         resampled=[together(parts_of_cells) for parts_of_cells in resampled],
         n_clusters=n_clusters,
         told_apart=None if space is None else one_or_many,
-        null_agreement=null,
+        null=null,
         predictive=predictive,
         calibration=calibration,
         seed=seed,
     )
     if space is None or isinstance(answer, Unavailable):
-        return DatasetAnswer(answer, null_agreement=null)
+        return DatasetAnswer(answer, null=null)
     pairs = _worst_pairs(space, answer, batch, seed)
-    return DatasetAnswer(answer, pairs, parts.held_out, null_agreement=null)
+    return DatasetAnswer(answer, pairs, parts.held_out, null=null)
 
 
 def predictive_scores(

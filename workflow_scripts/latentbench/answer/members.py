@@ -169,8 +169,7 @@ def weighted(members: Members) -> Members:
         return members
     variant = np.array(members.variant)
     seed = np.array(members.seed)
-    levels = np.log(members.granularity)
-    kernel = np.exp(-0.5 * ((levels[:, None] - levels) / BANDWIDTH) ** 2)
+    kernel = likeness(members.granularity, members.granularity)
     same = variant[:, None] == variant
     rarity = 1 / (kernel * same).sum(axis=1)
     share = rarity / (same @ rarity)
@@ -185,6 +184,13 @@ def weighted(members: Members) -> Members:
     usual = float(np.quantile(agree, 0.5, weights=share, method="inverted_cdf"))
     weight = share * (np.minimum(1, agree / usual) if usual > 0 else 1.0)
     return replace(members, weight=weight / weight.sum())
+
+
+def likeness(
+    one: Float[np.ndarray, " some"], other: Float[np.ndarray, " others"]
+) -> Float[np.ndarray, "some others"]:
+    """Return K of equation (2) for granularities."""
+    return np.exp(-0.5 * ((np.log(one)[:, None] - np.log(other)) / BANDWIDTH) ** 2)
 
 
 def effective_number(clusters: Int[np.ndarray, " obs"]) -> float:

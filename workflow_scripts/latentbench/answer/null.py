@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
-from latentbench.answer.cut import best_cut
+from latentbench.answer.cut import Agreement, agreement_of
 from latentbench.answer.members import members_of, together
 from latentbench.answer.tree import grow
 
@@ -26,11 +26,10 @@ def null_agreement(
     codes: Mapping[tuple[str, int], Float[np.ndarray, "obs _"]],
     *,
     batch: Int[np.ndarray, " obs"] | None = None,
-    n_nulls: int = 1,
     seed: int = 0,
-) -> float:
-    """Return the highest agreement of members with their best cut over ``n_nulls`` draws of
-    equation (1); ``codes`` by variant and seed.
+) -> Agreement:
+    """Return how far members agree with the cuts of their tree on a draw of equation (1);
+    ``codes`` by variant and seed.
     """
     rng = np.random.default_rng(seed)
     parts = [codes[key] for key in sorted(codes)]
@@ -44,16 +43,13 @@ def null_agreement(
             real[batch[chosen] == each] -= real[batch[chosen] == each].mean(axis=0)
     real -= real.mean(axis=0)
     bounds = np.cumsum([part.shape[1] for part in parts])[:-1]
-    found = []
-    for _ in range(n_nulls):
-        drawn = rng.standard_normal((min(N_DRAWN, n_obs), len(chosen))) @ real / len(chosen) ** 0.5
-        members = together(
-            [
-                members_of(z, variant=variant, seed=number)
-                for (variant, number), z in zip(
-                    sorted(codes), np.split(drawn, bounds, axis=1), strict=True
-                )
-            ]
-        )
-        found.append(float(best_cut(grow(members, seed=seed), members).agreement.max()))
-    return max(found)
+    drawn = rng.standard_normal((min(N_DRAWN, n_obs), len(chosen))) @ real / len(chosen) ** 0.5
+    members = together(
+        [
+            members_of(z, variant=variant, seed=number)
+            for (variant, number), z in zip(
+                sorted(codes), np.split(drawn, bounds, axis=1), strict=True
+            )
+        ]
+    )
+    return agreement_of(grow(members, seed=seed), members)

@@ -91,7 +91,7 @@ def resample(members: Members, tree: Tree, *, n_resamples: int = 100, seed: int 
         cells = rows[np.sort(rng.choice(n_obs, min(n_cells, n_obs), replace=False))]
         drawn = _of_cells(members, cells, _drawn_weights(members, rng))
         grown = grow(drawn, seed=seed, min_cells=_fewest_in(len(cells), n_obs))
-        aris = agreements(grown, drawn)
+        aris, _ = agreements(grown, drawn)
         best = int((aris @ drawn.weight).argmax())
         found.append(best + 1)
         agreeing.append(aris[best])

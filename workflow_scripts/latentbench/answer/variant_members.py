@@ -4,9 +4,10 @@ fixed set of clusterings of its code, and the clusters that it finds by itself.
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from latentbench.answer.members import Members, given, members_of
 from latentbench.evaluation.trained import TrainedVariant
@@ -52,8 +53,7 @@ def members_of_variant(
         options = {"variant": trained.model, "seed": seed, "own": own, "batch": batch}
         found.members.append(members_of(codes, **options))
         if len(seen) == 1:
-            halves = [_half(len(codes), number) for number in range(N_RESAMPLED)]
-            found.resampled.extend(members_of(codes, fitted_on=half, **options) for half in halves)
+            found.resampled.extend(resampled_members(codes, **options))
     logger.info(
         "%s, %s: %d members of %d codes",
         trained.dataset,
@@ -62,6 +62,14 @@ def members_of_variant(
         len(found.members),
     )
     return found
+
+
+def resampled_members(codes: Float[np.ndarray, "obs _"], **options: Any) -> list[Members]:
+    """Return the members of a code fitted on random halves of the cells; ``options`` are those of
+    ``members_of``.
+    """
+    halves = [_half(len(codes), number) for number in range(N_RESAMPLED)]
+    return [members_of(codes, fitted_on=half, **options) for half in halves]
 
 
 def _half(n_obs: int, number: int) -> Int[np.ndarray, " cells"]:

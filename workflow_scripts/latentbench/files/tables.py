@@ -278,7 +278,7 @@ ANSWER_SUMMARY = Table(
         "dataset": TEXT,
         **dict.fromkeys(("n_cells", "n_groups", "n_found", "n_low", "n_high"), SEED),
         "n_declared": SEED,
-        **_reals("certain_share", "agreement", "null_agreement"),
+        **_reals("certain_share", "agreement", "null_agreement", "structure", "structure_alike"),
         "n_agreed": SEED,
         "chosen": TEXT,
         "chance": REAL,
@@ -288,7 +288,9 @@ ANSWER_SUMMARY = Table(
 )
 """A row a data set. ``n_groups`` are shown, ``n_found`` were found (another number where one was
 declared), in ``n_low`` to ``n_high``; ``certain_share``: of the cells, those with a certainty of .9
-or more; ``agreement``: of members and groups (ARI), ``null_agreement``: where there is one group;
+or more; ``agreement``: of members and groups (ARI), ``null_agreement``: where there is one group,
+``structure`` and ``structure_alike``: what it is more than that (``answer.cut``, of all members and
+of those as fine as the groups; at most 1);
 ``n_agreed``: groups that most variants find; ``chosen``: the variant, with its ``chance``."""
 ANSWER_GROUPS = Table(
     "answer_groups",

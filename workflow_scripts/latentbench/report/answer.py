@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from latentbench.answer.cut import LEAST_ALIKE
 from latentbench.files.tables import ANSWER_SUMMARY
 from latentbench.outcomes import Outcome
 from latentbench.report.cells import counted, listed
@@ -105,7 +106,8 @@ class DatasetAnswer:
             (
                 f"The models agree hardly more (ARI {about['agreement']:.2f}) than on data with one"
                 f" group ({about['null_agreement']:.2f}): there may be fewer groups, or one."
-            ): about["agreement"] < about["null_agreement"] + NOT_ABOVE_NULL,
+            ): about["agreement"] < about["null_agreement"] + NOT_ABOVE_NULL
+            and about["structure_alike"] < LEAST_ALIKE,
             (
                 f"Which model is best is not settled: {about['chosen']} is chosen in"
                 f" {100 * about['chance']:.0f} % of resamples."
