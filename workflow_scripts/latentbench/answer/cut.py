@@ -93,20 +93,24 @@ def agreements(
     """Return the ARI of the cut into 1, 2, ... groups with every member, and the effective number
     of groups of every cut.
     """
-    tables = leaf_tables(tree, members)
     n_obs = len(tree.leaf)
-    right = np.array([_pairs(table.sum(axis=0)).sum() for table in tables])
-    found = np.empty((tree.n_leaves, len(tables)))
-    granularity = np.empty(tree.n_leaves)
-    for n_groups in range(tree.n_leaves, 0, -1):
-        both = np.array([_pairs(table[:n_groups]).sum() for table in tables])
-        left = _pairs(tables[0][:n_groups].sum(axis=1)).sum()
-        found[n_groups - 1] = ari_of_pairs(both, left, right, n_obs)
-        granularity[n_groups - 1] = n_obs**2 / (2 * left + n_obs)
-        if n_groups > 1:
-            for table in tables:
-                table[tree.parent[n_groups - 1]] += table[n_groups - 1]
-    return found, granularity
+    tables = leaf_tables(tree, members)
+    starts = np.cumsum([0, *(table.shape[1] for table in tables[:-1])])
+    sizes = tables[0].sum(axis=1)
+    table = np.concatenate(tables, axis=1)
+    right = np.add.reduceat(_pairs(table.sum(axis=0)), starts)
+    both = np.empty((tree.n_leaves, len(tables)))
+    left = np.empty(tree.n_leaves)
+    both[-1] = np.add.reduceat(_pairs(table).sum(axis=0), starts)
+    left[-1] = _pairs(sizes).sum()
+    # A merger of a and b cells of one cluster makes a b more pairs of it.
+    for child in range(tree.n_leaves - 1, 0, -1):
+        parent = tree.parent[child]
+        both[child - 1] = both[child] + np.add.reduceat(table[parent] * table[child], starts)
+        left[child - 1] = left[child] + sizes[parent] * sizes[child]
+        table[parent] += table[child]
+        sizes[parent] += sizes[child]
+    return ari_of_pairs(both, left[:, None], right, n_obs), n_obs**2 / (2 * left + n_obs)
 
 
 def leaf_tables(tree: Tree, members: Members) -> list[Float[np.ndarray, "leaves clusters"]]:

@@ -26,8 +26,6 @@ from jaxtyping import Float, Int
 from latentbench.answer.members import Members, in_order, indicator_of
 
 N_POINTS, N_LEAVES = 3_000, 60
-ROUNDING = 1e-9
-"""Distances that differ by less are equal."""
 N_AT_ONCE = 50_000
 """Cells that are put into leaves at a time."""
 
@@ -127,37 +125,12 @@ def _linkage(
     weight: Float[np.ndarray, " members"],
     sizes: Float[np.ndarray, " points"],
 ) -> Float[np.ndarray, "merges 3"]:
-    """Return left, right and distance (2) of every merger, nearest first, numbered as scipy does.
-
-    By chains of nearest neighbours (Murtagh 1983, doi:10.1093/comjnl/26.4.354), because scipy's
-    points all count alike.
+    """Return left, right and distance (2) of every merger, nearest first, numbered as scipy does,
+    whose points all count alike.
     """
-    distance = _distances(clusters, weight)
-    distance = np.minimum(distance, distance.T)
-    sizes = sizes.copy()
-    n = len(sizes)
-    merges = np.empty((n - 1, 3))
-    chain: list[int] = []
-    alive = np.ones(n, dtype=bool)
-    for step in range(n - 1):
-        if not chain:
-            chain.append(int(np.argmax(alive)))
-        while True:
-            here = chain[-1]
-            nearest = int(distance[here].argmin())
-            # A chain falls by more than rounding at every link, or it could run in a circle.
-            if len(chain) > 1 and distance[here, chain[-2]] <= distance[here, nearest] + ROUNDING:
-                break
-            chain.append(nearest)
-        one, other = sorted((chain.pop(), chain.pop()))
-        merges[step] = one, other, distance[one, other]
-        both = sizes[one] + sizes[other]
-        row = (sizes[one] * distance[one] + sizes[other] * distance[other]) / both
-        row[one] = np.inf
-        distance[one], distance[:, one] = row, row
-        distance[other], distance[:, other] = np.inf, np.inf
-        sizes[one], alive[other] = both, False
-    return _numbered(merges)
+    from latentbench.kernels.average_linkage import merge_nearest  # imports numba
+
+    return _numbered(merge_nearest(_distances(clusters, weight), sizes.copy()))
 
 
 def _numbered(merges: Float[np.ndarray, "merges 3"]) -> Float[np.ndarray, "merges 3"]:
@@ -178,7 +151,7 @@ def _distances(
     sizes = clusters.max(axis=1) + 1
     scaled = (indicator * np.sqrt(np.repeat(weight / weight.sum(), sizes))).toarray()
     distance = 1 - scaled.astype(np.float32) @ scaled.astype(np.float32).T
-    distance = np.maximum(distance, 0).astype(np.float64)
+    distance = np.maximum(np.minimum(distance, distance.T), 0).astype(np.float64)
     np.fill_diagonal(distance, np.inf)
     return distance
 
