@@ -37,10 +37,9 @@ from threadpoolctl import threadpool_limits
 from latentbench.answer.answer import Answer, find_groups
 from latentbench.answer.certainty import carries_majority, certainty_of
 from latentbench.answer.cut import best_cut
-from latentbench.answer.dataset_answer import answer_of
+from latentbench.answer.dataset_answer import HeldOutCounts, answer_of, held_out_counts
 from latentbench.answer.members import Members, effective_number, members_of, pairwise_ari, together
 from latentbench.answer.reality import merge_until_told_apart, separability, space_of
-from latentbench.answer.thinning import thin
 from latentbench.answer.variant_members import VariantMembers
 from latentbench.evaluation.consensus import consensus
 from latentbench.evaluation.resolution import leiden_matching
@@ -49,8 +48,11 @@ from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to, logger
 from latentbench.neighbours import NeighbourGraph
 from latentbench.outcomes import Unavailable
+from latentbench.preprocessing.held_out import hold_out
 
 Codes = dict[tuple[str, int], np.ndarray]
+HELD_OUT = 0.2
+"""As config.yaml has it."""
 MEASURED = RESULTS / "evidence"
 COMPARED = ("pca_scaled", "vae_nb")
 """Codes whose Leiden clusterings are rules of their own: the common recipe, and what scVI does."""
@@ -80,9 +82,9 @@ def scaled(values: np.ndarray, least: float = 1e-6) -> np.ndarray:
     return np.clip((values - values.mean(0)) / np.maximum(values.std(0), least), -10, 10)
 
 
-def codes_of_counts(adata: AnnData) -> Codes:
+def codes_of_counts(seen: sparse.csr_matrix) -> Codes:
     """Return components of log values, of scaled log values and of Pearson residuals."""
-    counts = AnnData(adata.X.astype(np.float32))
+    counts = AnnData(seen.astype(np.float32))
     sc.pp.filter_genes(counts, min_cells=3)
     logged = counts.copy()
     sc.pp.normalize_total(logged, target_sum=1e4)
@@ -149,12 +151,12 @@ def measure(name: str, adata: AnnData, folder: Path | None, half: int) -> None:
     n_classes = int(labels.max()) + 1
     about = {"dataset": name, "half": half, "n_classes": n_classes}
     is_counts = name != "digits"
-    codes = codes_of_counts(adata) if is_counts else codes_of_images(adata)
+    counts = held_out_of(adata) if is_counts else None
+    codes = codes_of_counts(counts.parts.seen) if is_counts else codes_of_images(adata)
     codes |= codes_of_study(variants, adata.obs_names)
     batch = batch_of(name, adata)
     parts = [members_of(z, variant=v, seed=s, batch=batch) for (v, s), z in codes.items()]
     members = together(parts)
-    counts = sparse.csr_matrix(adata.X) if is_counts else None
     answered = answer_of(
         [VariantMembers(parts)], counts=counts, batch=batch, codes=codes, calibration=None
     )
@@ -197,13 +199,19 @@ def measure(name: str, adata: AnnData, folder: Path | None, half: int) -> None:
     )
 
 
+def held_out_of(adata: AnnData) -> HeldOutCounts:
+    """Return the counts as preprocessing divides them for models and for tests."""
+    counts = sparse.csr_matrix(adata.X).astype(np.int64)
+    return held_out_counts(*hold_out(counts, np.arange(adata.n_obs), HELD_OUT))
+
+
 def disposed(
-    groups: np.ndarray, counts: sparse.csr_matrix | None, batch: np.ndarray | None
+    groups: np.ndarray, counts: HeldOutCounts | None, batch: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Return what is left of the groups by every rule; all of them where there are no counts."""
     if counts is None:
         return dict.fromkeys(RULES, groups)
-    space = space_of(thin(counts, seed=0), found_on="all", seed=0)
+    space = space_of(counts.parts, found_on="seen", seed=0)
     return {
         name: merge_until_told_apart(space, groups, batch=batch, rule=rule).groups
         for name, rule in RULES.items()
@@ -266,20 +274,21 @@ def measure_nulls(draw: int, mirror: Path) -> None:
     nulls += [(f"simulated, {kind}", simulated(kind, rng), None) for kind in kinds]
     rows = []
     for name, counts, batch in nulls:
-        codes = codes_of_counts(AnnData(counts))
+        divided = held_out_of(AnnData(counts))
+        codes = codes_of_counts(divided.parts.seen)
         parts = [members_of(z, variant=v, seed=s, batch=batch) for (v, s), z in codes.items()]
         members = together(parts)
         answered = answer_of(
-            [VariantMembers(parts)], counts=counts, batch=batch, codes=codes, calibration=None
+            [VariantMembers(parts)], counts=divided, batch=batch, codes=codes, calibration=None
         )
         tree = answered.answer.tree
         groups = best_cut(tree, members).group_of_leaf[tree.leaf]
-        fresh = space_of(thin(counts, seed=draw), seed=draw)
+        fresh = space_of(divided.parts, seed=draw)
         halves = separability(fresh, cut(fresh.seen, batch, 2, draw), batch=batch, seed=draw)
         row = {"null": name, "draw": draw, "p": halves.pairs["p"].iloc[0]}
         structured = best_cut(tree, members, null=answered.null).n_groups
         row |= {"structured": structured, "answer": answered.answer.n_found}
-        left = disposed(groups, counts, batch)
+        left = disposed(groups, divided, batch)
         rows.append(row | {rule: len(np.unique(each)) for rule, each in left.items()})
         logger.info("%s", rows[-1])
     write_table(pd.DataFrame(rows), MEASURED / f"nulls_{draw}.tsv")

@@ -14,6 +14,7 @@ rule preprocess:
         options=told(parameters.preset_options),
         split=config["preprocessing"]["split"],
         subset=told(parameters.cells_looked_at),
+        held_out=config["preprocessing"]["held_out"],
         stream_above_gb=config["preprocessing"]["stream_above_gb"],
     message:
         "prepare {wildcards.dataset}"

@@ -36,6 +36,7 @@ def made_up_answer(models: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFram
                 0.21,
                 0.57,
                 0.7,
+                "held out",
                 8,
                 names[0],
                 0.71,

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from latentbench.evaluation.annotated_answer import add_answer, add_layout, add_markers
 from latentbench.evaluation.annotation import annotate, obsm_of
+from latentbench.evaluation.unseen_counts import unseen_counts
 from latentbench.files.artefacts import write_h5ad
 from latentbench.files.prepared import PreparedFile
 from latentbench.files.tables import ANSWER_CELLS, ANSWER_TABLES, SCORES
@@ -48,7 +49,7 @@ def main(
     if chosen is not None:
         add_layout(annotated, annotated.obsm[obsm_of(chosen)], layout=layout)
         file = PreparedFile(prepared_path)
-        counts = file.counts()
+        counts = unseen_counts(file, embedding_paths.values())
         if counts is not None:
             add_markers(annotated, counts, file.var.index[file.is_modelled])
     write_h5ad(annotated, annotated_path)

@@ -9,7 +9,8 @@ from latentbench.answer.dataset_answer import (
     markers_of_answer,
     predictive_scores,
 )
-from latentbench.files.embedding import EmbeddingFile, first_codes
+from latentbench.evaluation.unseen_counts import unseen_counts
+from latentbench.files.embedding import first_codes
 from latentbench.files.members import read_members
 from latentbench.files.prepared import PreparedFile
 from latentbench.files.tables import ANSWER_CELLS, ANSWER_MARKERS, ANSWER_TABLES
@@ -34,23 +35,15 @@ def main(
     found = {model: read_members(path, model) for model, path in member_paths.items()}
     for cells, _ in found.values():
         prepared.cells.require(cells)
-    counts = prepared.counts()
-    thinned = {model: EmbeddingFile(path).thinned() for model, path in embedding_paths.items()}
+    codes = first_codes(embedding_paths)
+    counts = unseen_counts(prepared, embedding_paths.values())
     answered = answer_of(
         [brought for _, brought in found.values()],
         counts=counts,
-        codes=first_codes(embedding_paths),
+        codes=codes,
         batch=prepared.batch,
         n_clusters=n_clusters,
-        predictive=(
-            None
-            if counts is None
-            else predictive_scores(
-                {model: each for model, each in thinned.items() if each is not None},
-                counts,
-                prepared.is_train,
-            )
-        ),
+        predictive=predictive_scores(codes, counts, prepared.is_train),
     )
     markers = markers_of_answer(answered, prepared.var.index[prepared.is_modelled])
     ANSWER_MARKERS.write(ANSWER_MARKERS.frame() if markers is None else markers, markers_path)
@@ -60,6 +53,7 @@ def main(
         n_cells=len(prepared.obs),
         n_clusters=n_clusters,
         null=answered.null,
+        counts=answered.counts,
         pairs=answered.pairs,
         markers=None if markers is None else first_markers(markers),
     )

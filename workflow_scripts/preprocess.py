@@ -21,12 +21,14 @@ def main(
     options: dict[str, Any],
     split: dict[str, Any],
     subset: dict[str, Any],
+    held_out: float,
     stream_above_gb: float,
 ) -> None:
     """Check, split and prepare one data set, and write it; counts that take more than
     ``stream_above_gb`` in memory are never held there.
     """
     asked = {"preset": preset, "options": options, "split": split, "subset": Subset(**subset)}
+    asked["held_out"] = held_out
     if gb_in_memory(raw_path, "X") > stream_above_gb:
         return preprocess_on_disk(raw_path, prepared_path, **asked)
     warn_of_large_dense(raw_path, stream_above_gb)
@@ -57,5 +59,6 @@ if __name__ == "__main__":
                 read_frame(snakemake.input.genes_of).var_names if snakemake.input.genes_of else None
             ),
         },
+        held_out=snakemake.params.held_out,
         stream_above_gb=snakemake.params.stream_above_gb,
     )

@@ -12,6 +12,7 @@ from sklearn.metrics import silhouette_score
 from annotate import main
 from latentbench.answer.answer import find_groups
 from latentbench.answer.answer_tables import answer_tables, cells_table
+from latentbench.answer.dataset_answer import held_out_counts
 from latentbench.answer.members import members_of, together
 from latentbench.evaluation import annotated_answer
 from latentbench.evaluation.annotated_answer import add_answer, add_layout, add_markers
@@ -172,7 +173,7 @@ def test_scanpys_plots_run_on_the_file_with_no_step_between(tmp_path):
     named = {name: tables[table.name] for name, table in ANSWER_TABLES.items()}
     add_answer(cells, {**named, "cells": cells_table(found, cells.obs_names)})
     add_layout(cells, codes, layout="tsne")
-    add_markers(cells, sparse.csr_matrix(counts), cells.var_names)
+    add_markers(cells, held_out_counts(sparse.csr_matrix(counts)), cells.var_names)
     write_h5ad(cells, tmp_path / "annotated.h5ad")
 
     read = sc.read_h5ad(tmp_path / "annotated.h5ad")

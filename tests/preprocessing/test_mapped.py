@@ -43,13 +43,19 @@ def raw(raw_counts) -> AnnData:
 
 
 def both(
-    raw: AnnData, tmp_path, preset: str, split: dict | None = None, **options
+    raw: AnnData,
+    tmp_path,
+    preset: str,
+    split: dict | None = None,
+    held_out: float = 0.0,
+    **options,
 ) -> tuple[AnnData, AnnData]:
     """The same data prepared in memory and on disk, the cells of the latter in the order of the
     former.
     """
     write_h5ad(raw, tmp_path / "raw.h5ad")
     arguments = {"preset": preset, "options": options, "split": split or {}}
+    arguments["held_out"] = held_out
     preprocess_on_disk(tmp_path / "raw.h5ad", tmp_path / "prepared.h5ad", **arguments)
     in_memory, on_disk = (
         preprocess(ad.read_h5ad(tmp_path / "raw.h5ad"), **arguments),
@@ -86,15 +92,16 @@ def both(
         ("counts_raw", {}),
     ],
 )
-def test_data_on_disk_is_prepared_as_data_in_memory(raw, tmp_path, preset, options):
-    in_memory, on_disk = both(raw, tmp_path, preset, **options)
+@pytest.mark.parametrize("held_out", [0.0, 0.2])
+def test_data_on_disk_is_prepared_as_data_in_memory(raw, tmp_path, preset, options, held_out):
+    in_memory, on_disk = both(raw, tmp_path, preset, held_out=held_out, **options)
 
     variable = in_memory[:, in_memory.var["highly_variable"]]
     assert list(on_disk.var_names) == list(variable.var_names)
     assert on_disk.var["highly_variable"].all()
-    np.testing.assert_array_equal(
-        on_disk.layers["counts"].toarray(), variable.layers["counts"].toarray()
-    )
+    assert set(on_disk.layers) == set(variable.layers)
+    for name, layer in variable.layers.items():
+        np.testing.assert_array_equal(on_disk.layers[name].toarray(), layer.toarray())
     np.testing.assert_allclose(on_disk.X.toarray(), variable.X.toarray(), rtol=1e-6)
     np.testing.assert_allclose(on_disk.obsm["X_pca"], in_memory.obsm["X_pca"], rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(on_disk.obsm["X_mine"], in_memory.obsm["X_mine"])

@@ -31,7 +31,10 @@ def test_the_schemas_keys_and_defaults_are_the_keyword_arguments(name, function)
 
 
 def test_the_schema_has_no_preset_that_does_not_exist():
-    assert set(SCHEMA["properties"]) == {"split", "max_obs", "stream_above_gb", *PRESETS}
+    assert set(SCHEMA["properties"]) == {
+        *("split", "max_obs", "held_out", "stream_above_gb"),
+        *PRESETS,
+    }
 
 
 def run(raw, preset, **options):

@@ -29,7 +29,7 @@ def test_it_is_said_in_words_as_the_tables_have_it(answer):
     assert answer.sentences() == [
         "9 groups [8 to 13].",
         "87 % of the cells are placed with a certainty of .9 or more; groups 7 and 8 are not told"
-        " apart when one half of the counts is checked against the other.",
+        " apart by counts that no model has seen.",
         "The models agree on 8 of them.",
         "vae_nb describes the data best among those that agree (chosen in 71 % of resamples).",
     ]

@@ -12,7 +12,7 @@ from jaxtyping import Int
 from scipy import sparse
 
 from latentbench.answer.answer import Answer
-from latentbench.answer.dataset_answer import answer_of
+from latentbench.answer.dataset_answer import answer_of, held_out_counts
 from latentbench.answer.members import given, members_of
 from latentbench.answer.variant_members import VariantMembers, resampled_members
 from latentbench.outcomes import Unavailable
@@ -66,7 +66,7 @@ def judge(
         )
     answered = answer_of(
         brought,
-        counts=None if counts is None else _counts(adata, counts),
+        counts=None if counts is None else held_out_counts(_counts(adata, counts), seed=seed),
         batch=batches,
         n_clusters=n_clusters,
         codes={(name, seed): z for name, z in codes.items()},

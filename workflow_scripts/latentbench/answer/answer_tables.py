@@ -6,6 +6,7 @@ from jaxtyping import Int
 
 from latentbench.answer.answer import Answer
 from latentbench.answer.cut import Agreement, structures
+from latentbench.answer.dataset_answer import HeldOutCounts
 from latentbench.files.tables import (
     ANSWER_AGREEMENT,
     ANSWER_CELLS,
@@ -19,6 +20,8 @@ from latentbench.outcomes import Outcome, Unavailable
 
 CERTAIN_FROM = 0.9
 """Certainty from which a cell is called certain."""
+HELD_OUT, HALVES = "held out", "halves"
+"""What groups are told apart by: counts that no model saw, or both halves of all counts."""
 AGREED_FROM = 0.6
 """Support under other variants from which models agree on a group (Hennig 2007: a cluster is
 recovered from .5, and stable from .75)."""
@@ -31,6 +34,7 @@ def answer_tables(
     n_cells: int,
     n_clusters: int | None,
     null: Agreement | None = None,
+    counts: HeldOutCounts | None = None,
     pairs: pd.DataFrame | None = None,
     markers: pd.Series | None = None,
 ) -> dict[str, pd.DataFrame]:
@@ -58,6 +62,7 @@ def answer_tables(
         "certain_share": float((answer.certainty >= CERTAIN_FROM).mean()),
         "agreement": answer.agreement,
         **_beyond_null(answer, null),
+        "tested_on": _tested_on(counts),
         "n_agreed": _n_agreed(answer),
         "chosen": answer.choice.variant,
         "chance": float(answer.choice.table.loc[answer.choice.variant, "chance"]),
@@ -91,6 +96,12 @@ def cells_table(answer: Answer | Unavailable, cells: pd.Index) -> pd.DataFrame:
             }
         )
     )
+
+
+def _tested_on(counts: HeldOutCounts | None) -> str:
+    if counts is None:
+        return ""
+    return HELD_OUT if counts.fresh else HALVES
 
 
 def _beyond_null(answer: Answer, null: Agreement | None) -> dict[str, float]:

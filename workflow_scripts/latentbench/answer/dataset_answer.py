@@ -1,8 +1,10 @@
 """The answer of a whole data set: the groups that members agree on, how certain, how well
-supported and how well told apart they are in both halves of the thinned counts (``reality``).
-Models and members see both halves, for which the test allows.
+supported and how well told apart they are by counts that no model has seen (``reality``).
 
-Thinned counts decide whether there are groups at all: where merging what they do not tell apart
+Where models saw all counts (codes and clusterings of other tools, or a study that holds nothing
+out), these are thinned in halves, and the test allows for groups found in both.
+
+The counts decide whether there are groups at all: where merging what they do not tell apart
 leaves one group, it is one. Short of that, groups that are not told apart are named and stay:
 merging them by a rule tuned on other data sets came to a lower ARI (docs/evidence.md).
 """
@@ -29,30 +31,55 @@ from latentbench.answer.reality import (
     separability,
     space_of,
 )
-from latentbench.answer.thinning import thin
+from latentbench.answer.thinning import Parts, thin
 from latentbench.answer.variant_members import VariantMembers
 from latentbench.logs import logger
 from latentbench.outcomes import Outcome, Unavailable
 
 
 @dataclass(frozen=True)
+class HeldOutCounts:
+    """Two parts of the counts; ``fresh``: no model has seen ``parts.held_out``."""
+
+    parts: Parts
+    fresh: bool
+
+
+def held_out_counts(
+    seen: sparse.csr_matrix | None,
+    held_out: sparse.csr_matrix | None = None,
+    *,
+    saw_all: bool = False,
+    seed: int = 0,
+) -> HeldOutCounts | None:
+    """Return what groups are told apart by: the counts that models have seen and those that they
+    have not; ``saw_all``: some variant comes from elsewhere and saw both.
+    """
+    if seen is None:
+        return None
+    if held_out is None or saw_all:
+        return HeldOutCounts(thin(seen if held_out is None else seen + held_out, seed=seed), False)
+    return HeldOutCounts(Parts(seen, held_out), fresh=True)
+
+
+@dataclass(frozen=True)
 class DatasetAnswer:
     """The answer, and of every group how well it and the group that it is told apart from worst
-    are: ``separability`` (AUC), ``p_value``, ``told_apart`` (yes or no). ``held_out``: the second
-    part of the thinned counts. Both None where there are no counts. ``null``: how far members agree
+    are: ``separability`` (AUC), ``p_value``, ``told_apart`` (yes or no). ``counts``: what they are
+    told apart by. Both None where there are no counts. ``null``: how far members agree
     where there is one group.
     """
 
     answer: Answer | Unavailable
     pairs: pd.DataFrame | None = None
-    held_out: sparse.csr_matrix | None = None
+    counts: HeldOutCounts | None = None
     null: Agreement | None = None
 
 
 def answer_of(
     brought: Sequence[VariantMembers],
     *,
-    counts: sparse.csr_matrix | None = None,
+    counts: HeldOutCounts | None = None,
     batch: Int[np.ndarray, " obs"] | None = None,
     n_clusters: int | None = None,
     codes: Mapping[tuple[str, int], Float[np.ndarray, "obs _"]] | None = None,
@@ -60,23 +87,23 @@ def answer_of(
     calibration: Calibration | None = LEARNED,
     seed: int = 0,
 ) -> DatasetAnswer:
-    """Return the answer of what the variants of a data set bring; ``counts`` (cells x genes) are
-    thinned to test it with, ``codes`` (by variant and seed) say how far members would agree if
-    there were one group.
+    """Return the answer of what the variants of a data set bring; ``counts`` (cells x genes) test
+    it, ``codes`` (by variant and seed) say how far members would agree if there were one group.
     """
     members = [part for each in brought for part in each.members]
     if not members:
         gap = Unavailable(Outcome.NOT_APPLICABLE, "no variant brings any clustering to agree on")
         return DatasetAnswer(gap)
     resampled = zip(*(each.resampled for each in brought if each.resampled), strict=True)
-    parts = None if counts is None else thin(counts, seed=seed)
-    space = None if parts is None else space_of(parts, found_on="all", seed=seed)
+    space = None
+    if counts is not None:
+        space = space_of(counts.parts, found_on="seen" if counts.fresh else "all", seed=seed)
 
     def one_or_many(groups: Int[np.ndarray, " obs"]) -> Int[np.ndarray, " obs"]:
         merged = merge_until_told_apart(space, groups, batch=batch, seed=seed)
         n_told_apart = len(np.unique(merged.groups))
         logger.info(
-            "%d groups proposed, %d left where every pair is told apart by thinned counts",
+            "%d groups proposed, %d left where every pair is told apart by counts",
             len(np.unique(groups)),
             n_told_apart,
         )
@@ -96,31 +123,28 @@ def answer_of(
     if space is None or isinstance(answer, Unavailable):
         return DatasetAnswer(answer, null=null)
     pairs = _worst_pairs(space, answer, batch, seed)
-    return DatasetAnswer(answer, pairs, parts.held_out, null=null)
+    return DatasetAnswer(answer, pairs, counts, null=null)
 
 
 def predictive_scores(
-    thinned: Mapping[str, tuple[Int[np.ndarray, " some"], Float[np.ndarray, "some _"]]],
-    counts: sparse.csr_matrix,
+    codes: Mapping[tuple[str, int], Float[np.ndarray, "obs _"]],
+    counts: HeldOutCounts | None,
     is_train: Bool[np.ndarray, " obs"],
     *,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Return by variant what its codes of half the counts explain of the other half
-    (``predictive``, equation (3)); ``thinned``: cells and codes, the same cells for all.
+    """Return by variant what its code (one replica of each) explains of the counts that it has not
+    seen (``predictive``, equation (3)); nothing where it has seen all.
     """
-    if not thinned:
+    train, test = np.flatnonzero(is_train), np.flatnonzero(~is_train)
+    if counts is None or not counts.fresh or len(train) < 2 or not len(test):
         return {}
-    held_out = thin(counts, seed=seed).held_out
-    found = {}
-    for variant, (cells, codes) in thinned.items():
-        train = np.flatnonzero(is_train[cells])
-        test = np.flatnonzero(~is_train[cells])
-        if len(test) and len(train) > 1:
-            found[variant] = predict_from_code(
-                codes.astype(np.float64), held_out[cells], train=train, test=test, seed=seed
-            ).explained
-    return found
+    return {
+        variant: predict_from_code(
+            z.astype(np.float64), counts.parts.held_out, train=train, test=test, seed=seed
+        ).explained
+        for (variant, _), z in codes.items()
+    }
 
 
 def _worst_pairs(
@@ -145,12 +169,12 @@ def _worst_pairs(
 
 
 def markers_of_answer(answered: DatasetAnswer, genes: pd.Index) -> pd.DataFrame | None:
-    """Return the markers of every group in the second part of the thinned counts
+    """Return the markers of every group in the held-out part of the counts
     (``markers.Markers.table``); None where there are no counts or fewer than two groups.
     """
-    if answered.held_out is None or answered.answer.n_groups < 2:
+    if answered.counts is None or answered.answer.n_groups < 2:
         return None
-    found = markers_of(answered.held_out, answered.answer.groups, list(genes))
+    found = markers_of(answered.counts.parts.held_out, answered.answer.groups, list(genes))
     return None if found is None else found.table
 
 

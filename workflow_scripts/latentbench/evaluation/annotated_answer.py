@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from jaxtyping import Float, Int
-from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
+from latentbench.answer.dataset_answer import HeldOutCounts
 from latentbench.answer.markers import markers_of
-from latentbench.answer.thinning import thin
 from latentbench.figures.maps import Layout, lay_out, subset
 from latentbench.logs import logger
 from latentbench.outcomes import Outcome
@@ -86,12 +85,12 @@ def add_layout(
     annotated.uns["latentbench"]["layout"] = {"obsm": key, "cells_laid_out": len(shown)}
 
 
-def add_markers(annotated: AnnData, counts: sparse.csr_matrix, genes: pd.Index) -> None:
-    """Add ``uns['rank_genes_groups']`` of the groups, from the second part of the thinned
-    counts; nothing where fewer than two groups have cells enough.
+def add_markers(annotated: AnnData, counts: HeldOutCounts, genes: pd.Index) -> None:
+    """Add ``uns['rank_genes_groups']`` of the groups, from the part of the counts that tests them;
+    nothing where fewer than two groups have cells enough.
     """
     groups: Int[np.ndarray, " obs"] = annotated.obs[CLUSTER].cat.codes.to_numpy(np.int64)
-    found = markers_of(thin(counts).held_out, groups, genes.tolist(), key=CLUSTER)
+    found = markers_of(counts.parts.held_out, groups, genes.tolist(), key=CLUSTER)
     if found is not None:
         annotated.uns["rank_genes_groups"] = dict(found.ranked)
 

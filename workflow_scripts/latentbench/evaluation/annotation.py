@@ -31,12 +31,15 @@ def annotate(
     of every model to ``prepared`` and return it.
 
     Also ``obs['<model>_consensus']``, the consensus of its seeds, and ``obs['consensus_cluster']``,
-    that of all variants. Controls are left out. ``clusters`` may hold the consensus's table beside
+    that of all variants; the layer ``counts`` has all counts, those that models saw and those held
+    out. Controls are left out. ``clusters`` may hold the consensus's table beside
     the variants'; ``scores`` are those of this data set, ``rule`` the criterion by level (see
     ``selection``). What of the data set has the name of something that is added is kept: an obs
     column as ``source_<name>``, an obsm as ``<name>_source``, and that of preprocessing as
     ``X_pca_preprocessing``. What was chosen and by what, and what could not be, is in
     ``uns['latentbench']['annotation'][model]``."""
+    if "held_out" in prepared.layers:
+        prepared.layers["counts"] = prepared.layers["counts"] + prepared.layers.pop("held_out")
     notes: Notes = {}
     for model, embedding in embeddings.items():
         if kinds[model] in CONTROL_KINDS:

@@ -21,6 +21,7 @@ from latentbench.files.prepared import PreparedFile
 from latentbench.files.weights import read_variant
 from latentbench.kernels.sparse_rows import sparse_rows
 from latentbench.models.data import TrainingData
+from latentbench.preprocessing.held_out import hold_out
 from latentbench.study.variant import Variant
 from latentbench.training.passes import embed_cells
 
@@ -74,8 +75,9 @@ class Trained:
 def as_prepared(counts: Counts, genes: pd.Index, prepared: PreparedFile) -> NewCells:
     """Return new counts (cells x ``genes``) as the study's preprocessing would have them.
 
-    Genes are found by name; X = log(1 + counts / total * target), the total over the genes that the
-    study kept, as it took it.
+    Genes are found by name. The share of the molecules that the study holds out is not seen here
+    either. X = log(1 + counts / total * target), the total over the genes that the study kept, as
+    it took it.
 
     Raises:
         ValueError: a gene is named twice, more than ``MOST_MISSING`` of the modelled genes are
@@ -94,6 +96,8 @@ def as_prepared(counts: Counts, genes: pd.Index, prepared: PreparedFile) -> NewC
             f" cells (first: {', '.join(missing[:3])}), and at most {MOST_MISSING:.0%} may be"
             " missing; give both the same gene names"
         )
+    if share := prepared.about.get("held_out", 0):
+        counts, _ = hold_out(sparse.csr_matrix(counts), np.arange(counts.shape[0]), share)
     totals = _columns(counts, genes, kept).sum(axis=1).A1
     if not totals.all():
         raise ValueError(

@@ -18,8 +18,6 @@ from latentbench.files.artefacts import write_h5ad
 
 CODES, PROBS = "X_seed", "cluster_probs_seed"
 """What the obsm of a replica is called, before the number of its seed."""
-THINNED = "thinned"
-"""The uns that holds the codes of some cells from half of their counts."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +78,6 @@ class EmbeddingFile:
         """Return the cluster probabilities of a replica."""
         return self._obsm(f"{PROBS}{seed}")
 
-    def thinned(
-        self,
-    ) -> tuple[Int[np.ndarray, " some"], Float[np.ndarray, "some latent"]] | None:
-        """Return some cells (indices) and their codes from half of their counts; None where there
-        are none.
-        """
-        with h5py.File(self.path) as file:
-            if THINNED not in file["uns"]:
-                return None
-            stored = file["uns"][THINNED]
-            return stored["cells"][:], stored["codes"][:]
-
     def obsm(self) -> dict[str, np.ndarray]:
         """Return everything that the replicas left, by name."""
         with h5py.File(self.path) as file:
@@ -126,11 +112,9 @@ def write_embedding(
     codes: Mapping[int, Float[np.ndarray, "obs latent"]],
     cluster_probs: Mapping[int, Float[np.ndarray, "obs clusters"]],
     about: Mapping[str, Any],
-    thinned: tuple[Int[np.ndarray, " some"], Float[np.ndarray, "some latent"]] | None = None,
 ) -> None:
     """Write an embedding.h5ad: ``codes`` and ``cluster_probs`` by seed; of ``obs`` the split, and
     the batch where there is one, so that whoever clusters the codes needs no file with labels.
-    ``thinned``: some cells, and their codes from half of their counts.
     """
     import anndata as ad  # imported here: readers do without it
 
@@ -138,9 +122,6 @@ def write_embedding(
         obs=obs[[name for name in ("split", "batch") if name in obs]].copy(),
         uns={"latentbench": dict(about)},
     )
-    if thinned is not None:
-        cells, of_cells = thinned
-        file.uns[THINNED] = {"cells": cells, "codes": of_cells.astype(np.float32)}
     for seed in dict.fromkeys([*codes, *cluster_probs]):
         if seed in codes:
             file.obsm[f"{CODES}{seed}"] = codes[seed].astype(np.float32)

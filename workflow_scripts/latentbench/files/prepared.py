@@ -104,11 +104,22 @@ class PreparedFile:
         return self.cells.codes("batch") if "batch" in self.obs else None
 
     def counts(self) -> sparse.csr_matrix | None:
-        """Return the counts of the modelled genes (cells x genes); None where there are none."""
+        """Return what models see of the counts of the modelled genes (cells x genes); None where
+        there are none.
+        """
+        return self._modelled("layers/counts")
+
+    def held_out(self) -> sparse.csr_matrix | None:
+        """Return the counts of the modelled genes that no model sees (cells x genes); None where
+        models see all.
+        """
+        return self._modelled("layers/held_out")
+
+    def _modelled(self, layer: str) -> sparse.csr_matrix | None:
         with self.open() as file:
-            if "counts" not in file.get("layers", {}):
+            if layer not in file:
                 return None
-        counts = sparse.csr_matrix(self._element("layers/counts"))
+        counts = sparse.csr_matrix(self._element(layer))
         return counts if self.is_modelled.all() else counts[:, np.flatnonzero(self.is_modelled)]
 
     def modelled_values(self) -> Any:

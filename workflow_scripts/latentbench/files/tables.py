@@ -279,6 +279,7 @@ ANSWER_SUMMARY = Table(
         **dict.fromkeys(("n_cells", "n_groups", "n_found", "n_low", "n_high"), SEED),
         "n_declared": SEED,
         **_reals("certain_share", "agreement", "null_agreement", "structure", "structure_alike"),
+        "tested_on": TEXT,
         "n_agreed": SEED,
         "chosen": TEXT,
         "chance": REAL,
@@ -291,6 +292,8 @@ declared), in ``n_low`` to ``n_high``; ``certain_share``: of the cells, those wi
 or more; ``agreement``: of members and groups (ARI), ``null_agreement``: where there is one group,
 ``structure`` and ``structure_alike``: what it is more than that (``answer.cut``, of all members and
 of those as fine as the groups; at most 1);
+``tested_on``: what groups are told apart by (held out, counts that no model has seen; halves, both
+of all counts; or empty);
 ``n_agreed``: groups that most variants find; ``chosen``: the variant, with its ``chance``."""
 ANSWER_GROUPS = Table(
     "answer_groups",

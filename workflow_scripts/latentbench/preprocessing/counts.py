@@ -15,6 +15,7 @@ from jaxtyping import Bool
 from latentbench.logs import logger
 from latentbench.outcomes import Unavailable
 from latentbench.preprocessing.doublets import score_doublets
+from latentbench.preprocessing.held_out import hold_out
 from latentbench.preprocessing.pca import PCA
 from latentbench.preprocessing.quality import (
     MEASURES,
@@ -108,14 +109,21 @@ COUNT_PRESETS: dict[str, Callable[..., Recipe]] = {
 
 
 def prepare_in_memory(
-    raw: AnnData, is_empty: Bool[np.ndarray, " all_obs"], recipe: Recipe, *, where: str
+    raw: AnnData,
+    is_empty: Bool[np.ndarray, " all_obs"],
+    recipe: Recipe,
+    *,
+    held_out: float = 0.0,
+    where: str,
 ) -> AnnData:
     """Return prepared.h5ad's content of counts in memory (CSR int32 in X, ``split`` in obs): all
     genes that passed, the highly variable ones marked.
-    """
+
+    Quality is that of all counts; ``held_out``: the share of them (layer ``held_out``) that neither
+    X nor the layer ``counts`` has (``latentbench.preprocessing.held_out``)."""
     import scanpy as sc
 
-    adata = _passing(raw, is_empty, recipe, where=where)
+    adata = _passing(raw, is_empty, recipe, held_out=held_out, where=where)
     is_train = _is_train(adata)
     adata.layers["counts"] = adata.X.copy()
     totals = np.asarray(adata.X.sum(axis=1)).ravel()
@@ -135,9 +143,16 @@ def prepare_in_memory(
 
 
 def _passing(
-    raw: AnnData, is_empty: Bool[np.ndarray, " all_obs"], recipe: Recipe, *, where: str
+    raw: AnnData,
+    is_empty: Bool[np.ndarray, " all_obs"],
+    recipe: Recipe,
+    *,
+    held_out: float,
+    where: str,
 ) -> AnnData:
-    """Return the cells and genes that pass quality control, with what each filter took in uns."""
+    """Return the cells and genes that pass quality control, with what each filter took in uns; X is
+    what is seen of their counts.
+    """
     import scanpy as sc
 
     is_train, limits = _is_train(raw), recipe.limits
@@ -179,7 +194,11 @@ def _passing(
         genes.sum(),
         raw.n_vars,
     )
-    return raw[cells, genes].copy()
+    if not held_out:
+        return raw[cells, genes].copy()
+    kept = raw[cells].copy()
+    kept.X, kept.layers["held_out"] = hold_out(kept.X, np.flatnonzero(cells), held_out)
+    return kept[:, genes].copy()
 
 
 def _note_doublets(

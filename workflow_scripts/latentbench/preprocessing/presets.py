@@ -30,11 +30,13 @@ def preprocess(
     options: dict[str, Any],
     split: dict[str, Any],
     subset: Subset = EVERYTHING,
+    held_out: float = 0.0,
 ) -> AnnData:
     """Return prepared.h5ad's content (docs/architecture.md) from raw.h5ad's: gate, subset, split,
     preset, in this order.
 
-    ``options`` are the keyword arguments of the preset, ``split`` those of ``split_cells``. Raises
+    ``options`` are the keyword arguments of the preset, ``split`` those of ``split_cells``,
+    ``held_out`` the share of the molecules that models do not see (of counts alone). Raises
     ``ValueError`` for data that the gate refuses or that leaves nothing after quality control."""
     where = pass_gate(raw)
     with naming(where):
@@ -45,6 +47,7 @@ def preprocess(
             preset=preset,
             options=options,
             split=split,
+            held_out=held_out,
         )
     prepared.uns["latentbench"]["filters"] = {
         **chosen.left_out,
@@ -54,7 +57,13 @@ def preprocess(
 
 
 def _prepared(
-    raw: AnnData, where: str, *, preset: str, options: dict[str, Any], split: dict[str, Any]
+    raw: AnnData,
+    where: str,
+    *,
+    preset: str,
+    options: dict[str, Any],
+    split: dict[str, Any],
+    held_out: float,
 ) -> AnnData:
     raw.X = BY_MODALITY[raw.uns["latentbench"]["modality"]](
         raw.X, raw.obs_names, raw.var_names, where=where
@@ -62,7 +71,9 @@ def _prepared(
     if preset in COUNT_PRESETS:
         is_empty = np.diff(raw.X.indptr) == 0
         begin_record(raw, is_empty, preset=preset, options=options, split=split, where=where)
-        return prepare_in_memory(raw, is_empty, COUNT_PRESETS[preset](**options), where=where)
+        raw.uns["latentbench"]["held_out"] = held_out
+        recipe = COUNT_PRESETS[preset](**options)
+        return prepare_in_memory(raw, is_empty, recipe, held_out=held_out, where=where)
     begin_record(
         raw,
         np.zeros(raw.n_obs, dtype=bool),

@@ -17,6 +17,7 @@ from latentbench.data.row_blocks import RowBlocks
 from latentbench.logs import logger
 from latentbench.preprocessing.counts import Recipe
 from latentbench.preprocessing.doublets import NOT_STREAMED
+from latentbench.preprocessing.held_out import hold_out
 from latentbench.preprocessing.quality import (
     MEASURES,
     Limits,
@@ -69,9 +70,11 @@ def select(
     is_empty: Bool[np.ndarray, " all_obs"],
     recipe: Recipe,
     *,
+    held_out: float = 0.0,
     where: str,
 ) -> Selection:
-    """Go through the counts and return what is kept of them.
+    """Go through the counts and return what is kept of them; genes are chosen, and totals are, by
+    what models see (``latentbench.preprocessing.held_out``).
 
     ``frame`` holds obs (with ``split``) and var of all cells and genes; a column ``mt`` is added to
     its var. Raises ``ValueError`` for a step that wants the counts in memory."""
@@ -91,6 +94,7 @@ def select(
         batches=batches,
         is_mito=frame.var["mt"].to_numpy(),
         limits=recipe.limits,
+        held_out=held_out,
         where=where,
     )
     logger.info(
@@ -108,7 +112,7 @@ def select(
     choice = Choice(sums, recipe.n_top_genes, recipe.hvg_flavor)
     totals = []
     for rows, block in blocks:
-        counts = block[kept.cells[rows]][:, kept.genes]
+        counts = seen_and_held_out(block, rows, kept, held_out)[0]
         totals.append(totals_of(counts))
         train = is_train[rows][kept.cells[rows]]
         choice.add(counts[train], batches[rows][kept.cells[rows]][train])
@@ -144,6 +148,7 @@ def control_quality(
     batches: Int[np.ndarray, " all_obs"],
     is_mito: Bool[np.ndarray, " all_vars"],
     limits: Limits,
+    held_out: float = 0.0,
     where: str,
 ) -> Kept:
     """Return the cells, and the genes of these cells, that pass.
@@ -157,14 +162,17 @@ def control_quality(
     numbers = range(max(int(batches.max()) + 1, 1))
     nothing, doubtful = gene_sums(sparse.csr_matrix((0, blocks.shape[1]))), []
     sums = [nothing for _ in numbers]
+    n_detected = np.zeros(blocks.shape[1], dtype=np.int64)
     for rows, counts in blocks:
         n_stored += np.bincount(counts.indices, minlength=blocks.shape[1])
+        train = passing[rows] & is_train[rows]
+        n_detected += np.bincount(counts[train].indices, minlength=blocks.shape[1])
         for number in np.unique(batches[rows]):
-            here = passing[rows] & is_train[rows] & (batches[rows] == number)
-            sums[number] += gene_sums(counts[here])
-        frequent = sum(each.n_detected for each in sums) >= limits.min_cells
+            here = np.flatnonzero(train & (batches[rows] == number))
+            sums[number] += gene_sums(_split(counts[here], here + rows.start, held_out)[0])
+        frequent = n_detected >= limits.min_cells
         doubtful.append(_without_genes(counts, rows, passing[rows], frequent))
-    present, genes = n_stored > 0, sum(each.n_detected for each in sums) >= limits.min_cells
+    present, genes = n_stored > 0, n_detected >= limits.min_cells
     # A cell may have had its counts in dropped genes only; nothing of it is left to normalise.
     emptied = np.concatenate(
         [cells[np.asarray(counts[:, genes].sum(axis=1)).ravel() == 0] for cells, counts in doubtful]
@@ -185,6 +193,21 @@ def control_quality(
     trained_on = np.bincount(batches[cells & is_train] % len(sums), minlength=len(sums))
     kept_sums = [each.of_genes(genes, int(n)) for each, n in zip(sums, trained_on, strict=True)]
     return Kept(cells, genes, kept_sums, n_stored[genes], measured, filters)
+
+
+def seen_and_held_out(
+    block: sparse.csr_matrix, rows: slice, kept: Kept, share: float
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
+    """Return what models see of the kept cells and genes of a block, and what is held out."""
+    here = np.flatnonzero(kept.cells[rows])
+    seen, held_out = _split(block[here], here + rows.start, share)
+    return seen[:, kept.genes], None if held_out is None else held_out[:, kept.genes]
+
+
+def _split(
+    counts: sparse.csr_matrix, rows: Int[np.ndarray, " obs"], share: float
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
+    return hold_out(counts, rows, share) if share else (counts, None)
 
 
 def measures_of(counts: sparse.csr_matrix, is_mito: Bool[np.ndarray, " vars"]) -> pd.DataFrame:
@@ -208,7 +231,7 @@ def log_normalised(
     """Return log(1 + counts * target / total) as CSR float32; a total may hold counts of further
     genes.
     """
-    scaled = np.repeat(target / totals, np.diff(counts.indptr))
+    scaled = np.repeat(target / np.maximum(totals, 1), np.diff(counts.indptr))
     scaled *= counts.data
     return sparse.csr_matrix(
         (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from latentbench.answer.answer_tables import HALVES, HELD_OUT
 from latentbench.answer.cut import LEAST_ALIKE
 from latentbench.files.tables import ANSWER_SUMMARY
 from latentbench.outcomes import Outcome
@@ -31,7 +32,11 @@ KINDS_OF_SUPPORT = {
     "support_variants": "other models",
 }
 
-CHECKED = "when one half of the counts is checked against the other"
+BY = {
+    HELD_OUT: "by counts that no model has seen",
+    HALVES: "when one half of the counts is checked against the other",
+}
+"""How groups are told apart, by ``tested_on``."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,10 @@ class DatasetAnswer:
         if not asked:
             return f"{said}."
         pairs = self.pairs_not_told_apart()
+        by = BY[self.summary["tested_on"]]
         if not pairs:
-            return f"{said}; all neighbouring groups are told apart {CHECKED}."
-        return f"{said}; groups {listed(pairs)} are not told apart {CHECKED}."
+            return f"{said}; all neighbouring groups are told apart {by}."
+        return f"{said}; groups {listed(pairs)} are not told apart {by}."
 
     def _agreement(self) -> str:
         n, agreed = int(self.summary["n_groups"]), self.summary["n_agreed"]

@@ -49,7 +49,6 @@ def write_results(
         codes=_of_seeds(seeds, trained.embeddings),
         cluster_probs=_of_seeds(seeds, trained.cluster_probs),
         about={**about, "clusters": trained.clusters},
-        thinned=None if trained.thinned is None else (trained.thinned.cells, trained.thinned.codes),
     )
     versions = {package: importlib.metadata.version(package) for package in VERSIONED}
     failed = any(

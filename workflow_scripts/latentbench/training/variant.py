@@ -29,7 +29,6 @@ from latentbench.training.quality import network_quality, reference_quality, una
 from latentbench.training.record import Fitted, ReplicaReport, empty_history
 from latentbench.training.replicas import build_variant, stack_replicas, unstack_replicas
 from latentbench.training.tasks import observed_classes
-from latentbench.training.thinned import ThinnedCodes, components_thinned, network_thinned
 from latentbench.training.transfer import fit_transferred, read_source
 
 
@@ -47,7 +46,6 @@ class Trained:
     quality: pd.DataFrame
     saw_labels: bool
     clusters: bool
-    thinned: ThinnedCodes | None = None
 
 
 def train_variant(
@@ -122,9 +120,7 @@ def train_variant(
                 read_codes(guide, seeds) if guide else None,
                 run=run,
             )
-        trained = _finished(variant, fitted, data, held_out=held_out or {})
-        thinned = network_thinned(fitted.model, trained.reports, data, prepared)
-        return replace(trained, thinned=thinned), data
+        return _finished(variant, fitted, data, held_out=held_out or {}), data
     except Exception as error:
         return _untrained(variant, data, _all_alike(seeds, _typed(error))), data
 
@@ -261,9 +257,6 @@ def _compute_reference(
         reference_quality(data, reports, embeddings, of_components=some.of_components),
         saw_labels=variant.saw_labels,
         clusters=some.cluster_probs is not None,
-        thinned=(
-            components_thinned(some.embedding, data, prepared) if some.of_components else None
-        ),
     )
 
 

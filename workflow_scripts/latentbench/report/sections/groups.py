@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from latentbench.answer.answer_tables import HELD_OUT
 from latentbench.figures.style import label_colours, model_colours
 from latentbench.report.answer import DatasetAnswer, answers
 from latentbench.report.cells import Cell, Table, number, table
@@ -27,6 +28,7 @@ def view(results: Results) -> dict[str, Any] | None:
             "agreement": agreement_rows(answer.agreement),
             "models": models_table(results, dataset, answer),
             "labelled": results.has_labels(dataset),
+            "fresh": answer.summary["tested_on"] == HELD_OUT,
             "doubts": answer.doubts(),
         }
         for dataset, answer in answers(results).items()
