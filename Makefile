@@ -16,6 +16,9 @@ INSTALL := $(BIN)/uv --no-config pip install --quiet --python $(BIN)/python
 PEERS := --peers .bench-venv/bin/python
 # On a terminal: progress bars; in a file: plain lines.
 LOGGER := $(if $(MAKE_TERMOUT),--logger rich)
+# A study is a hundred processes: what Python has compiled is kept, whatever the shell says (images
+# for containers forbid it, and then every one of them compiles torch and scanpy anew).
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := study
 .PHONY: study mine judge apply thesis evidence results test test-fast test-full lint check validate verify compare reference bench bench-full lock clean clean-all help environment
