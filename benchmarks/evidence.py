@@ -32,6 +32,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
+from spectral import spectral_consensus
 from threadpoolctl import threadpool_limits
 
 from latentbench.answer.answer import Answer, find_groups
@@ -41,7 +42,6 @@ from latentbench.answer.dataset_answer import HeldOutCounts, answer_of, held_out
 from latentbench.answer.members import Members, effective_number, members_of, pairwise_ari, together
 from latentbench.answer.reality import merge_until_told_apart, separability, space_of
 from latentbench.answer.variant_members import VariantMembers
-from latentbench.evaluation.consensus import consensus
 from latentbench.evaluation.resolution import leiden_matching
 from latentbench.evaluation.trained import TrainedVariant, read_trained
 from latentbench.files.artefacts import write_table
@@ -228,7 +228,7 @@ def rivals(members: Members, codes: Codes, n_clusters: int) -> dict[str, list[np
         "medoid": [each[int((pairwise_ari(members.clusters) @ members.weight).argmax())]],
     }
     for number, suffix in ((None, ""), (n_clusters, ", number given")):
-        spectral = consensus(each, n_clusters=number, **options)
+        spectral = spectral_consensus(each, n_clusters=number, **options)
         if not isinstance(spectral, Unavailable):
             found[f"spectral consensus{suffix}"] = [spectral]
     for variant in COMPARED:

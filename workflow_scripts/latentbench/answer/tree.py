@@ -21,7 +21,7 @@ breaks off leaf ``parent[l]`` at the distance ``height[l]``."""
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from latentbench.answer.members import Members, in_order, indicator_of
 
@@ -63,14 +63,24 @@ def fewest_cells(n_obs: int) -> int:
     return max(5, n_obs // 400)
 
 
-def grow(members: Members, *, seed: int = 0, min_cells: int | None = None) -> Tree:
-    """Return the consensus tree; members of weight 0 have no say."""
+def grow(
+    members: Members,
+    *,
+    seed: int = 0,
+    min_cells: int | None = None,
+    fitted_on: Bool[np.ndarray, " obs"] | None = None,
+) -> Tree:
+    """Return the consensus tree; members of weight 0 have no say. Cells that it is not
+    ``fitted_on`` (default: all) join the leaf that they are together with most.
+    """
     keys = list(zip(members.variant, members.seed, members.clusterer, strict=True))
     # Sorted: distances are often equal, and then the order of points decides.
     heard = sorted(np.flatnonzero(members.weight > 0).tolist(), key=keys.__getitem__)
     clusters, weight = members.clusters[heard], members.weight[heard]
     n_obs = clusters.shape[1]
-    drawn, counts = _drawn(clusters, seed)
+    fitted = np.arange(n_obs) if fitted_on is None else np.flatnonzero(fitted_on)
+    places, counts = _drawn(clusters[:, fitted], seed)
+    drawn = fitted[places]
     points, sizes = _signatures(clusters[:, drawn], counts)
     merges = _linkage(clusters[:, drawn[points.first]], weight, sizes)
     few = (fewest_cells(n_obs) if min_cells is None else min_cells) * sizes.sum() / n_obs

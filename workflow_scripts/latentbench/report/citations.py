@@ -40,7 +40,7 @@ OF_KIND: dict[str, tuple[str, ...]] = {
     "n2d": ("mcconville2021",),
     "vade": ("jiang2017",),
     "scdeepcluster": ("tian2019",),
-    CONSENSUS: ("fred2005", "fern2004"),
+    CONSENSUS: ("fred2005",),
 }
 """The papers of each kind; the controls and ready embeddings have none."""
 

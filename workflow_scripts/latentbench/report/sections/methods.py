@@ -28,8 +28,9 @@ PARAGRAPHS = (
     model’s own components, k-means with the declared number of clusters, Leiden ([@traag2019])
     at a resolution chosen without labels. Which of them speaks for a variant was fixed
     beforehand: its own, else k-means, else Leiden where no number is declared.""",
-    """The seeds of a variant, and the variants of a data set, have a consensus: the spectral
-    clustering of how often two cells are put together ([@fred2005]; [@fern2004]). Which seed
+    """The seeds of a variant, and the variants of a data set, have a consensus: the
+    average-linkage tree of how often two cells are put together ([@fred2005]), cut into the
+    declared number of groups, or where it agrees most with its members. Which seed
     and which variant are shown was decided by a rule that the configuration names and that
     reads no label; what it gained is measured afterwards.""",
     """Scores are the adjusted Rand index (ARI; [@hubert1985]), normalised mutual information
@@ -46,8 +47,8 @@ PARAGRAPHS = (
 )
 
 OF_CONSENSUS = (
-    "what the variants agree on, seed by seed: clusters of how often two cells lie together (Fred"
-    " and Jain 2005; Fern and Brodley 2004)."
+    "what the variants agree on, seed by seed: the tree of how often two cells lie together (Fred"
+    " and Jain 2005)."
 )
 
 
