@@ -144,7 +144,7 @@ def units(study: Study) -> dict[str, Unit]:
     jobs: dict[str, tuple[Per, list[str]]] = {
         "study": ("study", [""]),
         "plates": ("kind", networks_of(study)),
-        "thesis": ("thesis", [""]),
+        "thesis": ("thesis", [""] if study.chapters else []),
         **{dataset: ("dataset", [dataset]) for dataset in study.datasets},
     }
     found = {
