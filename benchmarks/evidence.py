@@ -145,13 +145,14 @@ def measure(name: str, adata: AnnData, folder: Path | None, half: int) -> None:
     """Write what every rule finds in a data set (scores), what its cells and models are worth."""
     started = time.perf_counter()
     variants = [] if folder is None else trained_variants(folder, name)
+    prepared = None if folder is None else folder / f"data/{name}/prepared.h5ad"
     for each in variants:
         adata = adata[adata.obs_names.isin(each.cells)].copy()
     labels = pd.factorize(adata.obs.pop("label").astype(str))[0]
     n_classes = int(labels.max()) + 1
     about = {"dataset": name, "half": half, "n_classes": n_classes}
     is_counts = name != "digits"
-    counts = held_out_of(adata) if is_counts else None
+    counts = held_out_of(adata, prepared) if is_counts else None
     codes = codes_of_counts(counts.parts.seen) if is_counts else codes_of_images(adata)
     codes |= codes_of_study(variants, adata.obs_names)
     batch = batch_of(name, adata)
@@ -199,8 +200,13 @@ def measure(name: str, adata: AnnData, folder: Path | None, half: int) -> None:
     )
 
 
-def held_out_of(adata: AnnData) -> HeldOutCounts:
-    """Return the counts as preprocessing divides them for models and for tests."""
+def held_out_of(adata: AnnData, prepared: Path | None = None) -> HeldOutCounts:
+    """Return the counts as preprocessing divides them for models and for tests; as it has divided
+    them where there is its file.
+    """
+    if prepared is not None:
+        divided = ad.read_h5ad(prepared)[adata.obs_names]
+        return held_out_counts(divided.layers["counts"], divided.layers["held_out"])
     counts = sparse.csr_matrix(adata.X).astype(np.int64)
     return held_out_counts(*hold_out(counts, np.arange(adata.n_obs), HELD_OUT))
 
