@@ -1,3 +1,4 @@
+import ast
 import os
 import re
 import subprocess
@@ -59,6 +60,55 @@ def test_only_figures_are_drawn_with_seaborn_and_no_training_imports_it_or_scanp
     }
     assert not drawing & (names("train") | names("predict") | names("write_report"))
     assert not drawing & names("draw_maps")
+
+
+def modules_by_parser(path):
+    """What a file's import statements name, as Python's own parser reads them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def files_of(modules):
+    """The library files that such names stand for, and those of the packages above them."""
+    parts = [name.split(".")[1:] for name in modules if name.split(".")[0] == "latentbench"]
+    bases = {LIBRARY.joinpath(*each[:depth]) for each in parts for depth in range(len(each) + 1)}
+    candidates = {
+        file for base in bases for file in (base.with_suffix(".py"), base / "__init__.py")
+    }
+    return {str(file) for file in candidates if file.is_file()}
+
+
+def test_what_is_found_by_a_pattern_is_what_the_parser_finds():
+    for path in SCRIPTS.rglob("*.py"):
+        expected = set()
+        waiting = files_of(modules_by_parser(path))
+        while waiting:
+            file = waiting.pop()
+            expected.add(file)
+            waiting |= files_of(modules_by_parser(Path(file))) - expected
+        assert set(library_files(path, library=LIBRARY)) == expected, path
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from latentbench import models",
+        "import os, latentbench.models as m",
+        "def f():\n    from latentbench.models import (\n        MODELS,  # all\n    )",
+        "if True: from latentbench import (models)",
+        "x = 1; import latentbench.models",
+        "from latentbench \\\n    import models",
+        "import os, \\\n    latentbench.models",
+    ],
+)
+def test_however_an_import_is_written_it_is_found(code, tmp_path):
+    (tmp_path / "own.py").write_text(code + "\n")
+    ast.parse(code)
+    found = library_files(tmp_path / "own.py", library=LIBRARY)
+    assert str(LIBRARY / "models/__init__.py") in found
 
 
 @pytest.mark.parametrize("script", sorted(path.stem for path in SCRIPTS.glob("*.py")))
