@@ -23,6 +23,9 @@ WORKFLOW = (
     "requirements.lock",
     "requirements-torch.txt",
 )
+UNWANTED = shutil.ignore_patterns("*jaxtyping*", "*.pyc.*")
+"""Compiled code goes along, but for what only tests import and what is being written."""
+
 TINY = """
 datasets: [blobs]
 models: [pca, shuffled_labels, true_labels]
@@ -174,7 +177,7 @@ def make_workspace(folder: Path) -> Workspace:
     for name in WORKFLOW:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, workflow / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, workflow / name, ignore=UNWANTED)
         else:
             workflow.mkdir(exist_ok=True)
             shutil.copy2(source, workflow / name)
@@ -270,11 +273,15 @@ def assert_same():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Workers of pytest-xdist share nothing: the study that these tests have in common is run by
-    one of them. First, so that pytest-xdist reads the mark.
+    """Workers of pytest-xdist share nothing: tests with a study in common are run by one of them,
+    and those of a file here as well. First of all tests, for they are the longest, and before
+    pytest-xdist reads the mark.
     """
-    for item in items:
-        if Path(__file__).parent in item.path.parents and not item.get_closest_marker(
-            "xdist_group"
-        ):
-            item.add_marker(pytest.mark.xdist_group("workflow"))
+    studies = {"finished", "default_study"}
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in ours:
+        if not item.get_closest_marker("xdist_group"):
+            shares = studies & set(item.fixturenames)
+            item.add_marker(pytest.mark.xdist_group("workflow" if shares else item.path.stem))
+    here = set(ours)
+    items.sort(key=lambda item: (item not in here, not item.get_closest_marker("slow")))

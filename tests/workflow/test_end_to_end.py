@@ -6,6 +6,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from latentbench.files.manifest import artefacts_in, check, read_manifest
 from latentbench.files.tables import ANSWER_EVIDENCE
@@ -220,20 +221,6 @@ def test_snakemakes_own_report_can_be_made(finished):
     assert (finished.folder / "report.html").stat().st_size > 100_000
 
 
-@pytest.mark.slow
-def test_another_folder_and_one_core_give_the_same_bytes_in_every_table(finished, fresh_workspace):
-    targets = [
-        f"results/tables/{name}"
-        for name in ("scores.tsv", "summary.tsv", "answer.tsv", "history.parquet")
-    ]
-    run = fresh_workspace.snakemake(*targets, cores=1)
-    assert run.returncode == 0, run.stderr
-    for target in targets:
-        assert (finished.folder / target).read_bytes() == (
-            fresh_workspace.folder / target
-        ).read_bytes(), target
-
-
 def test_every_number_that_a_table_of_the_report_sorts_by_is_a_value_of_a_table(finished):
     page = (finished.folder / "results/report/index.html").read_text()
     cell = r'<td class="number[^"]*"[^>]* data-value="([^"]+)"'
@@ -287,11 +274,14 @@ def test_a_study_with_a_failure_writes_all_and_ends_with_an_error_unless_it_is_a
         )
     )
     config = fresh_workspace.folder / "tiny.yaml"
-    config.write_text(re.sub(r"predictions:\n(?: .*\n)+", "predictions: []\n", config.read_text()))
+    settings = yaml.safe_load(config.read_text())
+    settings |= {"models": ["pca", "quick_vae"], "experiments": [], "chapters": []}
+    settings |= {"predictions": []}
+    config.write_text(yaml.safe_dump(settings))
     run = fresh_workspace.snakemake()
     assert run.returncode != 0
     for part in (
-        "2 of 10 replicas did not end ok",
+        "2 of 4 replicas did not end ok",
         "blobs, quick_vae, seed 0, 1: diverged",
         "allow_failures: true",
         "--forcerun results/models/blobs/quick_vae",

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 
-import pytest
 import yaml
 
 RAW = "results/data/blobs/raw.h5ad"
@@ -55,33 +54,33 @@ def test_a_second_snakemake_in_the_folder_stops_before_it_does_anything_and_says
 
 
 BAD_FILES = {
-    "cut off": ("mine.h5ad", b"\x89HDF\r\n\x1a\n" + bytes(40), "mine.h5ad"),
-    "a web page": ("mine.csv", b"<html>\n<p>sign in, please</p>\n", "mine.csv"),
-    "a word among numbers": ("mine.csv", b"cell,g0,g1\na,1,2\nb,1,x\nc,3,4\n", "'x' among numbers"),
-    "one cell": ("mine.csv", b"cell,g0,g1\na,1,2\n", "leaves 0 of 1 cells for testing"),
+    "cut_off": (".h5ad", b"\x89HDF\r\n\x1a\n" + bytes(40), "cut_off.h5ad"),
+    "a_web_page": (".csv", b"<html>\n<p>sign in, please</p>\n", "a_web_page.csv"),
+    "a_word": (".csv", b"cell,g0,g1\na,1,2\nb,1,x\nc,3,4\n", "'x' among numbers"),
+    "one_cell": (".csv", b"cell,g0,g1\na,1,2\n", "leaves 0 of 1 cells for testing"),
 }
 
 
-@pytest.mark.parametrize(("name", "content", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_a_file_that_is_no_data_stops_with_a_sentence_and_leaves_no_prepared_file(
-    name, content, message, fresh_workspace
+def test_files_that_are_no_data_stop_with_a_sentence_each_and_leave_no_prepared_file(
+    fresh_workspace,
 ):
     folder = fresh_workspace.folder
-    (folder / name).write_bytes(content)
     header = (fresh_workspace.workflow / "config/datasets.tsv").read_text().splitlines()[0]
-    row = {
-        "dataset": "mine",
-        "modality": "counts",
-        "sources": name,
-        "preset": "counts_raw",
-        "orientation": "cells_by_genes",
-    }
-    (folder / "mine.tsv").write_text(
-        header + "\n" + "\t".join(row.get(column, "") for column in header.split("\t")) + "\n"
-    )
+    rows = [header]
+    for name, (suffix, content, _) in BAD_FILES.items():
+        (folder / f"{name}{suffix}").write_bytes(content)
+        row = {
+            "dataset": name,
+            "modality": "counts",
+            "sources": f"{name}{suffix}",
+            "preset": "counts_raw",
+            "orientation": "cells_by_genes",
+        }
+        rows.append("\t".join(row.get(column, "") for column in header.split("\t")))
+    (folder / "mine.tsv").write_text("\n".join(rows) + "\n")
     config = yaml.safe_load((folder / "tiny.yaml").read_text())
     config |= {
-        "datasets": ["mine"],
+        "datasets": list(BAD_FILES),
         "models": ["pca"],
         "experiments": [],
         "chapters": [],
@@ -89,7 +88,11 @@ def test_a_file_that_is_no_data_stops_with_a_sentence_and_leaves_no_prepared_fil
     }
     config["sheets"] |= {"datasets": "mine.tsv"}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
-    run = fresh_workspace.snakemake("results/data/mine/prepared.h5ad")
+    prepared = [f"results/data/{name}/prepared.h5ad" for name in BAD_FILES]
+    run = fresh_workspace.snakemake(*prepared)
     assert run.returncode != 0
-    assert message in run.stderr[run.stderr.rindex("FAILED:") :]
-    assert not (folder / "results/data/mine/prepared.h5ad").exists()
+    told = run.stderr[run.stderr.index("FAILED:") :].split("FAILED:")[1:]
+    assert len(told) == len(BAD_FILES)
+    for name, (_, _, message) in BAD_FILES.items():
+        assert any(name in each and message in each for each in told), name
+    assert not [path for path in prepared if (folder / path).exists()]
