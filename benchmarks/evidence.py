@@ -27,7 +27,7 @@ import scanpy as sc
 from anndata import AnnData
 from driver import HERE, RESULTS
 from evidence_tables import publish_evidence
-from reality_nulls import RULES, cut, real_nulls, simulated
+from reality_nulls import HELD_OUT, RULES, cut, real_nulls, simulated
 from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -46,13 +46,11 @@ from latentbench.evaluation.resolution import leiden_matching
 from latentbench.evaluation.trained import TrainedVariant, read_trained
 from latentbench.files.artefacts import write_table
 from latentbench.logs import log_to, logger
+from latentbench.maths.count_splitting import split_counts
 from latentbench.neighbours import NeighbourGraph
 from latentbench.outcomes import Unavailable
-from latentbench.preprocessing.held_out import hold_out
 
 Codes = dict[tuple[str, int], np.ndarray]
-HELD_OUT = 0.2
-"""As config.yaml has it."""
 MEASURED = RESULTS / "evidence"
 COMPARED = ("pca_scaled", "vae_nb")
 """Codes whose Leiden clusterings are rules of their own: the common recipe, and what scVI does."""
@@ -208,7 +206,7 @@ def held_out_of(adata: AnnData, prepared: Path | None = None) -> HeldOutCounts:
         divided = ad.read_h5ad(prepared)[adata.obs_names]
         return held_out_counts(divided.layers["counts"], divided.layers["held_out"])
     counts = sparse.csr_matrix(adata.X).astype(np.int64)
-    return held_out_counts(*hold_out(counts, np.arange(adata.n_obs), HELD_OUT))
+    return HeldOutCounts(split_counts(counts, held_out=HELD_OUT), fresh=True)
 
 
 def disposed(

@@ -21,9 +21,11 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from latentbench.answer.reality import Rule, merge_until_told_apart, separability, space_of
-from latentbench.answer.thinning import thin
 from latentbench.logs import log_to, logger
+from latentbench.maths.count_splitting import split_counts
 
+HELD_OUT = 0.2
+"""As config.yaml has it."""
 N_CELLS, N_FINE, N_GENES = 300, 8, 1000
 SHIPPED = "nothing is merged"
 """But where merging by the rule in force leaves one group, it is one."""
@@ -95,7 +97,7 @@ def null_rows(first: int, n: int, data: Path) -> list[dict]:
             for kind in ("Poisson", "negative binomial", "correlated")
         ]
         for name, counts, batch in nulls:
-            space = space_of(thin(counts, seed=seed), seed=seed)
+            space = space_of(split_counts(counts, held_out=HELD_OUT, seed=seed), seed=seed)
             halves = cut(space.seen, batch, 2, seed)
             p = separability(space, halves, batch=batch, seed=seed).pairs["p"].iloc[0]
             fine = cut(space.seen, batch, N_FINE, seed)
@@ -126,7 +128,7 @@ def power_rows(n: int) -> list[dict]:
                 log_rate = np.tile(rng.normal(-1, 1.2, N_GENES), (600, 1))
                 log_rate[:size, rng.choice(N_GENES, 50, replace=False)] += effect
                 counts = rng.poisson(np.exp(log_rate) * rng.lognormal(0, 0.5, (600, 1)))
-                space = space_of(thin(sparse.csr_matrix(counts), seed=seed), seed=seed)
+                space = space_of(split_counts(counts, held_out=HELD_OUT, seed=seed), seed=seed)
                 found = separability(space, groups, seed=seed).pairs.iloc[0]
                 left = merge_until_told_apart(space, cut(space.seen, None, N_FINE, seed), seed=seed)
                 rows.append(

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.cluster import KMeans
 
 from latentbench.answer.markers import markers_of
-from latentbench.answer.thinning import thin
+from latentbench.maths.count_splitting import split_counts
 
 N_VARS = 40
 NAMES = [f"gene{number}" for number in range(N_VARS)]
@@ -26,7 +26,8 @@ def marked():
 
 def test_the_genes_of_every_group_come_first(marked):
     counts, groups = marked
-    table = markers_of(thin(counts, seed=0).held_out, groups, NAMES, n_top=5).table
+    held_out = split_counts(counts, held_out=0.5).held_out
+    table = markers_of(held_out, groups, NAMES, n_top=5).table
     for group, rows in table.groupby("group"):
         assert set(rows["gene"]) == set(NAMES[5 * group : 5 * group + 5])
         assert (rows["p_adjusted"] < 1e-4).all()
@@ -50,7 +51,7 @@ def test_scanpy_plots_what_is_ranked(marked):
 def test_p_values_are_honest_where_groups_were_found_in_the_other_part():
     rng = np.random.default_rng(0)
     counts = sparse.csr_matrix(rng.poisson(3, (300, N_VARS)))
-    parts = thin(counts, seed=0)
+    parts = split_counts(counts, seed=0, held_out=0.5)
     groups = KMeans(2, n_init=1, random_state=0).fit(parts.seen.toarray()).labels_
     honest = markers_of(parts.held_out, groups, NAMES).table["p"]
     dipped = markers_of(parts.seen, groups, NAMES).table["p"]

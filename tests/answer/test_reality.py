@@ -7,13 +7,10 @@ from latentbench.answer.reality import (
     Rule,
     beyond_null,
     merge_until_told_apart,
-    nearest_centroid,
     separability,
     space_of,
-    space_of_values,
-    told_apart,
 )
-from latentbench.answer.thinning import thin
+from latentbench.maths.count_splitting import split_counts
 
 N_GENES = 200
 
@@ -33,10 +30,15 @@ def cut(space, n_clusters):
     return KMeans(n_clusters, n_init=1, random_state=0).fit(space.seen[:, :10]).labels_
 
 
+def halves(counts, *, seed=0, **options):
+    """The space of counts of which half is held out."""
+    return space_of(split_counts(counts, held_out=0.5, seed=seed), **options)
+
+
 def test_groups_that_differ_stay_and_their_pieces_merge():
     counts, groups = counts_of([200, 150, 20], effect=1.8)
     pieces = groups * 2 + np.random.default_rng(1).integers(0, 2, len(groups))
-    merges = merge_until_told_apart(space_of(thin(counts, seed=0)), pieces)
+    merges = merge_until_told_apart(halves(counts), pieces)
     assert merges.separability.n_groups == 3
     assert merges.became.tolist() == [0, 0, 1, 1, 2, 2]
     assert merges.groups.tolist() == groups.tolist()
@@ -45,13 +47,13 @@ def test_groups_that_differ_stay_and_their_pieces_merge():
 
 def test_one_population_that_was_cut_is_one_group():
     counts, _ = counts_of([400])
-    space = space_of(thin(counts, seed=0))
+    space = halves(counts)
     assert merge_until_told_apart(space, cut(space, 8)).separability.n_groups == 1
 
 
 def test_a_gradient_of_library_size_is_no_group():
     counts, _ = counts_of([400], depth=1.0)
-    space = space_of(thin(counts, seed=0))
+    space = halves(counts)
     by_size = (space.log_size > np.median(space.log_size)).astype(int)
     assert merge_until_told_apart(space, by_size).separability.n_groups == 1
 
@@ -61,7 +63,7 @@ def test_a_continuum_is_no_group():
     place = rng.normal(0, 0.7, (500, 1))
     slope = rng.normal(0, 1, (1, N_GENES)) * (rng.random(N_GENES) < 0.2)
     counts = sparse.csr_matrix(rng.poisson(np.exp(1 + place * slope)))
-    space = space_of(thin(counts, seed=0))
+    space = halves(counts)
     merges = merge_until_told_apart(space, cut(space, 2))
     assert merges.separability.n_groups == 1
     assert merges.steps["auc"].iloc[0] > 0.9
@@ -71,7 +73,7 @@ def test_tests_of_one_population_reject_as_often_as_they_say():
     p_values = []
     for seed in range(60):
         counts, _ = counts_of([150], seed=seed)
-        space = space_of(thin(counts, seed=seed), n_pcs=10)
+        space = halves(counts, seed=seed, n_pcs=10)
         p_values.append(separability(space, cut(space, 2), seed=seed).pairs["p"].iloc[0])
     assert np.mean(np.array(p_values) < 0.05) < 0.15
     assert 0.3 < np.mean(p_values) < 0.75
@@ -82,13 +84,13 @@ def test_batches_of_one_population_are_no_groups_where_both_groups_are_in_both()
     rng = np.random.default_rng(0)
     batch = groups
     cells = rng.integers(0, 2, 400)
-    merges = merge_until_told_apart(space_of(thin(counts, seed=0)), cells, batch=batch)
+    merges = merge_until_told_apart(halves(counts), cells, batch=batch)
     assert merges.separability.n_groups == 1
 
 
 def test_groups_that_share_no_batch_are_flagged():
     counts, groups = counts_of([100, 100], effect=2.0)
-    found = separability(space_of(thin(counts, seed=0)), groups, batch=groups)
+    found = separability(halves(counts), groups, batch=groups)
     assert found.pairs["confounded"].all()
 
 
@@ -96,51 +98,39 @@ def test_a_group_of_a_few_cells_joins_its_nearest():
     counts, groups = counts_of([100, 100], effect=2.0)
     few = groups.copy()
     few[:3] = 2
-    merges = merge_until_told_apart(space_of(thin(counts, seed=0)), few)
+    merges = merge_until_told_apart(halves(counts), few)
     assert merges.groups.tolist() == groups.tolist()
 
 
 def test_cells_of_no_group_stay_so():
     counts, groups = counts_of([100, 100], effect=2.0)
     some = np.where(np.arange(200) % 10 == 0, -1, groups)
-    assert (
-        (merge_until_told_apart(space_of(thin(counts)), some).groups == -1) == (some == -1)
-    ).all()
+    assert ((merge_until_told_apart(halves(counts), some).groups == -1) == (some == -1)).all()
 
 
 def test_the_matrix_is_symmetric():
     counts, groups = counts_of([100, 100, 100], effect=2.0)
-    matrix = separability(space_of(thin(counts, seed=0)), groups).matrix
+    matrix = separability(halves(counts), groups).matrix
     np.testing.assert_array_equal(matrix, matrix.T)
     assert matrix[0, 1] > 0.95
 
 
 def test_the_same_seed_gives_the_same_merges():
     counts, groups = counts_of([100, 100], effect=0.5)
-    one, same = (told_apart(counts, groups, seed=3) for _ in range(2))
+    one, same = (merge_until_told_apart(halves(counts, seed=3), groups) for _ in range(2))
     assert one.separability.pairs.equals(same.separability.pairs)
     assert one.steps.equals(same.steps)
-
-
-def test_values_of_other_cells_tell_gaps_from_cuts():
-    rng = np.random.default_rng(0)
-    values = np.concatenate([rng.normal(0, 1, (400, 8)), rng.normal(3, 1, (200, 8))])
-    train = np.arange(600) % 2 == 0
-    found = KMeans(4, n_init=1, random_state=0).fit(values[train]).labels_
-    groups = nearest_centroid(values[~train], values[train], found)
-    merges = merge_until_told_apart(space_of_values(values[~train]), groups)
-    assert merges.separability.n_groups == 2
 
 
 def test_groups_of_other_cells_are_refused():
     counts, groups = counts_of([50, 50])
     with pytest.raises(ValueError, match="one for every cell"):
-        separability(space_of(thin(counts)), groups[:10])
+        separability(halves(counts), groups[:10])
 
 
 def test_the_share_beyond_the_null_can_be_asked_for():
     counts, groups = counts_of([200, 150], effect=1.8)
-    space = space_of(thin(counts, seed=0))
+    space = halves(counts)
     share = float(beyond_null(separability(space, groups).pairs).iloc[0])
     assert 0 < share <= 1
     for asked, told in ((share - 1e-3, True), (share + 1e-3, False)):

@@ -246,3 +246,18 @@ def test_the_simulated_blobs_come_out_with_separate_classes(as_raw):
     )
     nearest = ((prepared.obsm["X_pca"][:, None] - centres) ** 2).sum(axis=-1).argmin(axis=1)
     np.testing.assert_array_equal(nearest, prepared.obs["label"].cat.codes)
+
+
+def test_quality_is_that_of_all_counts_and_models_see_the_rest(raw_counts):
+    whole = raw_counts.copy()
+    options = {"preset": "counts_lenient", "options": {"n_top_genes": 100}, "split": {}}
+    prepared = preprocess(raw_counts, **options, held_out=0.2)
+    plain = preprocess(whole, **options)
+    assert prepared.uns["latentbench"]["filters"] == plain.uns["latentbench"]["filters"]
+    both = prepared.layers["counts"] + prepared.layers["held_out"]
+    assert (both != plain.layers["counts"]).nnz == 0
+    assert (prepared.obs["total_counts"] == plain.obs["total_counts"]).all()
+    np.testing.assert_allclose(
+        np.expm1(prepared.X.toarray()).sum(axis=1), 1e4, rtol=1e-4, err_msg="X is of what is seen"
+    )
+    assert prepared.uns["latentbench"]["held_out"] == 0.2

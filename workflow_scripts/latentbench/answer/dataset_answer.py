@@ -2,7 +2,7 @@
 supported and how well told apart they are by counts that no model has seen (``reality``).
 
 Where models saw all counts (codes and clusterings of other tools, or a study that holds nothing
-out), these are thinned in halves, and the test allows for groups found in both.
+out), these are split in halves, and the test allows for groups found in both.
 
 The counts decide whether there are groups at all: where merging what they do not tell apart
 leaves one group, it is one. Short of that, groups that are not told apart are named and stay:
@@ -31,9 +31,9 @@ from latentbench.answer.reality import (
     separability,
     space_of,
 )
-from latentbench.answer.thinning import Parts, thin
 from latentbench.answer.variant_members import VariantMembers
 from latentbench.logs import logger
+from latentbench.maths.count_splitting import Parts, split_counts
 from latentbench.outcomes import Outcome, Unavailable
 
 
@@ -58,7 +58,8 @@ def held_out_counts(
     if seen is None:
         return None
     if held_out is None or saw_all:
-        return HeldOutCounts(thin(seen if held_out is None else seen + held_out, seed=seed), False)
+        whole = seen if held_out is None else seen + held_out
+        return HeldOutCounts(split_counts(whole, held_out=0.5, seed=seed), fresh=False)
     return HeldOutCounts(Parts(seen, held_out), fresh=True)
 
 

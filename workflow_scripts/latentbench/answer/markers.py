@@ -4,7 +4,7 @@ log-normalised values, Benjamini and Hochberg over genes, by ``scanpy.tl.rank_ge
 A gene's p-value in the counts that made the groups is too small (Gao, Bien and Witten 2022,
 doi:10.1080/01621459.2022.2116331): noise that drew a cell into a group is found there again. It
 means what it says in counts that the groups were not found in, which a study holds out of all that
-its models see (``latentbench.preprocessing.held_out``); elsewhere it ranks genes. The unit is the
+its models see (``maths.count_splitting``); elsewhere it ranks genes. The unit is the
 cell: where cells come from several donors, the p-values speak of these donors' cells, not of donors
 (Squair et al. 2021, doi:10.1038/s41467-021-25960-2)."""
 

@@ -8,8 +8,8 @@ which expression p to expect, the same way for every kind of code: by the cells 
     p_ij = (1 - l) sum_{k in N(i)} x_kj / sum_{k in N(i)} n_k + l q_j                       (1)
 
 with N(i) the K training cells with the nearest codes (Euclidean; never i itself), q the expression
-of all training cells, and K and l those of a fixed grid that predict training cells best. A model
-with a decoder may bring its own p. The Poisson deviance of a cell, given its size n_i, is
+of all training cells, and K and l those of a fixed grid that predict training cells best. The
+Poisson deviance of a cell, given its size n_i, is
 
     d_i = 2 sum_j x_ij log(x_ij / (n_i p_ij))                                               (2)
 
@@ -25,11 +25,9 @@ right, as a code may predict well and cluster badly; and nothing honest of a cod
 second part. Most of the deviance of shallow counts is noise that no model explains, so that only
 differences between models mean something, paired by cell."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 from scipy import sparse
 
@@ -91,66 +89,6 @@ def predict_from_code(
     x = sparse.csr_matrix(held_out[test]).astype(np.float64)
     found = nearest(z[test].astype(np.float64), z_train, k)
     return Prediction(test, _deviances(x, counts, found, mixed, mean), _deviances_of(x, mean[None]))
-
-
-def predict_from_rates(
-    rates: Float[np.ndarray, "test vars"],
-    held_out: sparse.csr_matrix,
-    *,
-    train: Int[np.ndarray, " train"],
-    test: Int[np.ndarray, " test"],
-) -> Prediction:
-    """Return the deviances of test cells by a model's own expected counts, of any scale: only the
-    shares of genes inside a cell count.
-
-    Raises:
-        ValueError: rates that are not positive, or not of the test cells and genes.
-    """
-    x = sparse.csr_matrix(held_out[test]).astype(np.float64)
-    if rates.shape != x.shape or not (rates > 0).all():
-        raise ValueError(
-            f"predictive: rates of {rates.shape} for counts of {x.shape}, or rates that are not"
-            " above 0; give a positive rate for every test cell and gene"
-        )
-    mean = _mean_expression(sparse.csr_matrix(held_out[train]).astype(np.float64))
-    shares = rates / rates.sum(axis=1, keepdims=True)
-    return Prediction(test, _deviances_of(x, shares), _deviances_of(x, mean[None]))
-
-
-def predictive_table(
-    predictions: Mapping[str, Prediction], *, n_bootstrap: int = 1000, seed: int = 0
-) -> pd.DataFrame:
-    """Return a row a model: ``explained`` (3) with its 95 % interval (``low``, ``high``), and the
-    ``gap`` to the best with the interval of the difference (``gap_low``, ``gap_high``), from
-    resampling the same cells for all.
-
-    Raises:
-        ValueError: models that did not predict the same cells.
-    """
-    names = sorted(predictions)
-    if len({predictions[name].cells.tobytes() for name in names}) > 1:
-        raise ValueError("predictive: the models predicted different cells; give the same to all")
-    deviance = np.array([predictions[name].deviance for name in names])
-    of_mean = np.array([predictions[name].deviance_of_mean for name in names])
-    n = deviance.shape[1]
-    rng = np.random.default_rng([seed, 5])
-    times = rng.multinomial(n, np.full(n, 1 / n), size=n_bootstrap)
-    drawn = 1 - (deviance @ times.T) / np.maximum(of_mean @ times.T, 1e-300)
-    explained = np.array([predictions[name].explained for name in names])
-    gaps = drawn[int(np.argmax(explained))] - drawn
-    low, high = np.percentile(drawn, [2.5, 97.5], axis=1)
-    gap_low, gap_high = np.percentile(gaps, [2.5, 97.5], axis=1)
-    columns = {
-        "model": names,
-        "explained": explained,
-        "low": low,
-        "high": high,
-        "gap": explained.max() - explained,
-        "gap_low": gap_low,
-        "gap_high": gap_high,
-    }
-    frame = pd.DataFrame(columns)
-    return frame.sort_values(["explained", "model"], ascending=[False, True], ignore_index=True)
 
 
 def _deviances(

@@ -1,11 +1,11 @@
-"""Are the groups real? Every two neighbouring groups are told apart by one part of thinned counts
-as the other says, and merged where one group cut in two would be told apart as well.
+"""Are the groups real? Every two neighbouring groups are told apart by one part of the counts as
+the other says, and merged where one group cut in two would be told apart as well.
 
-Groups are found in one part of the counts (``thinning``); both parts are log-normalised and put on
-the principal components of the first. For two groups, with a and b the cross-validated linear
-discriminant of a cell in the first and in the second part (Fisher 1936; direction from other cells'
-first parts), freed from its slope on log library size inside the groups, y = 1 in the smaller group
-and 0 in the other, p the share of the smaller:
+Groups are found in one part of the counts (``maths.count_splitting``); both parts are
+log-normalised and put on the principal components of the first. For two groups, with a and b the
+cross-validated linear discriminant of a cell in the first and in the second part (Fisher 1936;
+direction from other cells' first parts), freed from its slope on log library size inside the
+groups, y = 1 in the smaller group and 0 in the other, p the share of the smaller:
 
     AUC = P(b of a cell with y = 1 > b of a cell with y = 0)                                (1)
     r   = corr(a, b),  rho = corr(y, b)                                                     (2)
@@ -30,7 +30,8 @@ at least ``auc`` and its share of what the null leaves, which does not grow with
 
     (AUC - mean AUC under the null) / (1 - mean AUC under the null)                         (6)
 
-at least ``beyond_null``. Until every pair is, the worst is merged.
+at least ``beyond_null``; and where D is not far above 1, which no group reaches by what was seen of
+it. Until every pair is, the worst is merged.
 
 What this cannot promise: a continuum has no right answer, and one that is denser at its ends than
 in its middle counts as two groups; cells of one kind may differ by cycle, stress or quality with a
@@ -49,8 +50,8 @@ from scipy import sparse
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm, rankdata
 
-from latentbench.answer.thinning import Parts, thin
 from latentbench.evaluation.bootstrap import holm
+from latentbench.maths.count_splitting import Parts
 
 N_TOP_GENES, N_PCS = 2000, 30
 N_FITTED = 20_000
@@ -62,6 +63,9 @@ FEWEST = 5
 N_FOLDS, N_NEAREST = 5, 3
 N_NULL, N_NULL_AUC = 60, 10
 """Draws from the null, and those of them that the mean AUC is taken over."""
+MOST_DISCRETE = 2.0
+"""Of equation (5), which is 1 at most but for errors: above it groups differ in what was not seen
+of them, such as depth."""
 SHRINKAGE = 0.1
 """Share of the spherical covariance in the discriminant's."""
 
@@ -85,7 +89,6 @@ class Space:
 
     ``found_on``: what the groups were found on. "seen": the first part. "all": both parts
     together, so that the second is no fresh evidence; the null allows for it, at the cost of power.
-    "values": real values or images, where there is but one part (r = 1).
     """
 
     seen: Float[np.ndarray, "obs pcs"]
@@ -127,22 +130,6 @@ class Merges:
     separability: Separability
 
 
-def told_apart(
-    counts: sparse.spmatrix | sparse.sparray,
-    groups: Int[np.ndarray, " obs"],
-    *,
-    batch: Int[np.ndarray, " obs"] | None = None,
-    found_on: str = "all",
-    rule: Rule = RULE,
-    seed: int = 0,
-) -> Merges:
-    """Thin the counts and merge the groups until every pair is told apart; ``found_on`` as in
-    ``Space`` ("seen": the groups were found on ``thin(counts, seed=seed).seen``).
-    """
-    space = space_of(thin(counts, seed=seed), found_on=found_on, seed=seed)
-    return merge_until_told_apart(space, groups, batch=batch, rule=rule, seed=seed)
-
-
 def space_of(
     parts: Parts,
     *,
@@ -178,37 +165,6 @@ def space_of(
     loadings, mean = _components(fitted, min(n_pcs, *(side - 1 for side in fitted.shape)), rng)
     seen, held_out = (np.asarray(each @ loadings) - mean @ loadings for each in logs)
     return Space(seen, held_out, np.log1p(sizes[0] + sizes[1]), found_on)
-
-
-def space_of_values(
-    values: Float[np.ndarray, "obs vars"], *, n_pcs: int = N_PCS, seed: int = 0
-) -> Space:
-    """Return real values or images (cells that the groups were not found on) on their principal
-    components.
-
-    There is no second part here: groups must come from other cells (``nearest_centroid``), which
-    keeps a clustering's chance finds out; but the values that assign a cell are those that judge
-    it, so that only the gap between groups is tested (r = 1), not whether a repeat measurement of
-    the same cell would agree.
-    """
-    rng = np.random.default_rng([seed, 1])
-    centred = values.astype(np.float64) - values.mean(axis=0)
-    loadings, _ = _components(
-        sparse.csr_matrix(centred), min(n_pcs, *(side - 1 for side in values.shape)), rng
-    )
-    z = centred @ loadings
-    return Space(z, z, np.zeros(len(z)), "values")
-
-
-def nearest_centroid(
-    values: Float[np.ndarray, "obs vars"],
-    found: Float[np.ndarray, "others vars"],
-    groups: Int[np.ndarray, " others"],
-) -> Int[np.ndarray, " obs"]:
-    """Return for cells the group, among those found on other cells, with the nearest mean."""
-    centroids = _means(found, groups)
-    nearness = values @ centroids.T - 0.5 * np.square(centroids).sum(axis=1)
-    return np.argmax(nearness, axis=1)
 
 
 def separability(
@@ -418,8 +374,6 @@ def _drawn(
     uniform = rng.random((N_NULL, len(y)))
     above = 1 - share * uniform
     cut = ndtri(np.where(y, above, (1 - share) * np.maximum(uniform, 1e-12)))
-    if found_on == "values":
-        return cut, cut
     other = rng.standard_normal(cut.shape)
     if found_on == "all":
         common, own = np.sqrt((1 + r) / 2) * cut, np.sqrt(max(1 - r, 0) / 2) * other
@@ -429,8 +383,6 @@ def _drawn(
 
 def _strength(r: np.ndarray, found_on: str) -> np.ndarray:
     """Return c of equation (4)."""
-    if found_on == "values":
-        return np.ones(r.shape)
     return np.asarray(np.sqrt(np.maximum((1 + r) / 2, 0))) if found_on == "all" else r
 
 
@@ -462,6 +414,7 @@ def _table(
     passed = (
         (adjusted <= rule.alpha)
         & (frame["discreteness_low"].to_numpy(np.float64) >= rule.discreteness)
+        & (frame["discreteness"].to_numpy(np.float64) <= MOST_DISCRETE)
         & (frame["auc"].to_numpy(np.float64) >= rule.auc)
         & (beyond_null(frame).to_numpy(np.float64) >= rule.beyond_null)
     )

@@ -20,8 +20,8 @@ from latentbench.files.embedding import EmbeddingFile, read_status
 from latentbench.files.prepared import PreparedFile
 from latentbench.files.weights import read_variant
 from latentbench.kernels.sparse_rows import sparse_rows
+from latentbench.maths.count_splitting import split_counts
 from latentbench.models.data import TrainingData
-from latentbench.preprocessing.held_out import hold_out
 from latentbench.study.variant import Variant
 from latentbench.training.passes import embed_cells
 
@@ -97,7 +97,7 @@ def as_prepared(counts: Counts, genes: pd.Index, prepared: PreparedFile) -> NewC
             " missing; give both the same gene names"
         )
     if share := prepared.about.get("held_out", 0):
-        counts, _ = hold_out(sparse.csr_matrix(counts), np.arange(counts.shape[0]), share)
+        counts = split_counts(sparse.csr_matrix(counts), held_out=share).seen
     totals = _columns(counts, genes, kept).sum(axis=1).A1
     if not totals.all():
         raise ValueError(

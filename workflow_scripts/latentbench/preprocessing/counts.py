@@ -13,9 +13,9 @@ from anndata import AnnData
 from jaxtyping import Bool
 
 from latentbench.logs import logger
+from latentbench.maths.count_splitting import split_counts
 from latentbench.outcomes import Unavailable
 from latentbench.preprocessing.doublets import score_doublets
-from latentbench.preprocessing.held_out import hold_out
 from latentbench.preprocessing.pca import PCA
 from latentbench.preprocessing.quality import (
     MEASURES,
@@ -113,14 +113,14 @@ def prepare_in_memory(
     is_empty: Bool[np.ndarray, " all_obs"],
     recipe: Recipe,
     *,
-    held_out: float = 0.0,
+    held_out: float | int = 0,
     where: str,
 ) -> AnnData:
     """Return prepared.h5ad's content of counts in memory (CSR int32 in X, ``split`` in obs): all
     genes that passed, the highly variable ones marked.
 
     Quality is that of all counts; ``held_out``: the share of them (layer ``held_out``) that neither
-    X nor the layer ``counts`` has (``latentbench.preprocessing.held_out``)."""
+    X nor the layer ``counts`` has (``maths.count_splitting``)."""
     import scanpy as sc
 
     adata = _passing(raw, is_empty, recipe, held_out=held_out, where=where)
@@ -147,7 +147,7 @@ def _passing(
     is_empty: Bool[np.ndarray, " all_obs"],
     recipe: Recipe,
     *,
-    held_out: float,
+    held_out: float | int,
     where: str,
 ) -> AnnData:
     """Return the cells and genes that pass quality control, with what each filter took in uns; X is
@@ -197,7 +197,8 @@ def _passing(
     if not held_out:
         return raw[cells, genes].copy()
     kept = raw[cells].copy()
-    kept.X, kept.layers["held_out"] = hold_out(kept.X, np.flatnonzero(cells), held_out)
+    parts = split_counts(kept.X, held_out=held_out, rows=np.flatnonzero(cells))
+    kept.X, kept.layers["held_out"] = parts.seen, parts.held_out
     return kept[:, genes].copy()
 
 

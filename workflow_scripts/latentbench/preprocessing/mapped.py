@@ -54,7 +54,7 @@ def preprocess_on_disk(
     options: dict[str, Any],
     split: dict[str, Any],
     subset: Subset = EVERYTHING,
-    held_out: float = 0.0,
+    held_out: float | int = 0,
 ) -> None:
     """Write prepared.h5ad from a raw.h5ad of counts that is read four times, block by block;
     arguments and errors are those of ``preprocess``.
@@ -88,7 +88,7 @@ def _write_prepared(
     options: dict[str, Any],
     split: dict[str, Any],
     subset: Subset,
-    held_out: float,
+    held_out: float | int,
 ) -> None:
     chosen = subset.choose(everyone.obs, everyone.var, where=where)
     if not chosen.variables.all():
@@ -148,7 +148,7 @@ def _put_all(
     blocks: RowBlocks,
     selection: Selection,
     order: Int[np.ndarray, " obs"],
-    held_out: float,
+    held_out: float | int,
     folder: Path,
 ) -> tuple[Shuffle, Shuffle | None]:
     """Return what models see, and what is held out of them, of the modelled genes."""

@@ -30,7 +30,7 @@ def preprocess(
     options: dict[str, Any],
     split: dict[str, Any],
     subset: Subset = EVERYTHING,
-    held_out: float = 0.0,
+    held_out: float | int = 0,
 ) -> AnnData:
     """Return prepared.h5ad's content (docs/architecture.md) from raw.h5ad's: gate, subset, split,
     preset, in this order.
@@ -63,7 +63,7 @@ def _prepared(
     preset: str,
     options: dict[str, Any],
     split: dict[str, Any],
-    held_out: float,
+    held_out: float | int,
 ) -> AnnData:
     raw.X = BY_MODALITY[raw.uns["latentbench"]["modality"]](
         raw.X, raw.obs_names, raw.var_names, where=where

@@ -15,9 +15,9 @@ from scipy import sparse
 
 from latentbench.data.row_blocks import RowBlocks
 from latentbench.logs import logger
+from latentbench.maths.count_splitting import split_counts
 from latentbench.preprocessing.counts import Recipe
 from latentbench.preprocessing.doublets import NOT_STREAMED
-from latentbench.preprocessing.held_out import hold_out
 from latentbench.preprocessing.quality import (
     MEASURES,
     Limits,
@@ -70,11 +70,11 @@ def select(
     is_empty: Bool[np.ndarray, " all_obs"],
     recipe: Recipe,
     *,
-    held_out: float = 0.0,
+    held_out: float | int = 0,
     where: str,
 ) -> Selection:
     """Go through the counts and return what is kept of them; genes are chosen, and totals are, by
-    what models see (``latentbench.preprocessing.held_out``).
+    what models see (``maths.count_splitting``).
 
     ``frame`` holds obs (with ``split``) and var of all cells and genes; a column ``mt`` is added to
     its var. Raises ``ValueError`` for a step that wants the counts in memory."""
@@ -148,7 +148,7 @@ def control_quality(
     batches: Int[np.ndarray, " all_obs"],
     is_mito: Bool[np.ndarray, " all_vars"],
     limits: Limits,
-    held_out: float = 0.0,
+    held_out: float | int = 0,
     where: str,
 ) -> Kept:
     """Return the cells, and the genes of these cells, that pass.
@@ -196,7 +196,7 @@ def control_quality(
 
 
 def seen_and_held_out(
-    block: sparse.csr_matrix, rows: slice, kept: Kept, share: float
+    block: sparse.csr_matrix, rows: slice, kept: Kept, share: float | int
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
     """Return what models see of the kept cells and genes of a block, and what is held out."""
     here = np.flatnonzero(kept.cells[rows])
@@ -205,9 +205,12 @@ def seen_and_held_out(
 
 
 def _split(
-    counts: sparse.csr_matrix, rows: Int[np.ndarray, " obs"], share: float
+    counts: sparse.csr_matrix, rows: Int[np.ndarray, " obs"], share: float | int
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
-    return hold_out(counts, rows, share) if share else (counts, None)
+    if not share:
+        return counts, None
+    parts = split_counts(counts, held_out=share, rows=rows)
+    return parts.seen, parts.held_out
 
 
 def measures_of(counts: sparse.csr_matrix, is_mito: Bool[np.ndarray, " vars"]) -> pd.DataFrame:
