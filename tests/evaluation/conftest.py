@@ -113,18 +113,17 @@ def write_training(
     )
 
 
-@pytest.fixture
-def study_files(tmp_path):
-    """A folder with prepared.h5ad and two variants: ``vae`` (seeds 0, 1 ok, 2 diverged) and
-    ``gmvae``, which clusters.
+def write_study_files(folder):
+    """Write prepared.h5ad and two variants into a folder, and return it: ``vae`` (seeds 0, 1 ok, 2
+    diverged) and ``gmvae``, which clusters.
     """
     z, labels = groups()
-    write_prepared(tmp_path / "prepared.h5ad", [f"type{i}" for i in labels])
-    obs = anndata.read_h5ad(tmp_path / "prepared.h5ad").obs
+    write_prepared(folder / "prepared.h5ad", [f"type{i}" for i in labels])
+    obs = anndata.read_h5ad(folder / "prepared.h5ad").obs
     other, _ = groups(seed=3)
     failed = ("diverged", "loss is not finite in epoch 1")
     write_training(
-        tmp_path / "vae",
+        folder / "vae",
         {0: (z, None), 1: (0.5 * z + 0.01 * other, None), 2: failed},
         obs,
         losses={0: 8.0, 1: 6.0, 2: 5.0},
@@ -132,14 +131,14 @@ def study_files(tmp_path):
     probs = np.full((len(z), N_GROUPS), 0.1, dtype=np.float32)
     probs[np.arange(len(z)), labels] = 0.7
     write_training(
-        tmp_path / "gmvae",
+        folder / "gmvae",
         {0: (z, probs), 1: (z, probs)},
         obs,
         model="gmvae",
         kind="gmvae",
         losses={0: 4.0, 1: 6.0},
     )
-    return tmp_path
+    return folder
 
 
 def evaluate(folder, model, *, scoring=None, **clustering):
@@ -183,22 +182,33 @@ def evaluate(folder, model, *, scoring=None, **clustering):
     return scores, clusters
 
 
+@pytest.fixture
+def study_files(tmp_path):
+    """A folder of ``write_study_files``."""
+    return write_study_files(tmp_path)
+
+
 # Test files cannot import this one: the helpers reach them as fixtures.
-@pytest.fixture(name="groups")
+@pytest.fixture(scope="session", name="groups")
 def _groups():
     return groups
 
 
-@pytest.fixture(name="write_prepared")
+@pytest.fixture(scope="session", name="write_prepared")
 def _write_prepared():
     return write_prepared
 
 
-@pytest.fixture(name="write_training")
+@pytest.fixture(scope="session", name="write_training")
 def _write_training():
     return write_training
 
 
-@pytest.fixture(name="evaluate")
+@pytest.fixture(scope="session", name="write_study_files")
+def _write_study_files():
+    return write_study_files
+
+
+@pytest.fixture(scope="session", name="evaluate")
 def _evaluate():
     return evaluate

@@ -20,8 +20,16 @@ from latentbench.files.artefacts import write_h5ad, write_table
 from latentbench.files.tables import ANSWER_TABLES, SCORES
 from latentbench.outcomes import Outcome, Unavailable
 
+# The first UMAP of a process is compiled for many seconds: one worker, one annotated data set.
+pytestmark = pytest.mark.xdist_group("annotation")
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
+def study_files(tmp_path_factory, write_study_files):
+    return write_study_files(tmp_path_factory.mktemp("annotation"))
+
+
+@pytest.fixture(scope="module")
 def found(groups):
     codes, _ = groups()
     members = [
@@ -30,7 +38,7 @@ def found(groups):
     return find_groups(together(members))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def annotated(study_files, evaluate, write_training, found):
     prepared = anndata.read_h5ad(study_files / "prepared.h5ad")
     prepared.obs["vae_cluster"] = "mine"
