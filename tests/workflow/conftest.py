@@ -160,7 +160,7 @@ class Workspace:
             self.command(*arguments, cores=cores),
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1800,
             check=False,
         )
 
