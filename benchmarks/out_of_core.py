@@ -29,6 +29,7 @@ OPTIONS = {
     "options": {},
     "split": {},
     "subset": {},
+    "held_out": 0.2,
     "stream_above_gb": STREAM_ABOVE_GB,
 }
 ROW = {

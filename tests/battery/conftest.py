@@ -143,6 +143,7 @@ class Workplace:
             options=options or {},
             split=split or {},
             subset={"only": row["only"]},
+            held_out=0,
             stream_above_gb=stream_above_gb,
         )
         return ad.read_h5ad(prepared)
