@@ -340,7 +340,7 @@ DAMAGED = {
     ),
     "an empty folder": (
         lambda place: (place.folder / "mine").mkdir() or {"sources": "mine"},
-        "mine: no train-images",
+        r"mine: exactly one matrix.mtx\(.gz\) is read, found 0",
     ),
     "a folder called h5ad": (
         lambda place: (place.folder / "mine.h5ad").mkdir(),

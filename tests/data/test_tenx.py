@@ -92,7 +92,8 @@ def test_two_matrices_a_missing_file_and_a_wrong_number_of_cells_are_refused(tmp
         archive.writestr("a/matrix.mtx", files["matrix.mtx"])
         archive.writestr("b/matrix.mtx", files["matrix.mtx"])
     with pytest.raises(
-        ValueError, match=r"two.zip: exactly one matrix.mtx\(.gz\) is read, found 2 \(a, b\)"
+        ValueError,
+        match=r"two.zip: .* found 2 \(a/matrix.mtx, b/matrix.mtx\)",
     ):
         read_10x_mtx(tmp_path / "two.zip")
 

@@ -19,6 +19,8 @@ from latentbench.data.images import idx_paths, read_idx_folder, read_npz
 from latentbench.data.raw import CANONICAL_COLUMNS, layer_of_values, refuse_duplicates
 from latentbench.data.row_blocks import StreamedCells, blocks_on_disk, read_frame
 from latentbench.data.tenx import ARCHIVE_SUFFIXES, read_10x_h5, read_10x_mtx
+from latentbench.data.text_tables import is_counter, is_of_cells, is_of_genes, read_text_table
+from latentbench.logs import logger
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 ORIENTATIONS = ("cells_by_genes", "genes_by_cells")
@@ -75,7 +77,8 @@ def read_file(path: Path, row: dict[str, Any]) -> AnnData:
     if path.suffix.lower() in by_suffix:
         return by_suffix[path.suffix.lower()](path)
     if path.is_dir():
-        return read_10x_mtx(path) if any(path.glob("matrix.mtx*")) else read_idx_folder(path)
+        is_images = row.get("modality") == "images" or any(path.glob("*-ubyte*"))
+        return read_idx_folder(path) if is_images else read_10x_mtx(path)
     raise ValueError(
         f"{path}: this suffix is not read; give one of {' '.join(SUFFIXES)}, or a folder with 10x"
         " mtx or IDX files"
@@ -131,18 +134,23 @@ def read_table(path: Path, orientation: str | None, obs_columns: Iterable[str]) 
             f"{path}: the data sheet's orientation is {orientation!r}; say"
             f" {' or '.join(ORIENTATIONS)}"
         )
-    frame = _read_text_table(path, index_col=0)
+    frame = read_text_table(path)
     if not frame.size:
         raise ValueError(
             f"{path}: no values: each variable needs a column of its own; is the separator that of"
             " its suffix?"
         )
+    counters = [at for at, name in enumerate(frame) if name == "" and is_counter(frame.iloc[:, at])]
+    frame = frame.iloc[:, [at for at in range(frame.shape[1]) if at not in counters]]
+    if "" in frame:
+        raise ValueError(f"{path}: line 1: a column has no name; name it, or drop it")
+    var = pd.DataFrame(index=frame.index)
     if orientation == "genes_by_cells":
+        of_genes = [name for name in frame if is_of_genes(name)]
+        var, frame = frame[of_genes].astype(str), frame.drop(columns=of_genes)
         _refuse_words(frame, frame.columns, 0.0, path)
+        refuse_duplicates(frame.index, "variable names (the table's first column)", str(path))
         frame = frame.T
-        refuse_duplicates(
-            frame.columns.astype(str), "variable names (the table's first column)", str(path)
-        )
     _refuse_words(
         frame,
         [column for column in frame.columns if column not in obs_columns],
@@ -150,8 +158,9 @@ def read_table(path: Path, orientation: str | None, obs_columns: Iterable[str]) 
         path,
     )
     is_obs = [
-        column in obs_columns or not pd.api.types.is_numeric_dtype(frame[column])
-        for column in frame.columns
+        orientation == "cells_by_genes"
+        and (name in obs_columns or is_of_cells(name, frame[name]) or is_counter(frame[name]))
+        for name in frame.columns
     ]
     obs, values = frame.loc[:, is_obs], frame.loc[:, [not other for other in is_obs]]
     if values.empty:
@@ -159,12 +168,16 @@ def read_table(path: Path, orientation: str | None, obs_columns: Iterable[str]) 
             f"{path}: no numeric column; is the separator that of its suffix, and the orientation"
             " right?"
         )
-    names = pd.Index(frame.index.astype(str))
-    return AnnData(
-        sparse.csr_matrix(values.to_numpy()),
-        obs=obs.set_index(names),
-        var=pd.DataFrame(index=values.columns.astype(str)),
-    )
+    apart = [str(name) for name in obs if pd.api.types.is_numeric_dtype(obs[name])]
+    if apart or len(var.columns):
+        logger.info(
+            "%s: taken for annotations and not for values: %s",
+            path,
+            ", ".join([*apart, *var.columns]),
+        )
+    if orientation == "cells_by_genes":
+        var = pd.DataFrame(index=values.columns.astype(str))
+    return AnnData(sparse.csr_matrix(values.to_numpy()), obs=obs, var=var)
 
 
 def read_h5(path: Path) -> AnnData:
@@ -213,9 +226,7 @@ def read_annotation(path: Path) -> pd.DataFrame:
     """Return a csv or tsv of per-cell columns, indexed by its column ``barcodes`` or ``barcode``,
     or else by its first column.
     """
-    frame = _read_text_table(path)
-    key = next((name for name in ("barcodes", "barcode") if name in frame), frame.columns[0])
-    return frame.set_index(frame[key].astype(str)).drop(columns=key)
+    return read_text_table(path, names_in=("barcodes", "barcode"))
 
 
 def annotate(found: AnnData, annotation: pd.DataFrame, where: Path) -> AnnData:
@@ -235,24 +246,6 @@ def annotate(found: AnnData, annotation: pd.DataFrame, where: Path) -> AnnData:
         )
     found.obs = found.obs.drop(columns=annotation.columns, errors="ignore").join(annotation)
     return found
-
-
-def _read_text_table(path: Path, **options: Any) -> pd.DataFrame:
-    """Return a csv or tsv with a header line as it is; pandas would give a repeated column another
-    name.
-    """
-    separator = "\t" if ".tsv" in path.name.lower() else ","
-    try:
-        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0]
-        refuse_duplicates(pd.Index(header.dropna()), "column names", str(path))
-        return pd.read_csv(path, sep=separator, **options)
-    except UnicodeDecodeError as fault:
-        raise ValueError(
-            f"{path}: not UTF-8 text (byte {fault.object[fault.start]:#x} at {fault.start}); save"
-            " it as UTF-8"
-        ) from None
-    except pd.errors.EmptyDataError:
-        raise ValueError(f"{path}: the file is empty") from None
 
 
 def _refuse_words(frame: pd.DataFrame, columns: Iterable, above: float, path: Path) -> None:

@@ -13,6 +13,7 @@ from anndata.utils import make_index_unique
 from scipy import sparse
 
 from latentbench.data.row_blocks import StreamedCells, append_csr
+from latentbench.data.text_tables import MISSING_WORDS
 from latentbench.data.values import BY_MODALITY, as_count_blocks
 from latentbench.files.artefacts import atomic_path, write_h5ad
 from latentbench.logs import logger
@@ -207,8 +208,9 @@ def _column(obs: pd.DataFrame, column: str, name: str, source: str) -> pd.Series
 
 
 def _as_category(values: pd.Series) -> pd.Series:
-    missing = values.isna() | (values.astype(str).str.strip() == "")
-    text = values.astype(object).where(missing, values.astype(str)).mask(missing, np.nan)
+    words = values.astype(object).astype(str).str.strip()
+    missing = values.isna() | words.isin(MISSING_WORDS)
+    text = words.mask(missing, np.nan)
     return text.astype(pd.CategoricalDtype(sorted(text.dropna().unique())))
 
 
@@ -219,7 +221,7 @@ def _storable(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.rename(columns=lambda name: str(name).replace("/", "_") or "unnamed").drop(
         columns="_index", errors="ignore"
     )
-    frame = frame.loc[:, ~frame.columns.duplicated()]
+    frame = frame.loc[:, ~frame.columns.duplicated()].apply(_plain_text)
     return frame.assign(
         **{
             name: frame[name].astype(str).astype("category")
@@ -227,6 +229,21 @@ def _storable(frame: pd.DataFrame) -> pd.DataFrame:
             if not _is_storable(frame[name])
         }
     )
+
+
+def _plain_text(column: pd.Series) -> pd.Series:
+    """Return nullable text (pandas 3, anndata 0.13) as objects, which every h5ad can hold; with
+    gaps, as categories.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = column.cat.categories
+        if isinstance(categories.dtype, pd.StringDtype):
+            return column.cat.rename_categories(categories.astype(object))
+        return column
+    if not isinstance(column.dtype, pd.StringDtype):
+        return column
+    text = column.astype(object).where(column.notna(), np.nan)
+    return text.astype("category") if column.isna().any() else text
 
 
 def _is_storable(column: pd.Series) -> bool:

@@ -4,6 +4,7 @@ loose or in a zip or tar archive.
 
 import gzip
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -22,6 +23,14 @@ from scipy import sparse
 from latentbench.logs import logger
 
 ARCHIVE_SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar")
+GENE_EXPRESSION = "Gene Expression"
+FEATURE_TYPES = (
+    *(GENE_EXPRESSION, "Antibody Capture", "Antigen Capture", "CRISPR Guide Capture"),
+    *("Multiplexing Capture", "Custom", "Peaks", "VDJ", "VDJ-T", "VDJ-B"),
+)
+"""What Cell Ranger calls features."""
+FILTERED = ("filtered_feature_bc_matrix", "filtered_gene_bc_matrices", "filtered")
+"""Folders of the matrix that people mean where there is a raw one beside it."""
 
 
 def read_10x_h5(path: Path) -> AnnData:
@@ -61,26 +70,23 @@ def read_10x_mtx(path: Path) -> AnnData:
     anywhere."""
     with ExitStack() as stack:
         members = _members(path, stack)
-        folder = _only_matrix_folder(members, path)
-        names = {
-            name.removesuffix(".gz"): name
-            for name in members
-            if PurePosixPath(name).parent == folder
-        }
+        start = _only_matrix(members, path)
+        names = {name.removesuffix(".gz"): name for name in members}
 
         def table(*stems: str) -> pd.DataFrame:
-            stem = next((stem for stem in stems if str(folder / stem) in names), None)
+            stem = next((stem for stem in stems if start + stem in names), None)
             if stem is None:
-                raise ValueError(f"{path}: no {' or '.join(stems)} beside matrix.mtx")
-            content = _opened(members, names[str(folder / stem)])
+                raise ValueError(f"{path}: no {' or '.join(stems)} beside {start}matrix.mtx")
+            content = _opened(members, names[start + stem])
             if not content.getbuffer().nbytes:
                 raise ValueError(f"{path}: {stem} is empty")
             return pd.read_csv(content, sep="\t", header=None, dtype=str, keep_default_na=False)
 
         matrix = sparse.csr_matrix(
-            scipy_io.mmread(_opened(members, names[str(folder / "matrix.mtx")]), spmatrix=True)
+            scipy_io.mmread(_opened(members, names[f"{start}matrix.mtx"]), spmatrix=True)
         )
-        features, barcodes = table("features.tsv", "genes.tsv"), table("barcodes.tsv")
+        features = _without_header(table("features.tsv", "genes.tsv"), matrix.shape[0])
+        barcodes = _without_header(table("barcodes.tsv"), matrix.shape[1])
     var = pd.DataFrame(
         {"gene_ids": features[0].to_numpy()},
         index=features[1 if features.shape[1] > 1 else 0].to_numpy(),
@@ -96,6 +102,28 @@ def read_10x_mtx(path: Path) -> AnnData:
 
 
 def _gene_expression(matrix, barcodes: np.ndarray, var: pd.DataFrame, path: Path) -> AnnData:
+    kinds = var.get("feature_types")
+    if kinds is not None:
+        kinds = kinds.str.strip()
+        if not kinds.isin(FEATURE_TYPES).any():
+            # Other tools write the biotype of a gene there.
+            var, kinds = var.rename(columns={"feature_types": "biotype"}), None
+    if kinds is not None:
+        kept = (kinds == GENE_EXPRESSION).to_numpy()
+        if not kept.any():
+            there = ", ".join(f"{kind} ({n})" for kind, n in kinds.value_counts().items())
+            raise ValueError(
+                f"{path}: no feature is gene expression; the feature types are: {there}. Counts of"
+                " genes are what is read: give the matrix of those"
+            )
+        if not kept.all():
+            logger.info(
+                "%s: %d of %d features are not gene expression and are left out",
+                path,
+                (~kept).sum(),
+                kept.size,
+            )
+        matrix, var = sparse.csr_matrix(matrix)[:, np.flatnonzero(kept)], var[kept].copy()
     if var.index.has_duplicates:
         # Two genes may share a symbol; their ids, which they do not share, stay in var['gene_ids'].
         logger.info(
@@ -104,18 +132,7 @@ def _gene_expression(matrix, barcodes: np.ndarray, var: pd.DataFrame, path: Path
             var.index.duplicated().sum(),
         )
         var.index = make_index_unique(var.index)
-    found = AnnData(sparse.csr_matrix(matrix), obs=pd.DataFrame(index=barcodes), var=var)
-    kinds = var.get("feature_types")
-    if kinds is None or (kinds == "Gene Expression").all():
-        return found
-    kept = (kinds == "Gene Expression").to_numpy()
-    logger.info(
-        "%s: %d of %d features are not gene expression and are left out",
-        path,
-        (~kept).sum(),
-        kept.size,
-    )
-    return found[:, kept].copy()
+    return AnnData(sparse.csr_matrix(matrix), obs=pd.DataFrame(index=barcodes), var=var)
 
 
 def _members(path: Path, stack: ExitStack) -> dict[str, Callable[[], IO[bytes]]]:
@@ -124,7 +141,7 @@ def _members(path: Path, stack: ExitStack) -> dict[str, Callable[[], IO[bytes]]]
             file.relative_to(path).as_posix(): lambda file=file: stack.enter_context(
                 open(file, "rb")
             )
-            for file in sorted(path.iterdir())
+            for file in sorted(path.rglob("*"))
             if file.is_file()
         }
     if path.suffix == ".zip":
@@ -142,21 +159,34 @@ def _members(path: Path, stack: ExitStack) -> dict[str, Callable[[], IO[bytes]]]
     }
 
 
-def _only_matrix_folder(members: dict, path: Path) -> PurePosixPath:
-    folders = sorted(
-        {
-            PurePosixPath(name).parent
-            for name in members
-            if PurePosixPath(name).name in ("matrix.mtx", "matrix.mtx.gz")
-        }
-    )
-    if len(folders) != 1:
-        where = ", ".join(map(str, folders)) or "none"
+def _only_matrix(members: dict, path: Path) -> str:
+    """Return what stands before ``matrix.mtx`` in the name of the one matrix: its folder, and a
+    prefix of its files (as GEO has them). Of several, the one in a folder that is called filtered
+    is meant.
+    """
+    found = {
+        re.sub(r"matrix\.mtx(\.gz)?$", "", name)
+        for name in members
+        if re.search(r"(^|/|[_.-])matrix\.mtx(\.gz)?$", name)
+    }
+    if len(found) > 1:
+        filtered = {start for start in found if PurePosixPath(start).name in FILTERED}
+        found = filtered if len(filtered) == 1 else found
+    if len(found) != 1:
+        there = ", ".join(f"{start}matrix.mtx" for start in sorted(found))
+        others = sorted(name for name in members if re.search(r"\.mtx(\.gz)?$", name))
+        beside = f"; of other names there are: {', '.join(others[:5])}" if others else ""
         raise ValueError(
-            f"{path}: exactly one matrix.mtx(.gz) is read, found {len(folders)} ({where}); give the"
-            " folder of one matrix"
+            f"{path}: exactly one matrix.mtx(.gz) is read, found {len(found)}"
+            f" ({there or 'none'}){beside}; give the folder of one matrix, with barcodes.tsv and"
+            " features.tsv or genes.tsv beside it, or the cells and genes as .h5ad"
         )
-    return folders[0]
+    return found.pop()
+
+
+def _without_header(table: pd.DataFrame, n_lines: int) -> pd.DataFrame:
+    """Return a table of names without the line of headings that some tools write."""
+    return table.iloc[1:].reset_index(drop=True) if len(table) == n_lines + 1 else table
 
 
 def _opened(members: dict[str, Callable[[], IO[bytes]]], name: str) -> io.BytesIO:
