@@ -29,6 +29,7 @@ def results(tmp_path):
         ("cell_coverage", ["--cells", "60", "--studies", "2"]),
         ("rank_coverage", ["--datasets", "3", "--studies", "2"]),
         ("out_of_core", ["400", "1500"]),
+        ("start_up", ["--scripts", "manifest", "--rounds", "1"]),
     ],
 )
 def test_a_script_runs_and_leaves_a_table(script, arguments, results):
