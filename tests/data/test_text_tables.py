@@ -35,6 +35,11 @@ def test_what_is_known_to_be_said_of_cells_is_no_gene(table, column):
     assert list(found.obs.columns) == [column]
 
 
+def test_a_gene_that_is_called_much_like_a_component_stays(table):
+    found = read_table(table("cell,PCA3,PC_1\na,4,1\nb,2,7\n"), "cells_by_genes", [])
+    assert list(found.var_names) == ["PCA3"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

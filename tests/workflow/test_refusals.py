@@ -115,7 +115,12 @@ def test_after_ctrl_c_nothing_goes_on_and_what_is_to_be_mended_is_named(is_good,
         with_good_data_alone(pretending)
     (pretending.folder / "seconds").write_text("3")
     with subprocess.Popen(
-        pretending.command(), stderr=subprocess.PIPE, text=True, start_new_session=True
+        pretending.command(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell starts what is to run in its background deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as run:
         while not (pretending.folder / "results/logs/theory.log").exists():
             assert run.poll() is None

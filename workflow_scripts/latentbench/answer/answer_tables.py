@@ -15,13 +15,13 @@ from latentbench.files.tables import (
     ANSWER_NUMBERS,
     ANSWER_SUMMARY,
     ANSWER_TREE,
+    HALVES,
+    HELD_OUT,
 )
 from latentbench.outcomes import Outcome, Unavailable
 
 CERTAIN_FROM = 0.9
 """Certainty from which a cell is called certain."""
-HELD_OUT, HALVES = "held out", "halves"
-"""What groups are told apart by: counts that no model saw, or both halves of all counts."""
 AGREED_FROM = 0.6
 """Support under other variants from which models agree on a group (Hennig 2007: a cluster is
 recovered from .5, and stable from .75)."""

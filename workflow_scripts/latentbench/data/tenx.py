@@ -23,12 +23,12 @@ from scipy import sparse
 from latentbench.logs import logger
 
 ARCHIVE_SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar")
-GENE_EXPRESSION = "Gene Expression"
+GENE_EXPRESSION = "gene expression"
 FEATURE_TYPES = (
-    *(GENE_EXPRESSION, "Antibody Capture", "Antigen Capture", "CRISPR Guide Capture"),
-    *("Multiplexing Capture", "Custom", "Peaks", "VDJ", "VDJ-T", "VDJ-B"),
+    *(GENE_EXPRESSION, "antibody capture", "antigen capture", "crispr guide capture"),
+    *("multiplexing capture", "custom", "peaks", "vdj", "vdj-t", "vdj-b"),
 )
-"""What Cell Ranger calls features."""
+"""What Cell Ranger calls features, in lower case."""
 FILTERED = ("filtered_feature_bc_matrix", "filtered_gene_bc_matrices", "filtered")
 """Folders of the matrix that people mean where there is a raw one beside it."""
 
@@ -104,14 +104,16 @@ def read_10x_mtx(path: Path) -> AnnData:
 def _gene_expression(matrix, barcodes: np.ndarray, var: pd.DataFrame, path: Path) -> AnnData:
     kinds = var.get("feature_types")
     if kinds is not None:
-        kinds = kinds.str.strip()
+        kinds = kinds.str.strip().str.lower()
         if not kinds.isin(FEATURE_TYPES).any():
             # Other tools write the biotype of a gene there.
             var, kinds = var.rename(columns={"feature_types": "biotype"}), None
     if kinds is not None:
         kept = (kinds == GENE_EXPRESSION).to_numpy()
         if not kept.any():
-            there = ", ".join(f"{kind} ({n})" for kind, n in kinds.value_counts().items())
+            there = ", ".join(
+                f"{kind} ({n})" for kind, n in var["feature_types"].value_counts().items()
+            )
             raise ValueError(
                 f"{path}: no feature is gene expression; the feature types are: {there}. Counts of"
                 " genes are what is read: give the matrix of those"

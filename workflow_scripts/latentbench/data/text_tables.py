@@ -23,7 +23,7 @@ OF_CELLS = re.compile(
     | n_?(counts|genes|count_rna|count_sct|feature_rna|feature_sct) | n_genes_by_counts
     | (log1p_)?(total_counts|n_genes_by_counts)(_mt)? | (percent|pct)[._](counts_)?mi?to?
     | (is|predicted)_doublet | (doublet|scrublet|s|g2m)[._]score
-    | (rna|sct|integrated)_snn_res\..* | (umap|tsne|pca?)_?\d+)"""
+    | (rna|sct|integrated)_snn_res\..* | (umap|tsne)_?\d+ | pca?_\d+)"""
 )
 """What columns of cells_by_genes tables that are no genes are called."""
 OF_GENES = re.compile(

@@ -272,6 +272,8 @@ PRINCIPAL_COMPONENTS = Table(
 """measure: variance_share (of the split), angle_decoder, angle_encoder (degrees, the largest
 first); component: 1, 2 ..."""
 
+HELD_OUT, HALVES = "held out", "halves"
+"""What groups are told apart by: counts that no model saw, or both halves of all counts."""
 ANSWER_SUMMARY = Table(
     "answer_summary",
     {

@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from latentbench.answer.answer_tables import HALVES, HELD_OUT
 from latentbench.answer.cut import LEAST_ALIKE
-from latentbench.files.tables import ANSWER_SUMMARY
+from latentbench.files.tables import ANSWER_SUMMARY, HALVES, HELD_OUT
 from latentbench.outcomes import Outcome
 from latentbench.report.cells import counted, listed
 from latentbench.report.results import Results

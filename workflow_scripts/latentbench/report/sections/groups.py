@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from latentbench.answer.answer_tables import HELD_OUT
 from latentbench.figures.style import label_colours, model_colours
+from latentbench.files.tables import HELD_OUT
 from latentbench.report.answer import DatasetAnswer, answers
 from latentbench.report.cells import Cell, Table, number, table
 from latentbench.report.figures import placed
